@@ -1,0 +1,42 @@
+"""The only place where schedule, site, predictor and history meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from torch import Tensor
+
+from .run import MODEL_SITE, Run
+from .site import Kind
+
+
+class Installable(Protocol):
+    """Sites within a model, put in reach for the length of one call (mount.Mounts)."""
+
+    def installed(self) -> AbstractContextManager[None]: ...
+
+
+def call(run: Run, kind: Kind, site: str, compute: Callable[[], Tensor]) -> Tensor:
+    """The value of `site` in this evaluation: predicted if the plan says so and the past allows it, else computed and remembered.
+
+    If one conditioning of the call has no history, the whole call is computed.
+    """
+    if run.predicts(kind, site):
+        return run.predict(kind, site)
+    value = compute()
+    run.remember(kind, site, value)
+    return value
+
+
+def evaluate(run: Run, conditionings: Sequence[Hashable], signature: Hashable, model: Callable[[], Tensor],
+             mounts: Installable | None = None) -> Tensor:
+    """The raw output of one call of the model, whose rows belong to `conditionings` in order (see Run.enter_call)."""
+    run.enter_call(conditionings, signature)
+
+    def compute() -> Tensor:
+        with mounts.installed() if mounts else nullcontext():
+            return model()
+
+    return call(run, Kind.MODEL, MODEL_SITE, compute)

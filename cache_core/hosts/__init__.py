@@ -1,0 +1,45 @@
+"""Model families as data, recognised by the names they use, never asked for."""
+
+from torch import nn
+
+from ..errors import HostError
+from .flux import FLUX
+from .spec import Blocks, Call, Fused, Host, Joint
+
+HOSTS = (FLUX,)
+
+
+def submodule(root: nn.Module, path: str) -> nn.Module | None:
+    """The submodule at a dotted path, looking through compiled modules; None if there is none."""
+    for name in path.split("."):
+        root = getattr(getattr(root, "_orig_mod", root), name, None)
+        if root is None:
+            return None
+    return root
+
+
+def blocks_of(model: nn.Module, blocks: Blocks) -> list[nn.Module]:
+    """The blocks themselves, compiled ones unwrapped."""
+    return [getattr(b, "_orig_mod", b) for b in submodule(model, blocks.path) or ()]
+
+
+def fits(host: Host, model: nn.Module) -> bool:
+    """Whether every block list of `host` is there, and each first block has the submodules that the mounts need."""
+    firsts = [blocks_of(model, blocks)[:1] for blocks in host.blocks]
+    if not any(firsts) or any(submodule(model, b.path) is None for b in host.blocks):
+        return False
+    return all(submodule(block, need) is not None for blocks, first in zip(host.blocks, firsts, strict=True)
+               for block in first for mount in blocks.mounts for need in mount.needs)
+
+
+def match(model: nn.Module) -> Host:
+    """The host of a diffusion model. Raises HostError, naming the class and what works instead, if there is none."""
+    for host in HOSTS:
+        if fits(host, model):
+            return host
+    known = ", ".join(name for host in HOSTS for name in host.classes)
+    raise HostError(f"{type(model).__name__} has no attention and MLP that FEB-Cache knows how to separate (known: {known}). "
+                    "AB-Cache works on any diffusion model: use AB-Cache Apply instead.")
+
+
+__all__ = ["HOSTS", "Blocks", "Call", "Fused", "Host", "Joint", "blocks_of", "fits", "match", "submodule"]

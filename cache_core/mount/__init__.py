@@ -1,0 +1,65 @@
+"""How the sites of a model are reached while it runs, without copying or changing its code."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+from torch import Tensor, nn
+
+from ..hosts import Host, blocks_of
+from ..run import Run
+from ..site import MODULES
+from .block import MountedBlock, State
+from .part import ReadWeights, Tap, Weights
+from .scoped import overridden
+
+
+def plain_weights(linear: nn.Module, x: Tensor) -> Weights:
+    """Weight and bias of a torch linear layer."""
+    return linear.weight, linear.bias
+
+
+class Mounts:
+    """The sites of one model in one run.
+
+    `read`: how to get the full weights of a linear layer. At the first computed evaluation each different block is checked
+    against its untouched forward, in every state that the run's table uses; blocks of the same make share the verdict.
+    """
+
+    def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
+        self.run, tap = run, Tap(run)
+        self.states: frozenset[State] = frozenset(s & MODULES for s in run.table.states()) - {frozenset()}
+        self.blocks = [MountedBlock(block, f"{blocks.path}.{i}", blocks.mounts, tap, read)
+                       for blocks in host.blocks for i, block in enumerate(blocks_of(model, blocks))]
+        for block in self._one_of_each_make():
+            block.check = self._check
+        self._report_fallbacks()
+
+    def installed(self) -> AbstractContextManager[None]:
+        """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts nor keeps."""
+        run = self.run
+        if not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
+            return nullcontext()
+        return overridden([pair for block in self.blocks for pair in block.forwards])
+
+    def _one_of_each_make(self) -> Iterator[MountedBlock]:
+        seen = set()
+        for block in self.blocks:
+            if block.signature not in seen:
+                seen.add(block.signature)
+                yield block
+
+    def _check(self, block: MountedBlock, args: tuple, kwargs: dict) -> None:
+        """Demote parts of all blocks of this make until what is left reproduces the untouched forward."""
+        while part := block.failing(self.states, args, kwargs):
+            rung = next(i for i, ladder in enumerate(block.ladders) if ladder and ladder[0] is part)
+            alike = [b for b in self.blocks if b.signature == block.signature]
+            left = {b.demote(rung) for b in alike}
+            self.run.demote(f"{type(block.block).__name__} ({block.reasons[-1]}): {part.label} -> {', '.join(sorted(left))}")
+
+    def _report_fallbacks(self) -> None:
+        for block in self._one_of_each_make():
+            for reason in block.reasons:
+                self.run.demote(f"{type(block.block).__name__} ({reason})")
+
+
+__all__ = ["Mounts", "overridden", "plain_weights"]

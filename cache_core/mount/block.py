@@ -1,0 +1,123 @@
+"""A block with its sites within reach."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from ..hosts import Call, Fused, Joint
+from ..site import Kind
+from .call import CallPart
+from .fused import FusedPart
+from .joint import JointPart
+from .kernel import KernelPart
+from .part import Part, ReadWeights, Tap
+from .probe import Probe, copied, distance, tolerance
+from .scoped import Forward
+
+State = frozenset[Kind]
+
+
+def signature(block: nn.Module) -> tuple:
+    """What two blocks must share to behave alike: classes, number types and sizes of everything inside."""
+    modules = tuple((name, type(m), tuple((k, type(p), p.dtype, p.shape) for k, p in m.named_parameters(recurse=False)))
+                    for name, m in block.named_modules())
+    return (type(block), modules)
+
+
+class MountedBlock:
+    """`forwards` replace those of the block and its leaves during a model call.
+
+    Each mount is a ladder of parts, the most capable one first; `demote` steps down a rung. The last rung is nothing.
+    """
+
+    def __init__(self, block: nn.Module, path: str, mounts: tuple[Call | Joint | Fused, ...], tap: Tap, read: ReadWeights):
+        self.block, self.path, self.tap, self.signature = block, path, tap, signature(block)
+        self.original: Forward = block.forward
+        self.reasons: list[str] = []
+        self.ladders = [self._ladder(mount, read) for mount in mounts]
+        self.check: Callable[[MountedBlock, tuple, dict], None] | None = None
+
+    def _ladder(self, mount: Call | Joint | Fused, read: ReadWeights) -> list[Part]:
+        if isinstance(mount, Call):
+            return [CallPart(self.block, self.path, mount, self.tap)]
+        kernel = KernelPart(self.path, self.tap)
+        try:
+            build = (lambda: JointPart(self.block, self.path, mount, self.tap)) if isinstance(mount, Joint) else (
+                lambda: FusedPart(self.block, self.path, mount, self.tap, read))
+            return [build(), kernel]
+        except (AttributeError, TypeError) as reason:
+            self.reasons.append(f"{self.path}: {reason}; {kernel.label}")
+            return [kernel]
+
+    @property
+    def parts(self) -> list[Part]:
+        """The part in use on each ladder."""
+        return [ladder[0] for ladder in self.ladders if ladder]
+
+    @property
+    def forwards(self) -> list[tuple[nn.Module, Forward]]:
+        return [(self.block, self.forward), *(pair for part in self.parts for pair in part.forwards)]
+
+    def forward(self, *args: object, **kwargs: object) -> object:
+        if self.check is not None:
+            check, self.check = self.check, None
+            check(self, args, kwargs)
+        return self.run(args, kwargs)
+
+    def run(self, args: tuple, kwargs: dict) -> object:
+        """The block's own forward, with what the parts change about it."""
+        parts = self.parts
+        try:
+            for part in parts:
+                kwargs = part.enter(kwargs)
+            return self.original(*args, **kwargs)
+        finally:
+            for part in parts:
+                part.leave()
+
+    def failing(self, states: frozenset[State], args: tuple, kwargs: dict) -> Part | None:
+        """The first part that changes the output, or is never reached, when one of `states` is replayed from a computed call."""
+        probe, own = Probe(), self.tap.sites
+        self.tap.sites = probe
+        try:
+            wanted = self._again(self.original, args, kwargs)
+            self._again(self.replay, args, kwargs)
+            for part in self.parts:
+                for state in {state.intersection(part.sites) for state in states} - {frozenset()}:
+                    if not self._replays(probe, state, part, wanted, args, kwargs):
+                        return part
+            return None
+        finally:
+            self.tap.sites = own
+
+    def _replays(self, probe: Probe, state: State, part: Part, wanted: object, args: tuple, kwargs: dict) -> bool:
+        probe.replayed, probe.used = state, set()
+        try:
+            got = self._again(self.replay, args, kwargs)
+        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError) as reason:
+            self.reasons.append(f"{self.path}: {type(reason).__name__}: {reason}")
+            return False
+        missed = {site for kind in state for site in part.sites[kind]} - probe.used
+        apart = distance(got, wanted)
+        if not missed and apart <= tolerance(wanted):
+            return True
+        self.reasons.append(f"{self.path}: " + (f"never called {', '.join(sorted(missed))}" if missed else f"differs by {apart:.1e}"))
+        return False
+
+    def replay(self, *args: object, **kwargs: object) -> object:
+        return self.run(args, kwargs)
+
+    @staticmethod
+    def _again(forward: Forward, args: tuple, kwargs: dict) -> object:
+        """`forward` on copies, because blocks write into their inputs."""
+        options = kwargs.get("transformer_options")
+        fresh = {key: copied(value) for key, value in kwargs.items()}
+        if isinstance(options, dict):
+            fresh["transformer_options"] = dict(options)
+        return forward(*(copied(a) for a in args), **fresh)
+
+    def demote(self, rung: int) -> str:
+        """Step down from the part in use on ladder `rung`; returns how the sites behind it are cached from now on."""
+        ladder = self.ladders[rung]
+        ladder.pop(0).live = False
+        return ladder[0].label if ladder else "computed"

@@ -1,0 +1,77 @@
+"""What a mounted block is made of: parts that each reach some of its sites."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from ..site import Kind
+from .scoped import Forward
+
+Weights = tuple[Tensor, Tensor | None]
+ReadWeights = Callable[[nn.Module, Tensor], Weights]  # full weight and bias of a linear layer, ready for the given input
+OVERRIDE = "optimized_attention_override"
+FOREIGN = ("attn1_patch", "attn1_output_patch")  # patches of other packs that look at q and k
+
+
+class Sites(Protocol):
+    """Where values come from and go to: a Run, or a Probe while a mount is checked."""
+
+    def predicts(self, kind: Kind, *sites: str) -> bool: ...
+    def keeps(self, kind: Kind) -> bool: ...
+    def predict(self, kind: Kind, site: str) -> Tensor: ...
+    def remember(self, kind: Kind, site: str, value: Tensor) -> None: ...
+
+
+class Tap:
+    """The `Sites` that the parts of one block use at the moment."""
+
+    def __init__(self, sites: Sites):
+        self.sites = sites
+
+
+class Part:
+    """One way to reach sites of a block.
+
+    `forwards`: modules and the forwards they get. `sites`: names of the sites by kind. `live` is False once demoted; the
+    forwards then pass through.
+    """
+
+    label = "part"
+
+    def __init__(self, tap: Tap):
+        self.tap, self.live = tap, True
+        self.forwards: list[tuple[nn.Module, Forward]] = []
+        self.sites: dict[Kind, tuple[str, ...]] = {}
+
+    def predicts(self, kind: Kind) -> bool:
+        return self.tap.sites.predicts(kind, *self.sites[kind])
+
+    def enter(self, kwargs: dict) -> dict:
+        """Called before the block; returns the keyword arguments that the block gets."""
+        return kwargs
+
+    def leave(self) -> None:
+        """Called after the block, whatever happened."""
+
+
+def can_skip_attention(kwargs: dict) -> bool:
+    """Whether the block lets its attention be replaced in this call, and nobody else wants to see q and k."""
+    options = kwargs.get("transformer_options")
+    return isinstance(options, dict) and not any(name in options.get("patches", {}) for name in FOREIGN)
+
+
+def with_override(kwargs: dict, override: Callable[..., Tensor], **changes: object) -> dict:
+    """Keyword arguments with another attention, on a copy of the options: the caller's own ones stay as they are."""
+    options = {**kwargs["transformer_options"], OVERRIDE: override}
+    return {**kwargs, **changes, "transformer_options": options}
+
+
+def no_attention(_: Callable[..., Tensor], q: Tensor, *args: object, **kwargs: object) -> Tensor:
+    """An attention that nobody reads: right in batch and tokens, without features."""
+    return q.new_empty(q.shape[0], q.shape[2], 0)
+
+
+def blank(x: Tensor, features: int) -> Tensor:
+    """A tensor shaped like a linear layer's output for `x`, that takes no memory and no time."""
+    return x.new_zeros(()).expand(*x.shape[:-1], features)

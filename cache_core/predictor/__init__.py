@@ -1,0 +1,58 @@
+"""What fills the gap: a linear combination of past computed outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..errors import check_choice, check_range
+from .weights import binomial, damp, lagrange
+
+Coefficients = Literal["node-aware", "paper"]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Extrapolation of order `order`: samples used, and the error slope the tests measure. Order 1 is plain reuse.
+
+    `coefficients`: "node-aware" takes Lagrange weights on the real nodes, "paper" the binomials of AB-Cache.
+    `damping`: share of plain reuse mixed in, 0 to 1. `gain_limit`: the order falls while the sum of |weights|, which is how much
+    noise in the samples is amplified, is above this.
+    """
+
+    order: int = 1
+    coefficients: Coefficients = "node-aware"
+    damping: float = 0.0
+    gain_limit: float = float("inf")
+
+    def __post_init__(self) -> None:
+        check_range("order", self.order, 1, 4)
+        check_choice("coefficients", self.coefficients, ("node-aware", "paper"))
+        check_range("damping", self.damping, 0.0, 1.0)
+
+    def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
+        """Coefficients of the newest samples, whose clock values are `nodes`, newest first, for a prediction at `at`.
+
+        As long as there are fewer samples than the order, the order is the number of samples. Weights sum to 1.
+        """
+        for order in range(min(self.order, len(nodes)), 0, -1):
+            weights = self._of_order(order, nodes, at)
+            if order == 1 or sum(map(abs, weights)) <= self.gain_limit:
+                return weights
+        raise ValueError("There is no sample to predict from.")
+
+    def _of_order(self, order: int, nodes: Sequence[float], at: float) -> tuple[float, ...]:
+        raw = binomial(order) if self.coefficients == "paper" else lagrange(nodes[:order], at)
+        return damp(raw, self.damping)
+
+    def at_least(self, order: int) -> "Predictor":
+        """This predictor, of order `order` or more."""
+        return self if self.order >= order else replace(self, order=order)
+
+    def lower(self) -> "Predictor":
+        """The other member of the embedded pair: one order less."""
+        return replace(self, order=self.order - 1)
+
+
+REUSE = Predictor()
+
+__all__ = ["REUSE", "Coefficients", "Predictor", "binomial", "damp", "lagrange"]

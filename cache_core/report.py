@@ -1,0 +1,133 @@
+"""What a run did, in numbers and in words."""
+
+from dataclasses import asdict, dataclass
+from statistics import mean, median
+
+from .run import Evaluation, Run
+from .site import Kind
+
+_STATES = {
+    frozenset(): "compute",
+    frozenset({Kind.ATTENTION}): "reuse attention",
+    frozenset({Kind.MLP}): "reuse mlp",
+    frozenset({Kind.ATTENTION, Kind.MLP}): "reuse both",
+}
+_MARKS = {"compute": "#", "reuse attention": "m", "reuse mlp": "a", "reuse both": ".", "predict model": "."}
+
+
+def state_of(evaluation: Evaluation) -> str:
+    """The name of what an evaluation did: `compute`, `reuse attention`, `reuse mlp`, `reuse both` or `predict model`."""
+    done = evaluation.predicted_calls
+    if done[Kind.MODEL]:
+        return "predict model"
+    return _STATES[frozenset(kind for kind in (Kind.ATTENTION, Kind.MLP) if done[kind])]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One evaluation: `seconds` is measured from its start to the start of the next one."""
+
+    step: int
+    sigma: float
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A finished run.
+
+    `shares`: of each kind's calls in an uncached run, the share that was computed, 0 to 1. `seconds`: whole sampling. `seconds_saved`: measured,
+    not a ratio of calls: what the evaluations that predicted something would have cost at the median price of a fully
+    computed one, less what they took; None when no evaluation was fully computed. `peak_bytes`: largest sum of kept tensors.
+    """
+
+    name: str
+    model: str
+    steps: int
+    rows: tuple[Row, ...]
+    shares: dict[str, float]
+    seconds: float
+    seconds_saved: float | None
+    peak_bytes: int
+    restarts: int
+    demotions: tuple[str, ...]
+    notes: tuple[str, ...]
+    finished: bool
+
+    @property
+    def evaluations(self) -> int:
+        return len(self.rows)
+
+    @property
+    def computed(self) -> int:
+        """Evaluations in which the model ran."""
+        return sum(row.state != "predict model" for row in self.rows)
+
+    def as_dict(self) -> dict:
+        """Everything, as JSON types."""
+        return {**asdict(self), "evaluations": self.evaluations, "computed": self.computed}
+
+    def line(self) -> str:
+        """One line for the log."""
+        shares = ", ".join(f"{kind} {share:.0%}" for kind, share in self.shares.items())
+        saved = "" if self.seconds_saved is None else f", saved {self.seconds_saved:.1f} s"
+        ended = "" if self.finished else " (stopped)"
+        return (f"{self.name} on {self.model}{ended}: model ran in {self.computed} of {self.evaluations} evaluations, computed {shares}; "
+                f"{self.seconds:.1f} s{saved}, peak cache {megabytes(self.peak_bytes)}" + "".join(f"; {d}" for d in self.demotions))
+
+    def text(self) -> str:
+        """Several lines for a person."""
+        lines = [f"{self.name} on {self.model}" + ("" if self.finished else ", stopped before the end"),
+                 f"{self.steps} steps, {self.evaluations} evaluations; the model ran in {self.computed}",
+                 *(f"{kind}: {share:.0%} of calls computed" for kind, share in self.shares.items()),
+                 f"time: {self.seconds:.2f} s; " + self._saved(),
+                 f"peak cache: {megabytes(self.peak_bytes)}",
+                 *(f"demoted: {d}" for d in self.demotions),
+                 *([f"histories restarted {self.restarts} times, because shapes changed"] if self.restarts else []),
+                 *(f"note: {n}" for n in self.notes),
+                 "", "# all computed   a attention computed, mlp reused   m mlp computed, attention reused   . predicted",
+                 "".join(_MARKS[row.state] for row in self.rows), "",
+                 "step  sigma   state            seconds"]
+        lines += [f"{r.step:4d}  {r.sigma:6.4f}  {r.state:15s}  {r.seconds:7.4f}" for r in self.rows]
+        return "\n".join(lines)
+
+    def _saved(self) -> str:
+        if self.seconds_saved is None:
+            return "nothing to compare it with, no evaluation was fully computed"
+        rate = (self.seconds + self.seconds_saved) / self.seconds if self.seconds else 1.0
+        return f"about {self.seconds_saved:.2f} s saved, {rate:.2f}x (measured against this run's fully computed evaluations)"
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MB"
+
+
+def _saved(rows: tuple[Row, ...]) -> float | None:
+    full = [row.seconds for row in rows if row.state == "compute"]
+    if not full:
+        return None
+    price = median(full[1:] or full)  # the first one also checks the mounts and warms the device up
+    return sum(price - row.seconds for row in rows if row.state != "compute")
+
+
+def _computed_share(evaluation: Evaluation, kind: Kind) -> float:
+    """Of the calls of `kind` that an uncached evaluation makes, the share that this one computed."""
+    if kind is not Kind.MODEL and evaluation.predicted_calls[Kind.MODEL]:
+        return 0.0
+    computed, predicted = evaluation.computed_calls[kind], evaluation.predicted_calls[kind]
+    return computed / (computed + predicted) if predicted else 1.0  # an evaluation that neither predicts nor keeps is not counted inside
+
+
+def _shares(run: Run) -> dict[str, float]:
+    kinds = sorted(run.table.kinds, key=lambda kind: kind.value)
+    return {kind.value: mean(_computed_share(e, kind) for e in run.evaluations) for kind in kinds if run.evaluations}
+
+
+def report(run: Run, model: str, finished: bool) -> RunReport:
+    """The report of a closed run on a model named `model`; `finished` says whether sampling reached its end."""
+    rows = tuple(Row(e.step, e.sigma, state_of(e), e.seconds) for e in run.evaluations)
+    return RunReport(
+        name=" + ".join(plan.name for plan in run.plans), model=model, steps=run.timeline.steps, rows=rows, shares=_shares(run),
+        seconds=sum(row.seconds for row in rows), seconds_saved=_saved(rows), peak_bytes=run.peak_bytes, restarts=run.restarts,
+        demotions=tuple(run.demotions), notes=tuple(run.notes), finished=finished)

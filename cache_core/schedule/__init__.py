@@ -1,0 +1,12 @@
+"""When to compute: functions from a timeline to a table, and one rule that decides during the run."""
+
+from .adaptive import Adaptive
+from .interval import Frame, Interval, Steps, evenly, parse_steps
+from .released import Released
+from .table import Table, everything, from_steps, nest
+from .two_stage import TwoStage
+
+Schedule = Interval | Steps | TwoStage | Released | Adaptive
+
+__all__ = ["Adaptive", "Frame", "Interval", "Released", "Schedule", "Steps", "Table", "TwoStage", "evenly", "everything", "from_steps",
+           "nest", "parse_steps"]

@@ -1,0 +1,93 @@
+"""Compute every n-th step, the first ones, the last ones, and everything outside a part of the sampling."""
+
+from dataclasses import dataclass
+
+from ..clock import Timeline
+from ..errors import ConfigError, check_range
+from ..site import Kind
+from .table import Table, from_steps
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The steps that are computed whatever the interval says.
+
+    `warmup`: steps at the start. `final`: steps at the end. `start`, `end`: percentages in [0, 1] of the sampling, as ComfyUI
+    counts them, outside which every step is computed.
+    """
+
+    warmup: int = 3
+    final: int = 1
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_range("warmup_steps", self.warmup, 0, 100)
+        check_range("final_steps", self.final, 0, 100)
+        check_range("start_percent", self.start, 0.0, 1.0)
+        check_range("end_percent", self.end, 0.0, 1.0)
+        if self.end <= self.start:
+            raise ConfigError(f"end_percent is {self.end} and start_percent {self.start}; the end must be greater.")
+
+    def forces(self, step: int, timeline: Timeline) -> bool:
+        """Whether `step` is computed because of where it lies."""
+        edge = step < max(self.warmup, 1) or step >= timeline.steps - self.final
+        return edge or not timeline.inside(step, self.start, self.end)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Compute a step if it is a multiple of `interval` or its place forces it.
+
+    AB-Cache's released FLUX code is `interval=6` in `Frame(warmup=5, final=0)`: `i < 5 or i % 6 == 0`, 13 of 50 steps.
+    """
+
+    kinds: frozenset[Kind]
+    interval: int
+    frame: Frame = Frame()
+
+    def __post_init__(self) -> None:
+        check_range("interval", self.interval, 1, 100)
+
+    def table(self, timeline: Timeline) -> Table:
+        forced = (s for s in range(timeline.steps) if s % self.interval == 0 or self.frame.forces(s, timeline))
+        return from_steps(self.kinds, forced, timeline.steps)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Compute just the listed steps."""
+
+    kinds: frozenset[Kind]
+    computed: tuple[int, ...]
+
+    def table(self, timeline: Timeline) -> Table:
+        """Raises ConfigError for a step that the sampling does not have, or if step 0 is not computed."""
+        beyond = [s for s in self.computed if not 0 <= s < timeline.steps]
+        if beyond:
+            raise ConfigError(f"computed_steps names {beyond}; this sampling has steps 0 to {timeline.steps - 1}.")
+        if 0 not in self.computed:
+            raise ConfigError(f"computed_steps is {list(self.computed)}; step 0 must be computed, nothing comes before it.")
+        return from_steps(self.kinds, self.computed, timeline.steps)
+
+
+def evenly(steps: int, budget: int) -> tuple[int, ...]:
+    """`budget` of `steps` steps, evenly spaced, the first and the last among them. Raises ConfigError unless 2 <= budget <= steps."""
+    check_range("budget", budget, 2, steps)
+    return tuple(sorted({round(j * (steps - 1) / (budget - 1)) for j in range(budget)}))
+
+
+def parse_steps(text: str) -> tuple[int, ...]:
+    """The steps that a list such as `0-4,6,9,13,49` names, ascending. Raises ConfigError for anything else."""
+    steps: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 9:
+            raise ConfigError(f"computed_steps has {part!r}; write steps and ranges such as 0-4,6,9,13,49.")
+        low, high = int(first), int(last) if dash else int(first)
+        if not low <= high <= 9999:
+            raise ConfigError(f"computed_steps has the range {part!r}; write it ascending, up to 9999.")
+        steps.update(range(low, high + 1))
+    return tuple(sorted(steps))
+
+

@@ -1,0 +1,71 @@
+"""A schedule known before the run: which kinds each step computes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+from ..site import Kind
+
+
+@dataclass(frozen=True)
+class Table:
+    """For each step the kinds that are computed; the other `kinds` are predicted there.
+
+    A row of FEB-Cache is one of four states: compute both, reuse attention, reuse MLP, reuse both.
+    Raises ConfigError for no rows, for kinds that the table does not schedule, and for a first step that predicts something
+    (there is nothing to predict from).
+    """
+
+    kinds: frozenset[Kind]
+    rows: tuple[frozenset[Kind], ...]
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise ConfigError("The table is empty; it needs one row for each step.")
+        if any(not row <= self.kinds for row in self.rows):
+            raise ConfigError(f"The table computes kinds it does not schedule; it schedules {sorted(self.kinds)}.")
+        if self.rows[0] != self.kinds:
+            raise ConfigError("The first step predicts, and nothing is computed before it; compute step 0.")
+
+    def computed(self, kind: Kind) -> tuple[int, ...]:
+        """The steps that compute `kind`, ascending."""
+        return tuple(step for step, row in enumerate(self.rows) if kind in row)
+
+    def states(self) -> frozenset[frozenset[Kind]]:
+        """The different sets of predicted kinds, the empty one left out."""
+        return frozenset(self.kinds - row for row in self.rows) - {frozenset()}
+
+    def needed(self, step: int, kind: Kind, order: int) -> bool:
+        """Whether a value of `kind` computed at `step` is among the `order` newest ones at some later predicted step."""
+        later = self.rows[step + 1 :]
+        newer = 0
+        for row in later:
+            if kind in row:
+                newer += 1
+                if newer >= order:
+                    return False
+            else:
+                return True
+        return False
+
+
+def everything(kinds: Iterable[Kind], steps: int) -> Table:
+    """The table that computes all `kinds` at each of `steps` steps."""
+    kinds = frozenset(kinds)
+    return Table(kinds, (kinds,) * steps)
+
+
+def from_steps(kinds: Iterable[Kind], computed: Iterable[int], steps: int) -> Table:
+    """The table that computes all `kinds` at the steps in `computed` and predicts all of them elsewhere."""
+    kinds, computed = frozenset(kinds), frozenset(computed)
+    return Table(kinds, tuple(kinds if step in computed else frozenset() for step in range(steps)))
+
+
+def nest(outer: Table, inner: Table) -> Table:
+    """The table of two plans in one run: `inner` has a row for each step that `outer` computes, and rests at the others.
+
+    Where `outer` predicts the whole model no block runs, so nothing inside is computed either.
+    """
+    ran = iter(inner.rows)
+    rows = tuple(row | next(ran) if row else frozenset() for row in outer.rows)
+    return Table(outer.kinds | inner.kinds, rows)

@@ -1,0 +1,47 @@
+"""FEB-Cache's rule: which of attention and MLP is reused depends on the noise stage."""
+
+from dataclasses import dataclass, field
+
+from ..clock import Timeline
+from ..errors import check_range
+from ..site import MODULES, Kind
+from .interval import Frame
+from .table import Table
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """Keep the stage's fragile kind fresh and reuse the other.
+
+    High noise (model time above `boundary`): low frequencies are fragile and attention carries them, so the MLP is reused,
+    computed every `mlp_interval` steps. Low noise: high frequencies are fragile and the MLP carries them, so attention is
+    reused, computed every `attention_interval` steps. The fragile kind is computed every `fragile_interval` steps; above 1
+    all four states occur. FEB-Cache, arXiv 2503.07120, section 3.2 and Algorithm 1 (its states; there the steps are measured).
+    """
+
+    attention_interval: int = 3
+    mlp_interval: int = 3
+    fragile_interval: int = 1
+    boundary: float = 0.4
+    frame: Frame = Frame()
+    kinds: frozenset[Kind] = field(default=MODULES, init=False)
+
+    def __post_init__(self) -> None:
+        check_range("attention_interval", self.attention_interval, 1, 10)
+        check_range("mlp_interval", self.mlp_interval, 1, 10)
+        check_range("fragile_interval", self.fragile_interval, 1, 6)
+        check_range("stage_boundary", self.boundary, 0.0, 1.0)
+
+    def intervals(self, time: float) -> dict[Kind, int]:
+        """Every how many steps each kind is computed at model time `time` in [0, 1], 1 = pure noise."""
+        if time > self.boundary:
+            return {Kind.ATTENTION: self.fragile_interval, Kind.MLP: self.mlp_interval}
+        return {Kind.ATTENTION: self.attention_interval, Kind.MLP: self.fragile_interval}
+
+    def row(self, step: int, timeline: Timeline) -> frozenset[Kind]:
+        if self.frame.forces(step, timeline):
+            return self.kinds
+        return frozenset(k for k, n in self.intervals(timeline.times[step]).items() if step % n == 0)
+
+    def table(self, timeline: Timeline) -> Table:
+        return Table(self.kinds, tuple(self.row(step, timeline) for step in range(timeline.steps)))

@@ -1,0 +1,15 @@
+"""Where: the kinds of call whose output can be predicted."""
+
+from enum import Enum
+
+
+class Kind(str, Enum):
+    """A kind of site. A site is one such call of one block, named `kind` + the path of its module."""
+
+    ATTENTION = "attention"  # output of an attention, before its gate
+    MLP = "mlp"  # output of an MLP, before its gate
+    MODEL = "model"  # raw output of the whole model: velocity or predicted noise
+
+
+MODULES = frozenset({Kind.ATTENTION, Kind.MLP})  # FEB-Cache
+OUTPUT = frozenset({Kind.MODEL})  # AB-Cache

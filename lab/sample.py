@@ -1,0 +1,88 @@
+"""Sample the lab's FLUX with and without a plan: the engine at work, in one screen, without ComfyUI."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
+from cache_core.engine import evaluate
+from cache_core.hosts import match
+from cache_core.mount import Mounts
+
+from .condition import UNCONDITIONAL, condition
+from .flux import Flux
+
+WEIGHTS = Path(__file__).parent / "weights" / "flux_scenes.safetensors"
+
+
+def load(path: Path = WEIGHTS) -> tuple[Flux, dict]:
+    """The shipped model in float32, and the facts of its training."""
+    model = Flux()
+    with safe_open(path, "pt") as file:
+        model.load_state_dict({key: file.get_tensor(key).float() for key in file.keys()})  # noqa: SIM118 (not a dict)
+        facts = json.loads((file.metadata() or {}).get("training", "{}"))
+    return model.eval().requires_grad_(False), facts
+
+
+def flow_sigmas(steps: int, shift: float = 1.0) -> tuple[float, ...]:
+    """`steps` + 1 sigmas from 1 to 0, evenly spaced and then shifted: s' = shift s / (1 + (shift - 1) s)."""
+    even = (1 - i / steps for i in range(steps + 1))
+    return tuple(shift * s / (1 + (shift - 1) * s) for s in even)
+
+
+def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:
+    """One noise per seed, the same whatever the batch: `(B, C, H, W)`."""
+    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+@torch.no_grad()
+def sample(model: Flux, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...], plans: tuple[Plan, ...] = (),
+           guidance: float = 1.0, split: bool = False) -> tuple[Tensor, RunReport | None]:
+    """Euler samples `(B, C, H, W)` of classes `labels` `(B,)`, and the report of the run if there are `plans`.
+
+    `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two.
+    """
+    run = Run(plans, Timeline.flow(sigmas)) if plans else None
+    mounts = Mounts(model, match(model), run) if run and run.table.kinds - {"model"} else None
+    x, finished = noise, False
+    try:
+        for sigma, after in zip(sigmas, sigmas[1:], strict=False):
+            if run:
+                run.begin(sigma)
+            velocity = _guided(model, x, labels, sigma, guidance, split, run, mounts)
+            if run and plans[0].corrector.active:
+                denoised = scale_noise(x, x - sigma * velocity, 1 - sigma, plans[0].corrector.factor(sigma))
+                velocity = (x - denoised) / sigma
+            x = x + (after - sigma) * velocity
+        finished = True
+    finally:
+        if run:
+            run.close()
+    return x, report(run, type(model).__name__, finished) if run else None
+
+
+def _guided(model: Flux, x: Tensor, labels: Tensor, sigma: float, guidance: float, split: bool, run: Run | None,
+            mounts: Mounts | None) -> Tensor:
+    if guidance == 1.0:
+        return _velocity(model, x, labels, sigma, ("cond",), run, mounts)
+    nothing = torch.full_like(labels, UNCONDITIONAL)
+    if split:
+        cond = _velocity(model, x, labels, sigma, ("cond",), run, mounts)
+        uncond = _velocity(model, x, nothing, sigma, ("uncond",), run, mounts)
+    else:
+        both = _velocity(model, torch.cat([x, x]), torch.cat([nothing, labels]), sigma, ("uncond", "cond"), run, mounts)
+        uncond, cond = both.chunk(2)
+    return uncond + guidance * (cond - uncond)
+
+
+def _velocity(model: Flux, x: Tensor, labels: Tensor, sigma: float, conditionings: tuple[str, ...], run: Run | None,
+              mounts: Mounts | None) -> Tensor:
+    def compute() -> Tensor:
+        return model(x, torch.full((len(x),), sigma), *condition(labels))
+
+    if run is None:
+        return compute()
+    return evaluate(run, conditionings, (tuple(x.shape[1:]), len(x) // len(conditionings)), compute, mounts)

@@ -1,0 +1,145 @@
+"""Procedurally drawn pictures: smooth gradients for the low frequencies, edges and stripes for the high ones."""
+
+import math
+
+import torch
+from torch import Tensor
+
+CLASSES = ("gradient", "blobs", "stripes", "checks", "disc", "rings", "triangle", "square", "cross", "star", "hills", "pinwheel")
+SIZE = 64
+EDGE = 14.0  # steepness of an anti-aliased edge, per unit of a canvas that spans [-1, 1]
+
+
+class Brush:
+    """Random numbers and the pixel grid of one batch: `(B, 1, 1)` parameters against `(B, SIZE, SIZE)` coordinates."""
+
+    def __init__(self, batch: int, generator: torch.Generator):
+        self.batch, self.generator = batch, generator
+        axis = (torch.arange(SIZE) + 0.5) * (2 / SIZE) - 1
+        self.y, self.x = (c.expand(batch, -1, -1) for c in torch.meshgrid(axis, axis, indexing="ij"))
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        return torch.empty(self.batch, 1, 1).uniform_(low, high, generator=self.generator)
+
+    def integer(self, low: int, high: int) -> Tensor:
+        return torch.randint(low, high + 1, (self.batch, 1, 1), generator=self.generator)
+
+    def colour(self) -> Tensor:
+        """`(B, 3, 1, 1)` in [-1, 1]."""
+        return torch.empty(self.batch, 3, 1, 1).uniform_(-1, 1, generator=self.generator)
+
+    def placed(self, low: float = 0.45, high: float = 0.8, turn: float = math.pi) -> tuple[Tensor, Tensor]:
+        """Coordinates in the frame of a shape with a random centre, size and rotation."""
+        angle, scale = self.uniform(-turn, turn), self.uniform(low, high)
+        x, y = self.x - self.uniform(-0.35, 0.35), self.y - self.uniform(-0.35, 0.35)
+        return (x * angle.cos() + y * angle.sin()) / scale, (y * angle.cos() - x * angle.sin()) / scale
+
+
+def _inside(distance: Tensor) -> Tensor:
+    """Coverage in [0, 1] of a signed distance, negative inside."""
+    return torch.sigmoid(-EDGE * distance)
+
+
+def _wave(phase: Tensor, sharpness: float = 4.0) -> Tensor:
+    return torch.sigmoid(sharpness * torch.sin(phase))
+
+
+def _polygon(x: Tensor, y: Tensor, sides: int, inner: float = 1.0) -> Tensor:
+    """Signed distance-like field of a regular polygon, or of a star when `inner` < 1."""
+    radius, angle = torch.hypot(x, y), torch.atan2(x, -y)
+    sector = math.pi / sides
+    folded = (torch.remainder(angle, 2 * sector) - sector).abs()  # sector at a corner, 0 at the middle of a side
+    if inner == 1.0:
+        return radius * folded.cos() - math.cos(sector)
+    return radius - (inner + (1 - inner) * folded / sector)
+
+
+def _gradient(b: Brush) -> Tensor:
+    angle = b.uniform(-math.pi, math.pi)
+    return (0.5 + 0.5 * torch.sin(b.uniform(1.0, 2.2) * (b.x * angle.cos() + b.y * angle.sin()) + b.uniform(-2, 2))).expand_as(b.x)
+
+
+def _blobs(b: Brush) -> Tensor:
+    fields = []
+    for _ in range(3):
+        x, y = b.x - b.uniform(-0.8, 0.8), b.y - b.uniform(-0.8, 0.8)
+        fields.append(torch.exp(-(x * x + y * y) / b.uniform(0.08, 0.25)))
+    return torch.stack(fields).amax(0)
+
+
+def _stripes(b: Brush) -> Tensor:
+    x, _ = b.placed(1, 1)
+    return _wave(math.pi * b.uniform(2, 6) * x)
+
+
+def _checks(b: Brush) -> Tensor:
+    x, y = b.placed(1, 1, turn=0.5)
+    frequency = math.pi * b.uniform(1.5, 3.5)
+    return torch.sigmoid(8 * torch.sin(frequency * x) * torch.sin(frequency * y))
+
+
+def _disc(b: Brush) -> Tensor:
+    x, y = b.placed(0.35, 0.8)
+    return _inside(torch.hypot(x, y) - 1)
+
+
+def _rings(b: Brush) -> Tensor:
+    x, y = b.placed(1, 1)
+    return _wave(math.pi * b.uniform(2.5, 5) * torch.hypot(x, y))
+
+
+def _triangle(b: Brush) -> Tensor:
+    return _inside(_polygon(*b.placed(0.6, 1.0), sides=3))
+
+
+def _square(b: Brush) -> Tensor:
+    x, y = b.placed(0.35, 0.65)
+    return _inside(torch.maximum(x.abs(), y.abs()) - 1)
+
+
+def _cross(b: Brush) -> Tensor:
+    x, y = b.placed(0.5, 0.85)
+    x, y, arm = x.abs(), y.abs(), b.uniform(0.2, 0.38)
+    bar = torch.maximum(torch.maximum(x, y) - 1, torch.minimum(x, y) - arm)
+    return _inside(bar)
+
+
+def _star(b: Brush) -> Tensor:
+    return _inside(_polygon(*b.placed(0.6, 0.95), sides=5, inner=0.42))
+
+
+def _hills(b: Brush) -> Tensor:
+    ridge = b.uniform(0, 0.5) + b.uniform(0.1, 0.25) * torch.sin(b.uniform(2, 5) * b.x + b.uniform(-3, 3))
+    sun = _inside(torch.hypot(b.x - b.uniform(-0.6, 0.6), b.y + b.uniform(0.35, 0.6)) - b.uniform(0.15, 0.28))
+    return torch.maximum(_inside(ridge - b.y), sun)
+
+
+def _pinwheel(b: Brush) -> Tensor:
+    x, y = b.placed(1, 1)
+    return _wave(torch.atan2(y, x) * b.integer(3, 6) + 2 * torch.hypot(x, y) * b.uniform(-2, 2))
+
+
+_MASKS = (_gradient, _blobs, _stripes, _checks, _disc, _rings, _triangle, _square, _cross, _star, _hills, _pinwheel)
+
+
+def _background(b: Brush) -> Tensor:
+    """Two colours blended along a random direction, `(B, 3, SIZE, SIZE)`."""
+    angle, start, end = b.uniform(-math.pi, math.pi), b.colour(), b.colour()
+    blend = (0.5 + 0.4 * (b.x * angle.cos() + b.y * angle.sin())).clamp(0, 1).unsqueeze(1)
+    return start + (end - start) * blend
+
+
+def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures `(B, 3, 64, 64)` in [-1, 1], one for each class number in `labels` `(B,)`.
+
+    The same generator state gives the same pictures. Raises IndexError for a label outside `CLASSES`.
+    """
+    pictures = torch.empty(len(labels), 3, SIZE, SIZE)
+    for label in labels.unique().tolist():
+        rows = labels == label
+        brush = Brush(int(rows.sum()), generator)
+        back, front = _background(brush), brush.colour()
+        mask = _MASKS[label](brush).unsqueeze(1)
+        front = torch.where((front - back.mean((2, 3), keepdim=True)).abs().amax(1, keepdim=True) < 0.6, -front.sign() * 0.9, front)
+        pictures[rows] = back + (front - back) * mask
+    return pictures.clamp_(-1, 1)

@@ -1,0 +1,8 @@
+"""The nodes, and what joins the engine to ComfyUI. ComfyUI is imported inside functions only."""
+
+from .ab import ABCacheApply
+from .feb import FEBCacheApply
+from .report import CacheReport
+
+NODE_CLASS_MAPPINGS = {"FEBCacheApply": FEBCacheApply, "ABCacheApply": ABCacheApply, "CacheReport": CacheReport}
+NODE_DISPLAY_NAME_MAPPINGS = {"FEBCacheApply": "FEB-Cache Apply", "ABCacheApply": "AB-Cache Apply", "CacheReport": "Cache Report"}

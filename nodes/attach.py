@@ -1,0 +1,97 @@
+"""Put a cache on a clone of a model, through ComfyUI's own keyed wrappers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..cache_core import ConfigError, Plan, Timeline
+from ..cache_core.hosts import match
+from ..cache_core.plan import check_together
+from .mailbox import Mailbox
+from .session import Session
+
+KEY = "feb_ab_cache"
+RIVAL_WRAPPERS = {"easycache": "EasyCache", "lazycache": "LazyCache"}
+RIVAL_OPTIONS = {"easycache": "EasyCache", "rel_l1_thresh": "TeaCache", "magcache_thresh": "MagCache", "teacache": "TeaCache"}
+RIVAL_MODULES = {"teacache": "TeaCache", "magcache": "MagCache", "wavespeed": "WaveSpeed", "fbcache": "First Block Cache", "taylorseer": "TaylorSeer",
+                 "spectrum": "Spectrum", "cachedit": "CacheDiT"}
+
+
+class Settings(Protocol):
+    """What an Apply node was told: checked, frozen, and turned into a plan once the sampling is known."""
+
+    name: str
+
+    def plan(self, timeline: Timeline) -> Plan: ...
+
+
+class Attachment:
+    """What an Apply node leaves on its clone: settings and mailboxes, and, only while sampling, a stack of sessions."""
+
+    def __init__(self, settings: tuple[Settings, ...], mailboxes: tuple[Mailbox, ...]):
+        self.settings, self.mailboxes = settings, mailboxes
+        self.sessions: list[Session] = []  # a stack, because a sampling may run inside another one
+
+    def __deepcopy__(self, memo: dict) -> Attachment:
+        return self  # ComfyUI deep-copies model options; a copy would split the wrappers from their sessions
+
+    def outer_sample(self, executor, *args, **kwargs):
+        """One sampling: a session for its length, and its report in the mailboxes, whatever happens."""
+        session = Session.begin(self.settings, guider=executor.class_obj, sampler=args[2], sigmas=args[3])
+        if session is None:
+            return executor(*args, **kwargs)
+        self.sessions.append(session)
+        finished = False
+        try:
+            samples = executor(*args, **kwargs)
+            finished = True
+            return samples
+        finally:
+            self.sessions.remove(session)
+            report = session.end(finished)
+            for mailbox in self.mailboxes:
+                mailbox.deliver(report)
+
+    def predict_noise(self, executor, *args, **kwargs):
+        """One evaluation: one decision, whatever number of model calls it takes."""
+        return self.sessions[-1].evaluate(executor, *args, **kwargs) if self.sessions else executor(*args, **kwargs)
+
+    def apply_model(self, executor, *args, **kwargs):
+        """One model call of an evaluation."""
+        return self.sessions[-1].call(executor, *args, **kwargs) if self.sessions else executor(*args, **kwargs)
+
+
+def attach(model, settings: Settings, mailbox: Mailbox):
+    """A clone of `model` (a ComfyUI ModelPatcher) with the cache on it, beside one that is there already.
+
+    Raises ConfigError when the two cannot share a model, or when another pack's cache is on it.
+    """
+    from comfy.patcher_extension import WrappersMP
+
+    refuse_rivals(model)
+    present = [wrapper.__self__ for wrapper in model.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY)]
+    joined = Attachment((*(s for a in present for s in a.settings), settings), (*(m for a in present for m in a.mailboxes), mailbox))
+    check_together(tuple(s.plan(Timeline.flow(tuple(1 - i / 50 for i in range(51)))) for s in joined.settings))
+    clone = model.clone()
+    for kind, wrapper in ((WrappersMP.OUTER_SAMPLE, joined.outer_sample), (WrappersMP.PREDICT_NOISE, joined.predict_noise),
+                          (WrappersMP.APPLY_MODEL, joined.apply_model)):
+        clone.remove_wrappers_with_key(kind, KEY)
+        clone.add_wrapper_with_key(kind, KEY, wrapper)
+    return clone
+
+
+def require_blocks(model) -> None:
+    """Raise HostError unless the model's attention and MLP can be cached separately."""
+    match(model.get_model_object("diffusion_model"))
+
+
+def refuse_rivals(model) -> None:
+    """Raise ConfigError, with its name, if another cache is on the model: two caches predict from each other's predictions."""
+    options = model.model_options.get("transformer_options", {})
+    names = {RIVAL_OPTIONS[key] for key in options if key in RIVAL_OPTIONS}
+    names |= {RIVAL_WRAPPERS[key] for wrappers in model.wrappers.values() for key, found in wrappers.items() if found and key in RIVAL_WRAPPERS}
+    wrapper = model.model_options.get("model_function_wrapper")
+    origin = f"{getattr(wrapper, '__module__', '')} {getattr(wrapper, '__qualname__', '')}".lower().replace("_", "").replace("-", "")
+    names |= {name for word, name in RIVAL_MODULES.items() if wrapper is not None and word in origin}
+    if names:
+        raise ConfigError(f"{' and '.join(sorted(names))} is already on this model, and two caches spoil each other. Remove it, or this node.")

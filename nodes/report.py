@@ -1,0 +1,25 @@
+"""Cache Report."""
+
+from .mailbox import Mailbox
+
+NOTHING_YET = ("No run has finished with this model yet. Connect the sampler's LATENT to this node, and the sampler's MODEL to the Apply "
+               "node that this REPORT comes from.")
+
+
+class CacheReport:
+    CATEGORY = "model_patches/acceleration"
+    DESCRIPTION = "What the cache did in the last run: steps computed and predicted, measured time saved, memory, demotions."
+    RETURN_TYPES, RETURN_NAMES = ("LATENT", "STRING"), ("latent", "text")
+    OUTPUT_TOOLTIPS = ("The LATENT, unchanged.", "The report, as text.")
+    FUNCTION, OUTPUT_NODE = "read", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {"required": {
+            "report": ("REPORT", {"tooltip": "From FEB-Cache Apply or AB-Cache Apply."}),
+            "latent": ("LATENT", {"tooltip": "The sampler's output, so that this node runs after sampling. It is passed on unchanged."}),
+        }}
+
+    def read(self, report: Mailbox, latent: object) -> dict:
+        text = report.latest.text() if report.latest else NOTHING_YET
+        return {"ui": {"text": (text,)}, "result": (latent, text)}

@@ -1,0 +1,58 @@
+"""ComfyUI's samplers and model samplings, as the engine wants to know them."""
+
+from ..cache_core import Run, Timeline
+
+NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")
+
+
+def timeline(model_sampling, sigmas) -> Timeline:
+    """The timeline of a sampling. Sigmas are copied: some samplers write into theirs.
+
+    Model time is the time the model is given, relative to the one at pure noise: sigma itself for flow models.
+    """
+    values = tuple(float(s) for s in sigmas.detach().cpu().tolist())
+    top = float(model_sampling.timestep(model_sampling.sigma_max))
+    times = model_sampling.timestep(sigmas[:-1].to(model_sampling.sigmas.device)).float() / top
+    return Timeline(values, tuple(times.clamp(0, 1).tolist()), lambda percent: float(model_sampling.percent_to_sigma(percent)))
+
+
+def sampler_name(sampler) -> str:
+    """The name of a ComfyUI sampler object's function, `sample_` left out."""
+    function = getattr(sampler, "sampler_function", None)
+    return getattr(function, "__name__", type(sampler).__name__).removeprefix("sample_")
+
+
+def adds_noise(sampler: str) -> bool:
+    """Whether the sampler adds new noise at each step, which makes neighbouring outputs less alike."""
+    return any(word in sampler for word in NOISY)
+
+
+def raw_output(model_sampling, sigma, x, denoised):
+    """The model's raw output (velocity or noise) that `denoised` came from, in float32.
+
+    Every model sampling is affine: denoised = a x + b out; a and b are read off by asking it about 0 and 1.
+    """
+    import torch
+
+    zero, one = (torch.full((x.shape[0],) + (1,) * (x.ndim - 1), v, dtype=torch.float32, device=x.device) for v in (0.0, 1.0))
+    a = model_sampling.calculate_denoised(sigma, zero, one)
+    b = model_sampling.calculate_denoised(sigma, one, zero)
+    return (denoised.float() - a * x.float()) / b
+
+
+def alpha(model_sampling, sigma: float) -> float:
+    """How much of the clean latent is in x at `sigma`: 1 - sigma for flow models, 1 where noise is only added, 0 (no scaling) for
+    models that return the clean latent itself."""
+    from comfy import model_sampling as kinds
+
+    if isinstance(model_sampling, kinds.X0):
+        return 0.0
+    return 1.0 - sigma if isinstance(model_sampling, kinds.CONST) else 1.0
+
+
+def synchronise(run: Run) -> None:
+    """Wait for the device, so that the last evaluation's time is its own."""
+    import torch
+
+    if any(tensor.is_cuda for tensor in run.tensors()):
+        torch.cuda.synchronize()

@@ -1,0 +1,116 @@
+"""One sampling of a model with a cache on it: ComfyUI's calls, translated for the engine and back."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..cache_core import ConfigError, Kind, Plan, Run, RunReport, report, scale_noise
+from ..cache_core.engine import evaluate
+from ..cache_core.hosts import match
+from ..cache_core.mount import Mounts
+from ..cache_core.site import MODULES
+from . import sampling, streams
+from .weights import full_weights
+
+if TYPE_CHECKING:
+    from .attach import Settings
+
+log = logging.getLogger("feb_ab_cache")
+
+
+class Session:
+    """`run` is the engine's memory; the rest is what is needed to speak ComfyUI."""
+
+    def __init__(self, run: Run, model_sampling, model_name: str):
+        self.run, self.model_sampling, self.model_name = run, model_sampling, model_name
+        self.modules_cached = bool(run.table.kinds & MODULES)
+        self.model_cached = Kind.MODEL in run.table.kinds
+        self.guided = next((plan for plan in run.plans if plan.guided), None)
+        self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
+        self.mounts: dict[int, Mounts] = {}
+
+    @classmethod
+    def begin(cls, settings: tuple[Settings, ...], guider, sampler, sigmas) -> Session | None:
+        """A session for the coming sampling, or None if it has no steps."""
+        if len(sigmas) < 2:
+            return None
+        model_sampling = guider.model_patcher.get_model_object("model_sampling")
+        timeline = sampling.timeline(model_sampling, sigmas)
+        plans, notes = fit_to_sampler(tuple(s.plan(timeline) for s in settings), sampling.sampler_name(sampler))
+        run = Run(plans, timeline)
+        session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__)
+        for note in notes:
+            run.note(note)
+        log.info("%s on %s: %s", " + ".join(plan.name for plan in plans), session.model_name, "; ".join([run.outlook(), *run.notes]))
+        return session
+
+    def end(self, finished: bool) -> RunReport:
+        """Drop all tensors and say what happened: one line in the log, all of it in the report."""
+        sampling.synchronise(self.run)
+        self.run.close()
+        self.mounts.clear()
+        result = report(self.run, self.model_name, finished)
+        log.info("%s", result.line())
+        return result
+
+    def evaluate(self, executor, x, timestep, *args, **kwargs):
+        """PREDICT_NOISE: the guided, denoised prediction for `x`."""
+        run, sigma = self.run, float(timestep.max())  # the one synchronisation of the evaluation
+        run.begin(sigma)
+        if self.guided is None:
+            denoised = executor(x, timestep, *args, **kwargs)
+        else:
+            signature = (tuple(x.shape), x.dtype, x.device)
+            denoised = self._through_engine(("guided",), signature, x, timestep, lambda: executor(x, timestep, *args, **kwargs), None)
+        if self.corrector is None:
+            return denoised
+        time = run.timeline.times[run.evaluation.step]
+        return scale_noise(x, denoised, sampling.alpha(self.model_sampling, sigma), self.corrector.factor(time))
+
+    def call(self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
+        """APPLY_MODEL: the denoised prediction of the conditionings in one batch."""
+        options = transformer_options if transformer_options is not None else {}
+
+        def model():
+            return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+
+        if not self.run.evaluations or (self.guided and not self.modules_cached):
+            return model()
+        conditionings, signature = streams.of_call(x, c_crossattn if self.modules_cached else None, options)
+        mounts = self._mounts(executor.class_obj.diffusion_model) if self.modules_cached else None
+        if self.model_cached and self.guided is None:
+            return self._through_engine(conditionings, signature, x, t, model, mounts)
+        self.run.enter_call(conditionings, signature)
+        with mounts.installed() if mounts else nullcontext():
+            return model()
+
+    def _through_engine(self, conditionings, signature, x, sigma, model, mounts):
+        """`model`'s denoised prediction, or one rebuilt from a predicted raw output. The engine only ever sees raw outputs."""
+        computed = []
+
+        def raw():
+            computed.append(model())
+            return sampling.raw_output(self.model_sampling, sigma, x, computed[0])
+
+        out = evaluate(self.run, conditionings, signature, raw, mounts)
+        return computed[0] if computed else self.model_sampling.calculate_denoised(sigma, out, x)
+
+    def _mounts(self, diffusion_model) -> Mounts:
+        """The mounts of the module that really runs: a copy of the model on another device has its own."""
+        key = id(diffusion_model)
+        if key not in self.mounts:
+            self.mounts[key] = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
+        return self.mounts[key]
+
+
+def fit_to_sampler(plans: tuple[Plan, ...], sampler: str) -> tuple[tuple[Plan, ...], list[str]]:
+    """The plans as this sampler can bear them, and what was changed. Raises ConfigError where it cannot."""
+    if "cfg_pp" in sampler and any(plan.guided for plan in plans):
+        raise ConfigError(f"after_guidance cannot be used with {sampler}: it needs the unguided output of every step. Switch after_guidance off.")
+    if not sampling.adds_noise(sampler) or all(plan.predictor.order == 1 for plan in plans):
+        return plans, []
+    lowered = tuple(replace(plan, predictor=replace(plan.predictor, order=1)) for plan in plans)
+    return lowered, [f"{sampler} adds new noise at each step, so outputs are reused, not extrapolated"]

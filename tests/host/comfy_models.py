@@ -1,0 +1,89 @@
+"""A real ComfyUI in this process, on the CPU, and tiny models of its own classes."""
+
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
+
+
+FLUX = {"image_model": "flux", "in_channels": 16, "out_channels": 16, "vec_in_dim": 32, "context_in_dim": 64, "hidden_size": 128, "mlp_ratio": 4.0,
+        "num_heads": 1, "depth": 2, "depth_single_blocks": 3, "axes_dim": [16, 56, 56], "theta": 10000, "patch_size": 2, "qkv_bias": True,
+        "guidance_embed": True, "txt_ids_dims": []}
+
+
+def import_comfyui() -> str:
+    """Empty, or why ComfyUI cannot be imported."""
+    if not (COMFYUI / "comfy" / "samplers.py").is_file():
+        return f"no ComfyUI at {COMFYUI} (set COMFYUI_DIR)"
+    sys.path.insert(0, str(COMFYUI))
+    argv, sys.argv = sys.argv, ["main.py", "--cpu", "--use-pytorch-cross-attention"]  # parsed when comfy.cli_args is imported
+    try:
+        import comfy.options
+
+        comfy.options.enable_args_parsing()
+        import comfy.model_patcher
+        import comfy.samplers
+        import comfy.supported_models  # noqa: F401
+    except ImportError as reason:
+        return f"ComfyUI at {COMFYUI} cannot be imported: {reason}"
+    finally:
+        sys.argv = argv
+    return ""
+
+
+def fill(module: torch.nn.Module, seed: int = 0) -> None:
+    """Seeded weights of a sensible size: ComfyUI leaves them uninitialised."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in module.named_parameters():
+            noise = torch.randn(p.shape, generator=generator)
+            if name.endswith("bias"):
+                p.copy_(0.02 * noise)
+            elif p.ndim == 1:
+                p.copy_(1 + 0.02 * noise)
+            else:
+                p.copy_(noise / p[0].numel() ** 0.5 * (0.6 if "mod" in name else 1.0))
+
+
+def patcher(base):
+    import comfy.model_management as management
+    from comfy.model_patcher import ModelPatcher
+
+    return ModelPatcher(base, load_device=management.get_torch_device(), offload_device=management.unet_offload_device())
+
+
+def flux(dtype=torch.float32, **sizes):
+    """A FLUX of ComfyUI's own class, as its loader would return it."""
+    import comfy.ldm.flux.model as source
+    import comfy.supported_models
+
+    config = FLUX | sizes
+    known = {f.name for f in fields(source.FluxParams)} | {"image_model"}
+    kind = comfy.supported_models.Flux({k: v for k, v in config.items() if k in known})
+    kind.set_inference_dtype(dtype, None if dtype == torch.float32 else torch.float32)
+    base = kind.get_model({}, "", device=torch.device("cpu"))
+    fill(base.diffusion_model)
+    return patcher(base.eval())
+
+
+def conditioning(seed: int, tokens: int = 8, width: int = 64, vector: int = 32) -> list:
+    generator = torch.Generator().manual_seed(seed)
+    return [[torch.randn(1, tokens, width, generator=generator), {"pooled_output": torch.randn(1, vector, generator=generator), "guidance": 3.5}]]
+
+
+def ksample(model, steps: int = 12, cfg: float = 1.0, sampler: str = "euler", seed: int = 1, batch: int = 1, positive=None, negative=None,
+            denoise: float = 1.0, callback=None, size: int = 8, latent=None) -> torch.Tensor:
+    """What the KSampler node does."""
+    import comfy.samplers
+
+    shape = (batch, 16, size, size)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    latent = torch.zeros(shape) if latent is None else latent
+    worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler=sampler, scheduler="simple", denoise=denoise,
+                                     model_options=model.model_options)
+    return worker.sample(noise, positive or conditioning(1), negative or conditioning(2), cfg=cfg, latent_image=latent, disable_pbar=True,
+                         callback=callback, seed=seed)

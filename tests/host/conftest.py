@@ -1,0 +1,13 @@
+"""Host tests run where a real ComfyUI can be imported, and are skipped, with the reason, where not."""
+
+from pathlib import Path
+
+import pytest
+from comfy_models import import_comfyui
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [item for item in items if Path(item.fspath).parent == Path(__file__).parent]
+    reason = import_comfyui() if here else ""
+    for item in here if reason else ():
+        item.add_marker(pytest.mark.skip(reason=reason))
