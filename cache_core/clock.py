@@ -26,6 +26,11 @@ class Timeline:
         """A flow model's timeline: model time is sigma."""
         return cls(tuple(sigmas), tuple(sigmas[:-1]))
 
+    @classmethod
+    def even(cls, steps: int) -> "Timeline":
+        """A flow model's timeline with evenly spaced sigmas, to check a plan on before the sampling is known."""
+        return cls.flow(tuple(1 - i / steps for i in range(steps + 1)))
+
     @property
     def steps(self) -> int:
         return len(self.sigmas) - 1

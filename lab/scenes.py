@@ -28,10 +28,10 @@ class Brush:
         """`(B, 3, 1, 1)` in [-1, 1]."""
         return torch.empty(self.batch, 3, 1, 1).uniform_(-1, 1, generator=self.generator)
 
-    def placed(self, low: float = 0.45, high: float = 0.8, turn: float = math.pi) -> tuple[Tensor, Tensor]:
+    def placed(self, low: float, high: float, turn: float = 0.3) -> tuple[Tensor, Tensor]:
         """Coordinates in the frame of a shape with a random centre, size and rotation."""
         angle, scale = self.uniform(-turn, turn), self.uniform(low, high)
-        x, y = self.x - self.uniform(-0.35, 0.35), self.y - self.uniform(-0.35, 0.35)
+        x, y = self.x - self.uniform(-0.25, 0.25), self.y - self.uniform(-0.25, 0.25)
         return (x * angle.cos() + y * angle.sin()) / scale, (y * angle.cos() - x * angle.sin()) / scale
 
 
@@ -68,44 +68,44 @@ def _blobs(b: Brush) -> Tensor:
 
 
 def _stripes(b: Brush) -> Tensor:
-    x, _ = b.placed(1, 1)
-    return _wave(math.pi * b.uniform(2, 6) * x)
+    x, _ = b.placed(1, 1, turn=0.8)
+    return _wave(math.pi * b.uniform(2, 4) * x)
 
 
 def _checks(b: Brush) -> Tensor:
-    x, y = b.placed(1, 1, turn=0.5)
-    frequency = math.pi * b.uniform(1.5, 3.5)
+    x, y = b.placed(1, 1)
+    frequency = math.pi * b.uniform(1.5, 2.5)
     return torch.sigmoid(8 * torch.sin(frequency * x) * torch.sin(frequency * y))
 
 
 def _disc(b: Brush) -> Tensor:
-    x, y = b.placed(0.35, 0.8)
+    x, y = b.placed(0.45, 0.8)
     return _inside(torch.hypot(x, y) - 1)
 
 
 def _rings(b: Brush) -> Tensor:
     x, y = b.placed(1, 1)
-    return _wave(math.pi * b.uniform(2.5, 5) * torch.hypot(x, y))
+    return _wave(math.pi * b.uniform(2, 3.5) * torch.hypot(x, y))
 
 
 def _triangle(b: Brush) -> Tensor:
-    return _inside(_polygon(*b.placed(0.6, 1.0), sides=3))
+    return _inside(_polygon(*b.placed(0.7, 1.0), sides=3))
 
 
 def _square(b: Brush) -> Tensor:
-    x, y = b.placed(0.35, 0.65)
+    x, y = b.placed(0.4, 0.65, turn=0.5)
     return _inside(torch.maximum(x.abs(), y.abs()) - 1)
 
 
 def _cross(b: Brush) -> Tensor:
-    x, y = b.placed(0.5, 0.85)
+    x, y = b.placed(0.6, 0.85, turn=0.5)
     x, y, arm = x.abs(), y.abs(), b.uniform(0.2, 0.38)
     bar = torch.maximum(torch.maximum(x, y) - 1, torch.minimum(x, y) - arm)
     return _inside(bar)
 
 
 def _star(b: Brush) -> Tensor:
-    return _inside(_polygon(*b.placed(0.6, 0.95), sides=5, inner=0.42))
+    return _inside(_polygon(*b.placed(0.7, 0.95), sides=5, inner=0.42))
 
 
 def _hills(b: Brush) -> Tensor:
@@ -116,7 +116,7 @@ def _hills(b: Brush) -> Tensor:
 
 def _pinwheel(b: Brush) -> Tensor:
     x, y = b.placed(1, 1)
-    return _wave(torch.atan2(y, x) * b.integer(3, 6) + 2 * torch.hypot(x, y) * b.uniform(-2, 2))
+    return _wave(torch.atan2(y, x) * b.integer(3, 5) + 2 * torch.hypot(x, y) * b.uniform(-1, 1))
 
 
 _MASKS = (_gradient, _blobs, _stripes, _checks, _disc, _rings, _triangle, _square, _cross, _star, _hills, _pinwheel)
@@ -127,6 +127,14 @@ def _background(b: Brush) -> Tensor:
     angle, start, end = b.uniform(-math.pi, math.pi), b.colour(), b.colour()
     blend = (0.5 + 0.4 * (b.x * angle.cos() + b.y * angle.sin())).clamp(0, 1).unsqueeze(1)
     return start + (end - start) * blend
+
+
+def _contrasting(front: Tensor, back: Tensor) -> Tensor:
+    """`front`, pushed away from `back` until some channel differs by 0.9."""
+    away = torch.where(front >= back, 1.0, -1.0)
+    short = (0.9 - (front - back).abs().amax(1, keepdim=True)).clamp_min(0)
+    pushed = front + away * short
+    return torch.where(pushed.abs() > 1, back - away * 0.9, pushed)
 
 
 def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
@@ -140,6 +148,6 @@ def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
         brush = Brush(int(rows.sum()), generator)
         back, front = _background(brush), brush.colour()
         mask = _MASKS[label](brush).unsqueeze(1)
-        front = torch.where((front - back.mean((2, 3), keepdim=True)).abs().amax(1, keepdim=True) < 0.6, -front.sign() * 0.9, front)
+        front = _contrasting(front, back.mean((2, 3), keepdim=True))
         pictures[rows] = back + (front - back) * mask
     return pictures.clamp_(-1, 1)

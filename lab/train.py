@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .codec import encode
@@ -81,11 +81,19 @@ def save(model: Flux, facts: dict) -> None:
     save_file({k: v.half().cpu().contiguous() for k, v in model.state_dict().items()}, WEIGHTS, {"training": json.dumps(facts)})
 
 
-def train(minutes: float, size: int, seed: int, device: str) -> None:
+def begin(resume: bool, device: str) -> Flux:
+    """A fresh model, or the saved one."""
+    model = Flux()
+    initialise(model)
+    if resume:
+        model.load_state_dict({key: value.float() for key, value in load_file(WEIGHTS).items()})
+    return model.to(device)
+
+
+def train(minutes: float, size: int, seed: int, device: str, resume: bool) -> None:
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    model = Flux().to(device)
-    initialise(model)
+    model = begin(resume, device)
     mean, tools = copy.deepcopy(model), optimisers(model)
     rates = [o.param_groups[0]["lr"] for o in tools]
     start, saved, step, smooth = time.time(), time.time(), 0, 1.0
@@ -115,5 +123,6 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--resume", action="store_true", help="go on from the saved weights, with a new seed")
     args = parser.parse_args()
-    train(args.minutes, args.batch, args.seed, args.device)
+    train(args.minutes, args.batch, args.seed, args.device, args.resume)

@@ -71,7 +71,7 @@ def attach(model, settings: Settings, mailbox: Mailbox):
     refuse_rivals(model)
     present = [wrapper.__self__ for wrapper in model.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY)]
     joined = Attachment((*(s for a in present for s in a.settings), settings), (*(m for a in present for m in a.mailboxes), mailbox))
-    check_together(tuple(s.plan(Timeline.flow(tuple(1 - i / 50 for i in range(51)))) for s in joined.settings))
+    check_together(tuple(s.plan(Timeline.even(50)) for s in joined.settings))
     clone = model.clone()
     for kind, wrapper in ((WrappersMP.OUTER_SAMPLE, joined.outer_sample), (WrappersMP.PREDICT_NOISE, joined.predict_noise),
                           (WrappersMP.APPLY_MODEL, joined.apply_model)):

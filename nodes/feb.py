@@ -1,65 +1,10 @@
 """FEB-Cache Apply."""
 
-from dataclasses import dataclass
-
-from ..cache_core import Frame, NoiseScale, Plan, Predictor, Released, Timeline, TwoStage
-from ..cache_core.errors import check_choice
+from ..cache_core.settings.feb import DEFAULTS, ORDERS, PRESETS, TABLES, FEBSettings
+from ..cache_core.settings.presets import CUSTOM
 from . import attach
 from .mailbox import Mailbox
-from .widgets import CUSTOM, choice, integer, number, percents, resolve
-
-ORDERS = {"reuse": 1, "order 2": 2, "order 3": 3}
-DEFAULTS = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 1, "stage_boundary": 0.4, "warmup_steps": 3, "final_steps": 1,
-            "start_percent": 0.0, "end_percent": 1.0, "predictor": "reuse", "noise_scale_high": 1.0, "noise_scale_low": 1.0}
-RULE = ("attention_interval", "mlp_interval", "fragile_interval", "warmup_steps", "final_steps", "start_percent", "end_percent")
-PRESETS = {
-    "auto": {},
-    "quality": {"attention_interval": 2, "mlp_interval": 2},
-    "balanced": {},
-    "fast": {"attention_interval": 4, "mlp_interval": 4, "fragile_interval": 2},
-    "paper": {"noise_scale_high": 0.98, "noise_scale_low": 0.96},
-}
-
-
-@dataclass(frozen=True)
-class FEBSettings:
-    """The widgets of FEB-Cache Apply, checked. `plan` turns them into a plan once the sampling is known."""
-
-    preset: str
-    attention_interval: int
-    mlp_interval: int
-    fragile_interval: int
-    stage_boundary: float
-    warmup_steps: int
-    final_steps: int
-    start_percent: float
-    end_percent: float
-    predictor: str
-    noise_scale_high: float
-    noise_scale_low: float
-    released: bool = False
-
-    def __post_init__(self) -> None:
-        check_choice("predictor", self.predictor, tuple(ORDERS))
-        self.plan(Timeline.flow(tuple(1 - i / 50 for i in range(51))))
-
-    @property
-    def name(self) -> str:
-        return f"FEB-Cache {self.preset}"
-
-    def plan(self, timeline: Timeline) -> Plan:
-        """Raises ConfigError for a value out of range."""
-        scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
-        return Plan(self._schedule(timeline.steps), Predictor(ORDERS[self.predictor]), scale, self.name)
-
-    def _schedule(self, steps: int) -> TwoStage | Released:
-        """The authors' table, or the two-stage rule, which `auto` adapts to the number of steps."""
-        if self.released:
-            return Released()
-        longest = max(2, round(steps / 12)) if self.preset == "auto" else 10
-        frame = Frame(self.warmup_steps, self.final_steps, self.start_percent, self.end_percent)
-        return TwoStage(min(self.attention_interval, longest), min(self.mlp_interval, longest), self.fragile_interval,
-                        self.stage_boundary, frame)
+from .widgets import choice, integer, number, percents
 
 
 class FEBCacheApply:
@@ -101,11 +46,11 @@ class FEBCacheApply:
             "noise_scale_low": number(d["noise_scale_low"], 0.9, 1.1, 0.005,
                                       "Factor on the predicted noise towards the end of the low-noise stage. 1 = off; the paper writes 0.96, its code "
                                       "does 1.036 in both stages."),
+        }, "optional": {
+            "table": choice(TABLES, "two-stage: by the intervals above. released: the authors' table for 50 steps, where the intervals do not count."),
         }}
 
     def apply(self, model: object, preset: str, **given: object) -> tuple[object, Mailbox]:
         attach.require_blocks(model)
-        name, values = resolve(PRESETS, DEFAULTS, preset, given)
-        released = preset == "paper" and all(values[widget] == DEFAULTS[widget] for widget in RULE)
         mailbox = Mailbox()
-        return attach.attach(model, FEBSettings(name, **values, released=released), mailbox), mailbox
+        return attach.attach(model, FEBSettings.of(preset, given), mailbox), mailbox

@@ -1,9 +1,4 @@
-"""Widgets and presets, shared by the two Apply nodes."""
-
-from collections.abc import Mapping
-
-CUSTOM = "custom"
-Values = Mapping[str, object]
+"""Widgets, shared by the two Apply nodes."""
 
 
 def integer(default: int, low: int, high: int, tooltip: str) -> tuple[str, dict]:
@@ -26,17 +21,3 @@ def percents(start: float = 0.0, end: float = 1.0) -> dict[str, tuple[str, dict]
         "end_percent": number(end, 0.0, 1.0, 0.01, "Share of the sampling after which every step is computed. 1 = cache to the end. "
                                                    "Less keeps more of the fine detail untouched."),
     }
-
-
-def resolve(presets: Mapping[str, Values], defaults: Values, preset: str, given: Values) -> tuple[str, dict[str, object]]:
-    """The preset's name and the values in force.
-
-    With `custom` the widgets are taken as they stand. With any other preset a widget that still shows its default is
-    untouched and follows the preset, and one that shows something else, other than the preset's own value, was moved by
-    hand: it counts, and turns the preset into `custom`.
-    """
-    if preset == CUSTOM:
-        return CUSTOM, dict(given)
-    values = {**defaults, **presets[preset]}
-    moved = {name: value for name, value in given.items() if value != defaults[name] and value != values[name]}
-    return (f"{CUSTOM} (from {preset})" if moved else preset), {**values, **moved}

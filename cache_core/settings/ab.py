@@ -1,0 +1,75 @@
+"""What AB-Cache Apply can be told, and the plan it makes of it."""
+
+from dataclasses import dataclass
+
+from ..clock import Timeline
+from ..errors import check_range
+from ..plan import Plan
+from ..predictor import Predictor
+from ..schedule import Adaptive, Frame, Interval, Steps, parse_steps
+from ..site import OUTPUT
+from .presets import Values, resolve
+
+DEFAULTS = {"order": 2, "interval": 4, "warmup_steps": 3, "final_steps": 1, "start_percent": 0.0, "end_percent": 1.0,
+            "coefficients": "node-aware", "damping": 0.0, "computed_steps": "", "after_guidance": False, "tolerance": 0.0}
+PRESETS = {
+    "auto": {},
+    "quality": {"interval": 2},
+    "balanced": {},
+    "fast": {"interval": 6, "warmup_steps": 4},
+    "paper": {"interval": 6, "warmup_steps": 5, "final_steps": 0, "coefficients": "paper"},
+}
+GAIN_LIMIT = 12.0  # sum of |weights| above which the order falls: a prediction this far from its samples amplifies their noise
+
+
+@dataclass(frozen=True)
+class ABSettings:
+    """The widgets of AB-Cache Apply, checked. `plan` turns them into a plan once the sampling is known."""
+
+    preset: str
+    order: int
+    interval: int
+    warmup_steps: int
+    final_steps: int
+    start_percent: float
+    end_percent: float
+    coefficients: str
+    damping: float
+    computed_steps: str
+    after_guidance: bool
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        check_range("interval", self.interval, 1, 12)
+        check_range("tolerance", self.tolerance, 0.0, 0.2)
+        if self.computed_steps.strip():
+            parse_steps(self.computed_steps)
+        self.plan(Timeline.even(50))
+
+    @classmethod
+    def of(cls, preset: str, given: Values) -> "ABSettings":
+        """The settings of a node whose widgets, in `given`, stand beside `preset`. Widgets left out show their defaults."""
+        name, values = resolve(PRESETS, DEFAULTS, preset, {**DEFAULTS, **given})
+        return cls(name, **values)
+
+    @property
+    def name(self) -> str:
+        return f"AB-Cache {self.preset}"
+
+    def plan(self, timeline: Timeline) -> Plan:
+        """Raises ConfigError for a value out of range."""
+        limit = float("inf") if self.coefficients == "paper" else GAIN_LIMIT
+        predictor = Predictor(self.order, self.coefficients, self.damping, limit)
+        return Plan(self._schedule(timeline), predictor, name=self.name, guided=self.after_guidance)
+
+    def _schedule(self, timeline: Timeline) -> Interval | Steps | Adaptive:
+        frame = Frame(self.warmup_steps, self.final_steps, self.start_percent, self.end_percent)
+        if self.computed_steps.strip():
+            return Steps(OUTPUT, tuple(s for s in parse_steps(self.computed_steps) if s < timeline.steps))
+        if self.tolerance:
+            return Adaptive(OUTPUT, self.tolerance, self.interval, frame)
+        return Interval(OUTPUT, self._interval(timeline.steps), frame)
+
+    def _interval(self, steps: int) -> int:
+        """`auto` adapts the interval to the number of steps: the fewer there are, the more each one does."""
+        return max(2, min(self.interval, round(steps / 12))) if self.preset == "auto" else self.interval

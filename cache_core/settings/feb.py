@@ -1,0 +1,71 @@
+"""What FEB-Cache Apply can be told, and the plan it makes of it."""
+
+from dataclasses import dataclass
+
+from ..clock import Timeline
+from ..corrector import NoiseScale
+from ..errors import check_choice
+from ..plan import Plan
+from ..predictor import Predictor
+from ..schedule import Frame, Released, TwoStage
+from .presets import Values, resolve
+
+ORDERS = {"reuse": 1, "order 2": 2, "order 3": 3}
+TABLES = ("two-stage", "released")
+DEFAULTS = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 1, "stage_boundary": 0.4, "warmup_steps": 3, "final_steps": 1,
+            "start_percent": 0.0, "end_percent": 1.0, "predictor": "reuse", "noise_scale_high": 1.0, "noise_scale_low": 1.0, "table": "two-stage"}
+PRESETS = {
+    "auto": {},
+    "quality": {"attention_interval": 2, "mlp_interval": 2},
+    "balanced": {},
+    "fast": {"attention_interval": 4, "mlp_interval": 4, "fragile_interval": 2},
+    "paper": {"table": "released", "noise_scale_high": 0.98, "noise_scale_low": 0.96},
+}
+
+
+@dataclass(frozen=True)
+class FEBSettings:
+    """The widgets of FEB-Cache Apply, checked. `plan` turns them into a plan once the sampling is known."""
+
+    preset: str
+    attention_interval: int
+    mlp_interval: int
+    fragile_interval: int
+    stage_boundary: float
+    warmup_steps: int
+    final_steps: int
+    start_percent: float
+    end_percent: float
+    predictor: str
+    noise_scale_high: float
+    noise_scale_low: float
+    table: str = "two-stage"
+
+    def __post_init__(self) -> None:
+        check_choice("table", self.table, TABLES)
+        check_choice("predictor", self.predictor, tuple(ORDERS))
+        self.plan(Timeline.even(50))
+
+    @classmethod
+    def of(cls, preset: str, given: Values) -> "FEBSettings":
+        """The settings of a node whose widgets, in `given`, stand beside `preset`. Widgets left out show their defaults."""
+        name, values = resolve(PRESETS, DEFAULTS, preset, {**DEFAULTS, **given})
+        return cls(name, **values)
+
+    @property
+    def name(self) -> str:
+        return f"FEB-Cache {self.preset}"
+
+    def plan(self, timeline: Timeline) -> Plan:
+        """Raises ConfigError for a value out of range."""
+        scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
+        return Plan(self._schedule(timeline.steps), Predictor(ORDERS[self.predictor]), scale, self.name)
+
+    def _schedule(self, steps: int) -> TwoStage | Released:
+        """The authors' table, or the two-stage rule, which `auto` adapts to the number of steps."""
+        if self.table == "released":
+            return Released()
+        longest = max(2, round(steps / 12)) if self.preset == "auto" else 10
+        frame = Frame(self.warmup_steps, self.final_steps, self.start_percent, self.end_percent)
+        return TwoStage(min(self.attention_interval, longest), min(self.mlp_interval, longest), self.fragile_interval,
+                        self.stage_boundary, frame)

@@ -1,0 +1,23 @@
+"""How a preset and the widgets beside it become one set of values."""
+
+from collections.abc import Mapping
+
+from ..errors import check_choice
+
+CUSTOM = "custom"
+Values = Mapping[str, object]
+
+
+def resolve(presets: Mapping[str, Values], defaults: Values, preset: str, given: Values) -> tuple[str, dict[str, object]]:
+    """The preset's name and the values in force.
+
+    With `custom` the widgets are taken as they stand. With any other preset a widget that still shows its default is
+    untouched and follows the preset, and one that shows something else, other than the preset's own value, was moved by
+    hand: it counts, and turns the preset into `custom`. Raises ConfigError for an unknown preset.
+    """
+    check_choice("preset", preset, (*presets, CUSTOM))
+    if preset == CUSTOM:
+        return CUSTOM, dict(given)
+    values = {**defaults, **presets[preset]}
+    moved = {name: value for name, value in given.items() if value != defaults[name] and value != values[name]}
+    return (f"{CUSTOM} (from {preset})" if moved else preset), {**values, **moved}

@@ -1,0 +1,94 @@
+"""The demo's sampling inside a real ComfyUI: its model class, its KSampler, and this pack's nodes."""
+
+import importlib.util
+import logging
+import sys
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from cache_core import RunReport
+
+from .condition import condition
+from .flux import FluxConfig
+from .rows import Setting
+from .sample import load, noise_of
+from .scenes import CLASSES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def import_comfyui(folder: Path) -> None:
+    """Make `comfy` of the checkout `folder` importable, on the CPU. It reads the command line when it is imported."""
+    argv, sys.argv = sys.argv, ["main.py", "--cpu", "--use-pytorch-cross-attention"]
+    sys.path.insert(0, str(folder))
+    import comfy.options
+
+    comfy.options.enable_args_parsing()
+    import comfy.cli_args  # noqa: F401
+
+    sys.argv = argv
+
+
+def load_pack() -> ModuleType:
+    """This pack as ComfyUI loads it: a package named after its folder, wherever that is."""
+    spec = importlib.util.spec_from_file_location("feb_ab_cache_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def comfyui_model() -> object:
+    """The lab's weights in ComfyUI's own FLUX class, as its loader would return them (a ModelPatcher)."""
+    import comfy.ldm.flux.model as source
+    import comfy.supported_models
+    from comfy import latent_formats, model_management
+    from comfy.model_patcher import ModelPatcher
+
+    c = FluxConfig()
+    sizes = {"image_model": "flux", "in_channels": c.channels, "out_channels": c.channels, "vec_in_dim": c.vector, "context_in_dim": c.context,
+             "hidden_size": c.hidden, "mlp_ratio": float(c.mlp_ratio), "num_heads": c.heads, "depth": c.depth, "depth_single_blocks": c.depth_single,
+             "axes_dim": list(c.axes), "theta": c.theta, "patch_size": c.patch, "qkv_bias": True, "guidance_embed": False, "txt_ids_dims": []}
+    known = {f.name for f in fields(source.FluxParams)} | {"image_model"}
+    kind = comfy.supported_models.FluxSchnell({key: value for key, value in sizes.items() if key in known})
+    kind.set_inference_dtype(torch.float32, None)
+    model = kind.get_model({}, "", device=torch.device("cpu"))
+    model.diffusion_model.load_state_dict(load()[0].state_dict())
+    model.latent_format = latent_formats.LatentFormat()  # the lab's latents are not those of FLUX's VAE
+    return ModelPatcher(model.eval(), model_management.get_torch_device(), model_management.unet_offload_device())
+
+
+def comfyui_sampler(folder: Path, steps: int, pictures: int):  # noqa: ANN201 (lab.demo.Sampler, which imports this)
+    """Samples through ComfyUI's KSampler, with the settings put on this pack's nodes."""
+    import_comfyui(folder)
+    import comfy.samplers
+
+    from .demo import as_pictures
+
+    logging.getLogger().setLevel(logging.WARNING)
+    nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model()
+    noise, labels = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES)
+    context, vector = condition(labels)
+    text = [[context, {"pooled_output": vector}]]
+
+    def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
+        model, mailbox = _apply(nodes, patcher, setting)
+        worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple",
+                                         denoise=1.0, model_options=model.model_options)
+        latents = worker.sample(noise, text, text, cfg=1.0, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
+        return as_pictures(latents), mailbox.latest if mailbox else None
+
+    return sampler
+
+
+def _apply(nodes: dict, patcher: object, setting: Setting) -> tuple:
+    """The model as the setting's node returns it, its widgets at their defaults where the setting does not move them."""
+    if setting.node is None:
+        return patcher, None
+    kind = nodes[setting.node]
+    widgets = {name: spec[1]["default"] for group in kind.INPUT_TYPES().values() for name, spec in group.items() if "default" in spec[1]}
+    return kind().apply(patcher, **{**widgets, "preset": setting.preset, **setting.widgets})

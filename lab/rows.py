@@ -1,0 +1,48 @@
+"""The settings that the demo compares: what a user would set on the nodes."""
+
+from dataclasses import dataclass, field
+
+from cache_core import Plan, Timeline
+from cache_core.settings import CUSTOM, ABSettings, FEBSettings
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row: a name for the table, and the node with its preset and moved widgets. `node` None is uncached."""
+
+    name: str
+    node: str | None = None
+    preset: str = CUSTOM
+    widgets: dict = field(default_factory=dict)
+
+    def plans(self, timeline: Timeline) -> tuple[Plan, ...]:
+        """What the node makes of its widgets for this sampling."""
+        kinds = {"ABCacheApply": ABSettings, "FEBCacheApply": FEBSettings}
+        return (kinds[self.node].of(self.preset, self.widgets).plan(timeline),) if self.node else ()
+
+
+def _ab(name: str, preset: str = CUSTOM, **widgets: object) -> Setting:
+    return Setting(f"AB-Cache {name}", "ABCacheApply", preset, widgets)
+
+
+def _feb(name: str, preset: str = CUSTOM, **widgets: object) -> Setting:
+    return Setting(f"FEB-Cache {name}", "FEBCacheApply", preset, widgets)
+
+
+UNCACHED = Setting("uncached")
+EVERY_STEP = {"attention_interval": 1, "mlp_interval": 1, "fragile_interval": 1}
+SETTINGS = (
+    UNCACHED,
+    _ab("quality", "quality"),
+    _ab("reuse, same steps as balanced", order=1),
+    _ab("balanced", "balanced"),
+    _ab("order 3, same steps as balanced", order=3),
+    _ab("tolerance 0.1, order 3", order=3, interval=8, tolerance=0.1),
+    _ab("fast", "fast"),
+    _ab("paper", "paper"),
+    _feb("quality", "quality"),
+    _feb("balanced", "balanced"),
+    _feb("fast", "fast"),
+    _feb("paper's table, no scaling", table="released"),
+    _feb("paper", "paper"),
+)

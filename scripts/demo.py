@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Sample the lab's FLUX uncached, with AB-Cache and with FEB-Cache; write out/report.json and out/compare.png.
+
+    python3 scripts/demo.py                  on its own, in an environment it makes if needed
+    python3 scripts/demo.py --comfyui DIR    inside the ComfyUI checkout DIR, through its KSampler and this pack's nodes
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from environment import ROOT, comfyui_interpreter, ensure
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--comfyui", type=Path, metavar="DIR", default=os.environ.get("COMFYUI_DIR") or None,
+                        help="a ComfyUI checkout (default: COMFYUI_DIR, if set)")
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--pictures", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each setting is timed; the median counts")
+    parser.add_argument("--out", type=Path, default=ROOT / "out")
+    args = parser.parse_args()
+    python = comfyui_interpreter(args.comfyui) if args.comfyui else ensure(("torch", "safetensors", "einops", "PIL", "tqdm"))
+    command = [python, "-m", "lab.demo", f"--steps={args.steps}", f"--pictures={args.pictures}", f"--rounds={args.rounds}",
+               f"--out={args.out.resolve()}"]
+    if args.comfyui:
+        command.append(f"--comfyui={args.comfyui.resolve()}")
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
