@@ -21,16 +21,18 @@ class FEBCacheApply:
         return {"required": {
             "model": ("MODEL", {"tooltip": "A diffusion transformer with separable attention and MLP, such as FLUX. It is recognised by itself."}),
             "preset": choice((*PRESETS, CUSTOM),
-                             "How much to reuse. auto: balanced, with intervals adapted to the number of steps. quality, balanced, fast: ever less "
-                             "computed. paper: the authors' table and noise scaling. Moving another widget makes it custom.", presets=PRESETS),
+                             "How much to reuse. auto: balanced, with intervals adapted to the number of steps. quality, balanced, fast: ever "
+                             "less computed. paper: the authors' table and noise scaling. Moving another widget makes it custom.",
+                             presets=PRESETS),
             "attention_interval": integer(d["attention_interval"], 1, 10,
-                                          "Low-noise stage: every how many steps attention is computed. 1 = always. More is faster and loses coarse "
-                                          "structure first."),
+                                          "Low-noise stage: every how many steps attention is computed. 1 = always. More is faster and loses "
+                                          "coarse structure first."),
             "mlp_interval": integer(d["mlp_interval"], 1, 10,
-                                    "High-noise stage: every how many steps the MLP is computed. 1 = always. More is faster and loses fine detail first."),
+                                    "High-noise stage: every how many steps the MLP is computed. 1 = always. More is faster and loses "
+                                    "fine detail first."),
             "fragile_interval": integer(d["fragile_interval"], 1, 6,
-                                        "Every how many steps the kind that the stage must keep fresh is computed: attention at high noise, the MLP at "
-                                        "low noise. 1 = always. More is faster and riskier."),
+                                        "Every how many steps the kind that the stage must keep fresh is computed: attention at high noise, the "
+                                        "MLP at low noise. 1 = always. More is faster and riskier."),
             "stage_boundary": number(d["stage_boundary"], 0.0, 1.0, 0.01,
                                      "Model time at which the stages meet: 1 = pure noise, 0 = clean. For FLUX it is sigma. More makes the low-noise "
                                      "stage longer."),
@@ -38,16 +40,16 @@ class FEBCacheApply:
             "final_steps": integer(d["final_steps"], 0, 20, "Steps at the end that are always computed. More keeps fine detail closer."),
             **percents(),
             "predictor": choice(tuple(ORDERS),
-                                "reuse: the last computed output. order 2, order 3: extrapolated from the last 2 or 3, closer, for 2 or 3 times the "
-                                "cache memory."),
+                                "reuse: the last computed output. order 2, order 3: extrapolated from the last 2 or 3, closer, for 2 or 3 times "
+                                "the cache memory."),
             "noise_scale_high": number(d["noise_scale_high"], 0.9, 1.1, 0.005,
                                        "Factor on the predicted noise towards the end of the high-noise stage. 1 = off, less leaves less noise to "
                                        "remove; the paper writes 0.98."),
             "noise_scale_low": number(d["noise_scale_low"], 0.9, 1.1, 0.005,
-                                      "Factor on the predicted noise towards the end of the low-noise stage. 1 = off; the paper writes 0.96, its code "
-                                      "does 1.036 in both stages."),
+                                      "Factor on the predicted noise towards the end of the low-noise stage. 1 = off; the paper writes 0.96, its "
+                                      "code does 1.036 in both stages."),
         }, "optional": {
-            "table": choice(TABLES, "two-stage: by the intervals above. released: the authors' table for 50 steps, where the intervals do not count."),
+            "table": choice(TABLES, "two-stage: by the intervals above. released: the authors' table for 50 steps; the intervals do not count."),
         }}
 
     def apply(self, model: object, preset: str, **given: object) -> tuple[object, Mailbox]:

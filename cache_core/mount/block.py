@@ -77,32 +77,43 @@ class MountedBlock:
 
     def failing(self, states: frozenset[State], args: tuple, kwargs: dict) -> Part | None:
         """The first part that changes the output, or is never reached, when one of `states` is replayed from a computed call."""
-        probe, own = Probe(), self.tap.sites
-        self.tap.sites = probe
+        own, wanted = self.tap.sites, self._untouched(args, kwargs)
         try:
-            wanted = self._again(self.original, args, kwargs)
-            self._again(self.replay, args, kwargs)
             for part in self.parts:
-                for state in {state.intersection(part.sites) for state in states} - {frozenset()}:
-                    if not self._replays(probe, state, part, wanted, args, kwargs):
-                        return part
+                self.tap.sites = probe = Probe(part.sites)
+                fault = self._fault(probe, states, part, wanted, args, kwargs)
+                if fault:
+                    self.reasons.append(f"{self.path}: {fault}")
+                    return part
             return None
         finally:
             self.tap.sites = own
 
-    def _replays(self, probe: Probe, state: State, part: Part, wanted: object, args: tuple, kwargs: dict) -> bool:
-        probe.replayed, probe.used = state, set()
+    def _untouched(self, args: tuple, kwargs: dict) -> object:
+        """What the block returns with every part passing through."""
+        parts = self.parts
         try:
-            got = self._again(self.replay, args, kwargs)
-        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError) as reason:
-            self.reasons.append(f"{self.path}: {type(reason).__name__}: {reason}")
-            return False
-        missed = {site for kind in state for site in part.sites[kind]} - probe.used
-        apart = distance(got, wanted)
-        if not missed and apart <= tolerance(wanted):
-            return True
-        self.reasons.append(f"{self.path}: " + (f"never called {', '.join(sorted(missed))}" if missed else f"differs by {apart:.1e}"))
-        return False
+            for part in parts:
+                part.live = False
+            return self._again(self.original, args, kwargs)
+        finally:
+            for part in parts:
+                part.live = True
+
+    def _fault(self, probe: Probe, states: frozenset[State], part: Part, wanted: object, args: tuple, kwargs: dict) -> str:
+        """What is wrong with one part; empty if nothing is."""
+        try:
+            self._again(self.replay, args, kwargs)
+            for state in {state.intersection(part.sites) for state in states} - {frozenset()}:
+                probe.replay(state)
+                apart = distance(self._again(self.replay, args, kwargs), wanted)
+                if probe.missed:
+                    return f"{', '.join(sorted(probe.missed))} is never called"
+                if not apart <= tolerance(wanted):
+                    return f"its output differs by {apart:.1e}"
+        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError) as reason:
+            return f"{type(reason).__name__}: {reason}"
+        return ""
 
     def replay(self, *args: object, **kwargs: object) -> object:
         return self.run(args, kwargs)

@@ -12,25 +12,30 @@ LOW_PRECISION = 1e-2
 
 
 class Probe:
-    """Stands in for a run: records the sites of one computed call, then replays them as predictions."""
+    """Stands in for a run: records the given sites of one computed call, then replays them as predictions."""
 
-    def __init__(self) -> None:
+    def __init__(self, sites: dict[Kind, tuple[str, ...]]):
+        self.sites = sites
         self.values: dict[str, Tensor] = {}
         self.replayed: frozenset[Kind] = frozenset()
-        self.used: set[str] = set()
+        self.missed: set[str] = set()
+
+    def replay(self, kinds: frozenset[Kind]) -> None:
+        """From now on predict `kinds`. `missed` holds the sites that were not asked for."""
+        self.replayed, self.missed = kinds, {site for kind in kinds for site in self.sites[kind]}
 
     def predicts(self, kind: Kind, *sites: str) -> bool:
-        return kind in self.replayed
+        return kind in self.replayed and all(site in self.sites[kind] for site in sites)
 
     def keeps(self, kind: Kind) -> bool:
-        return not self.replayed
+        return kind in self.sites and not self.replayed
 
     def predict(self, kind: Kind, site: str) -> Tensor:
-        self.used.add(site)
+        self.missed.discard(site)
         return self.values[site].clone()
 
     def remember(self, kind: Kind, site: str, value: Tensor) -> None:
-        if not self.replayed:
+        if self.keeps(kind):
             self.values[site] = value.clone()
 
 
@@ -42,7 +47,7 @@ def copied(value: object) -> object:
 def distance(got: object, wanted: object) -> float:
     """The largest relative L2 distance between two block outputs: a tensor, or a tuple of them."""
     pairs = zip(_tensors(got), _tensors(wanted), strict=True)
-    return max(float((g.float() - w.float()).norm() / w.float().norm().clamp_min(1e-12)) for g, w in pairs)
+    return max(((g.detach().float() - w.detach().float()).norm() / w.detach().float().norm().clamp_min(1e-12)).item() for g, w in pairs)
 
 
 def tolerance(output: object) -> float:

@@ -8,6 +8,7 @@ from ..errors import check_choice, check_range
 from .weights import binomial, damp, lagrange
 
 Coefficients = Literal["node-aware", "paper"]
+GAIN_LIMIT = 3.5  # what the nodes use: order 2 reaches as far ahead as 1.25 times the distance of its samples, then reuse is better
 
 
 @dataclass(frozen=True)
@@ -55,4 +56,4 @@ class Predictor:
 
 REUSE = Predictor()
 
-__all__ = ["REUSE", "Coefficients", "Predictor", "binomial", "damp", "lagrange"]
+__all__ = ["GAIN_LIMIT", "REUSE", "Coefficients", "Predictor", "binomial", "damp", "lagrange"]

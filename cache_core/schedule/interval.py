@@ -61,13 +61,15 @@ class Steps:
     kinds: frozenset[Kind]
     computed: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        if 0 not in self.computed:
+            raise ConfigError(f"computed_steps is {list(self.computed)}; step 0 must be computed, nothing comes before it.")
+
     def table(self, timeline: Timeline) -> Table:
-        """Raises ConfigError for a step that the sampling does not have, or if step 0 is not computed."""
+        """Raises ConfigError for a step that the sampling does not have."""
         beyond = [s for s in self.computed if not 0 <= s < timeline.steps]
         if beyond:
             raise ConfigError(f"computed_steps names {beyond}; this sampling has steps 0 to {timeline.steps - 1}.")
-        if 0 not in self.computed:
-            raise ConfigError(f"computed_steps is {list(self.computed)}; step 0 must be computed, nothing comes before it.")
         return from_steps(self.kinds, self.computed, timeline.steps)
 
 

@@ -5,21 +5,20 @@ from dataclasses import dataclass
 from ..clock import Timeline
 from ..errors import check_range
 from ..plan import Plan
-from ..predictor import Predictor
+from ..predictor import GAIN_LIMIT, Predictor
 from ..schedule import Adaptive, Frame, Interval, Steps, parse_steps
 from ..site import OUTPUT
 from .presets import Values, resolve
 
-DEFAULTS = {"order": 2, "interval": 4, "warmup_steps": 3, "final_steps": 1, "start_percent": 0.0, "end_percent": 1.0,
+DEFAULTS = {"order": 2, "interval": 4, "warmup_steps": 5, "final_steps": 1, "start_percent": 0.0, "end_percent": 1.0,
             "coefficients": "node-aware", "damping": 0.0, "computed_steps": "", "after_guidance": False, "tolerance": 0.0}
 PRESETS = {
     "auto": {},
     "quality": {"interval": 2},
     "balanced": {},
-    "fast": {"interval": 6, "warmup_steps": 4},
-    "paper": {"interval": 6, "warmup_steps": 5, "final_steps": 0, "coefficients": "paper"},
+    "fast": {"interval": 6},
+    "paper": {"interval": 6, "final_steps": 0, "coefficients": "paper"},
 }
-GAIN_LIMIT = 12.0  # sum of |weights| above which the order falls: a prediction this far from its samples amplifies their noise
 
 
 @dataclass(frozen=True)
@@ -71,5 +70,5 @@ class ABSettings:
         return Interval(OUTPUT, self._interval(timeline.steps), frame)
 
     def _interval(self, steps: int) -> int:
-        """`auto` adapts the interval to the number of steps: the fewer there are, the more each one does."""
-        return max(2, min(self.interval, round(steps / 12))) if self.preset == "auto" else self.interval
+        """`auto` takes longer intervals where there are more steps: the closer the steps, the less each one changes."""
+        return min(12, max(self.interval, round(steps / 12))) if self.preset == "auto" else self.interval

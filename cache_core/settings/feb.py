@@ -6,7 +6,7 @@ from ..clock import Timeline
 from ..corrector import NoiseScale
 from ..errors import check_choice
 from ..plan import Plan
-from ..predictor import Predictor
+from ..predictor import GAIN_LIMIT, Predictor
 from ..schedule import Frame, Released, TwoStage
 from .presets import Values, resolve
 
@@ -59,13 +59,14 @@ class FEBSettings:
     def plan(self, timeline: Timeline) -> Plan:
         """Raises ConfigError for a value out of range."""
         scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
-        return Plan(self._schedule(timeline.steps), Predictor(ORDERS[self.predictor]), scale, self.name)
+        return Plan(self._schedule(timeline.steps), Predictor(ORDERS[self.predictor], gain_limit=GAIN_LIMIT), scale, self.name)
 
     def _schedule(self, steps: int) -> TwoStage | Released:
         """The authors' table, or the two-stage rule, which `auto` adapts to the number of steps."""
         if self.table == "released":
             return Released()
-        longest = max(2, round(steps / 12)) if self.preset == "auto" else 10
         frame = Frame(self.warmup_steps, self.final_steps, self.start_percent, self.end_percent)
-        return TwoStage(min(self.attention_interval, longest), min(self.mlp_interval, longest), self.fragile_interval,
-                        self.stage_boundary, frame)
+        intervals = [self.attention_interval, self.mlp_interval]
+        if self.preset == "auto":
+            intervals = [min(interval, max(2, round(steps / 12))) for interval in intervals]
+        return TwoStage(*intervals, self.fragile_interval, self.stage_boundary, frame)

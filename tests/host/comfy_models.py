@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -13,6 +14,9 @@ COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "Com
 FLUX = {"image_model": "flux", "in_channels": 16, "out_channels": 16, "vec_in_dim": 32, "context_in_dim": 64, "hidden_size": 128, "mlp_ratio": 4.0,
         "num_heads": 1, "depth": 2, "depth_single_blocks": 3, "axes_dim": [16, 56, 56], "theta": 10000, "patch_size": 2, "qkv_bias": True,
         "guidance_embed": True, "txt_ids_dims": []}
+
+NEVER = {"attention_interval": 1, "mlp_interval": 1, "fragile_interval": 1}
+MIXED = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 2}  # all four states
 
 
 def import_comfyui() -> str:
@@ -56,18 +60,21 @@ def patcher(base):
     return ModelPatcher(base, load_device=management.get_torch_device(), offload_device=management.unet_offload_device())
 
 
-def flux(dtype=torch.float32, **sizes):
-    """A FLUX of ComfyUI's own class, as its loader would return it."""
-    import comfy.ldm.flux.model as source
+def comfy_model(kind: str, config: dict, module: str, params: str, dtype=torch.float32):
+    """A model of ComfyUI's class `kind`, as its loader would return it. Settings that this version does not know are left out."""
     import comfy.supported_models
 
-    config = FLUX | sizes
-    known = {f.name for f in fields(source.FluxParams)} | {"image_model"}
-    kind = comfy.supported_models.Flux({k: v for k, v in config.items() if k in known})
-    kind.set_inference_dtype(dtype, None if dtype == torch.float32 else torch.float32)
-    base = kind.get_model({}, "", device=torch.device("cpu"))
+    known = {f.name for f in fields(getattr(import_module(module), params))} | {"image_model"}
+    supported = getattr(comfy.supported_models, kind)({key: value for key, value in config.items() if key in known})
+    supported.set_inference_dtype(dtype, None if dtype == torch.float32 else torch.float32)
+    base = supported.get_model({}, "", device=torch.device("cpu"))
     fill(base.diffusion_model)
     return patcher(base.eval())
+
+
+def flux(kind: str = "Flux", dtype=torch.float32, **sizes):
+    """A tiny FLUX of ComfyUI's own class."""
+    return comfy_model(kind, FLUX | sizes, "comfy.ldm.flux.model", "FluxParams", dtype)
 
 
 def conditioning(seed: int, tokens: int = 8, width: int = 64, vector: int = 32) -> list:
@@ -76,14 +83,25 @@ def conditioning(seed: int, tokens: int = 8, width: int = 64, vector: int = 32) 
 
 
 def ksample(model, steps: int = 12, cfg: float = 1.0, sampler: str = "euler", seed: int = 1, batch: int = 1, positive=None, negative=None,
-            denoise: float = 1.0, callback=None, size: int = 8, latent=None) -> torch.Tensor:
+            denoise: float = 1.0, callback=None, size: int = 8, channels: int = 16, latent=None) -> torch.Tensor:
     """What the KSampler node does."""
     import comfy.samplers
 
-    shape = (batch, 16, size, size)
+    shape = (batch, channels, size, size)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     latent = torch.zeros(shape) if latent is None else latent
     worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler=sampler, scheduler="simple", denoise=denoise,
                                      model_options=model.model_options)
     return worker.sample(noise, positive or conditioning(1), negative or conditioning(2), cfg=cfg, latent_image=latent, disable_pbar=True,
                          callback=callback, seed=seed)
+
+
+def applying(pack, node: str):
+    """The node as a function of a model and its moved widgets; the others show their defaults."""
+    kind = pack.NODE_CLASS_MAPPINGS[node]
+    defaults = {name: spec[1]["default"] for group in kind.INPUT_TYPES().values() for name, spec in group.items() if "default" in spec[1]}
+
+    def apply(model, preset: str = "custom", **widgets):
+        return kind().apply(model, **{**defaults, "preset": preset, **widgets})
+
+    return apply

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from comfy_models import import_comfyui
+from comfy_models import applying, flux, import_comfyui
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -11,3 +11,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = import_comfyui() if here else ""
     for item in here if reason else ():
         item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return flux()
+
+
+@pytest.fixture
+def feb(pack):
+    return applying(pack, "FEBCacheApply")
+
+
+@pytest.fixture
+def ab(pack):
+    return applying(pack, "ABCacheApply")

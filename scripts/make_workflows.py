@@ -1,0 +1,238 @@
+"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves: python scripts/make_workflows.py [FOLDER].
+
+A workflow is columns of groups of nodes, from left to right; positions, ids and links follow from that.
+"""
+
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+PACK_ID = "feb-ab-cache"  # the pack's name in pyproject.toml, by which the page finds the pack of a missing node
+WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN")
+TITLE, ROW, GAP, PADDING = 30, 24, 24, 14  # a node's title bar and widget row, as the page draws them, and the space between things
+OURS, NOTE = ("#323", "#535"), ("#432", "#653")  # the page's own purple and its note colour: title bar, body
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A node class: its sockets, name to type, and its widgets in the page's order (a seed is followed by its `control`)."""
+
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    widgets: tuple[str, ...] = ()
+
+
+CORE = {
+    "UNETLoader": Kind({}, {"MODEL": "MODEL"}, ("unet_name", "weight_dtype")),
+    "DualCLIPLoader": Kind({}, {"CLIP": "CLIP"}, ("clip_name1", "clip_name2", "type", "device")),
+    "VAELoader": Kind({}, {"VAE": "VAE"}, ("vae_name",)),
+    "CLIPTextEncode": Kind({"clip": "CLIP"}, {"CONDITIONING": "CONDITIONING"}, ("text",)),
+    "FluxGuidance": Kind({"conditioning": "CONDITIONING"}, {"CONDITIONING": "CONDITIONING"}, ("guidance",)),
+    "ConditioningZeroOut": Kind({"conditioning": "CONDITIONING"}, {"CONDITIONING": "CONDITIONING"}),
+    "EmptySD3LatentImage": Kind({}, {"LATENT": "LATENT"}, ("width", "height", "batch_size")),
+    "KSampler": Kind({"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"}, {"LATENT": "LATENT"},
+                     ("seed", "control", "steps", "cfg", "sampler_name", "scheduler", "denoise")),
+    "RandomNoise": Kind({}, {"NOISE": "NOISE"}, ("noise_seed", "control")),
+    "BasicGuider": Kind({"model": "MODEL", "conditioning": "CONDITIONING"}, {"GUIDER": "GUIDER"}),
+    "KSamplerSelect": Kind({}, {"SAMPLER": "SAMPLER"}, ("sampler_name",)),
+    "BasicScheduler": Kind({"model": "MODEL"}, {"SIGMAS": "SIGMAS"}, ("scheduler", "steps", "denoise")),
+    "SamplerCustomAdvanced": Kind({"noise": "NOISE", "guider": "GUIDER", "sampler": "SAMPLER", "sigmas": "SIGMAS", "latent_image": "LATENT"},
+                                  {"output": "LATENT", "denoised_output": "LATENT"}),
+    "VAEDecode": Kind({"samples": "LATENT", "vae": "VAE"}, {"IMAGE": "IMAGE"}),
+    "SaveImage": Kind({"images": "IMAGE"}, {}, ("filename_prefix",)),
+    "PreviewAny": Kind({"source": "*"}, {}),
+    "MarkdownNote": Kind({}, {}, ("text",)),
+}
+
+
+@dataclass
+class Node:
+    """`values`: every widget's value, by name. `links`: where each input comes from, `Class.OUTPUT`. `height` 0: as low as it goes."""
+
+    cls: str
+    values: dict[str, object] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    height: int = 0
+    title: str = ""
+
+
+@dataclass
+class Group:
+    title: str
+    color: str
+    nodes: list[Node]
+
+
+@dataclass
+class Column:
+    width: int
+    groups: list[Group]
+
+
+def load_pack() -> ModuleType:
+    """This pack, imported by its folder, as ComfyUI does."""
+    name = str(ROOT).replace(".", "_x_")
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+def kind_of(cls: type) -> Kind:
+    """What a node class of ours says about itself."""
+    inputs = {name: spec[0] for part in cls.INPUT_TYPES().values() for name, spec in part.items()}
+    widgets = tuple(name for name, type_ in inputs.items() if isinstance(type_, list) or type_ in WIDGET_TYPES)
+    sockets = {name: type_ for name, type_ in inputs.items() if name not in widgets}
+    return Kind(sockets, dict(zip(cls.RETURN_NAMES, cls.RETURN_TYPES, strict=True)), widgets)
+
+
+def defaults(cls: type) -> dict[str, object]:
+    """The values that the widgets of a node of ours show when it is new."""
+    specs = {name: spec for part in cls.INPUT_TYPES().values() for name, spec in part.items()}
+    return {name: specs[name][1]["default"] for name in kind_of(cls).widgets}
+
+
+def flux_note(cache: str, never_reuse: str) -> Node:
+    text = f"""## FLUX.1-dev with {cache}
+
+Put these files there and press **R** in the page, or restart ComfyUI:
+
+| file | folder in ComfyUI |
+|---|---|
+| flux1-dev.safetensors | models/diffusion_models |
+| clip_l.safetensors | models/text_encoders |
+| t5xxl_fp16.safetensors, or t5xxl_fp8_e4m3fn.safetensors | models/text_encoders |
+| ae.safetensors | models/vae |
+
+flux1-dev and ae: [black-forest-labs/FLUX.1-dev](https://huggingface.co/black-forest-labs/FLUX.1-dev). \
+clip_l and t5xxl: [comfyanonymous/flux_text_encoders](https://huggingface.co/comfyanonymous/flux_text_encoders). \
+With little memory take the fp8 t5xxl, and fp8_e4m3fn as weight_dtype.
+
+To see what the cache costs in quality, {never_reuse} and run the same seed again: everything is then computed. \
+Choosing the preset again brings the cache back.
+"""
+    return Node("MarkdownNote", {"text": text}, height=400, title="Files to download")
+
+
+PROMPT = ("A red fox curled up asleep on a mossy boulder beside a mountain stream, morning light through birch trees, drops of dew on its fur, "
+          "photograph, 85 mm lens, shallow depth of field")
+SEED = {"control": "fixed"}
+
+
+def flux(cache: str, never_reuse: str, apply: Node, sampling: list[Node], sampler_output: str, prefix: str) -> list[Column]:
+    """A FLUX.1-dev text-to-image workflow around a cache and a way of sampling."""
+    report = Node("CacheReport", {}, {"report": f"{apply.cls}.report", "latent": sampler_output}, height=190)
+    return [
+        Column(400, [Group("Models", "#3f789e", [
+            Node("UNETLoader", {"unet_name": "flux1-dev.safetensors", "weight_dtype": "default"}),
+            Node("DualCLIPLoader", {"clip_name1": "clip_l.safetensors", "clip_name2": "t5xxl_fp16.safetensors", "type": "flux",
+                                    "device": "default"}),
+            flux_note(cache, never_reuse),
+        ])]),
+        Column(400, [
+            Group(cache, "#a1309b", [apply]),
+            Group("Prompt and size", "#3f789e", [
+                Node("CLIPTextEncode", {"text": PROMPT}, {"clip": "DualCLIPLoader.CLIP"}, height=120),
+                Node("FluxGuidance", {"guidance": 3.5}, {"conditioning": "CLIPTextEncode.CONDITIONING"}),
+                Node("EmptySD3LatentImage", {"width": 1024, "height": 1024, "batch_size": 1}),
+            ]),
+        ]),
+        Column(320, [Group("Sampling", "#3f789e", sampling)]),
+        Column(480, [Group("What the cache did", "#a1309b", [
+            report,
+            Node("PreviewAny", {}, {"source": "CacheReport.text"}, height=620, title="The whole report"),
+        ])]),
+        Column(420, [Group("Image", "#3f789e", [
+            Node("VAELoader", {"vae_name": "ae.safetensors"}),
+            Node("VAEDecode", {}, {"samples": "CacheReport.latent", "vae": "VAELoader.VAE"}),
+            Node("SaveImage", {"filename_prefix": prefix}, {"images": "VAEDecode.IMAGE"}, height=420),
+        ])]),
+    ]
+
+
+def workflows(classes: dict[str, type]) -> dict[str, list[Column]]:
+    """All the workflows, by file name."""
+    def apply(cls: str) -> Node:
+        return Node(cls, defaults(classes[cls]), {"model": "UNETLoader.MODEL"})
+
+    feb = [
+        Node("RandomNoise", {"noise_seed": 42, **SEED}),
+        Node("BasicGuider", {}, {"model": "FEBCacheApply.model", "conditioning": "FluxGuidance.CONDITIONING"}),
+        Node("KSamplerSelect", {"sampler_name": "euler"}),
+        Node("BasicScheduler", {"scheduler": "simple", "steps": 28, "denoise": 1.0}, {"model": "FEBCacheApply.model"}),
+        Node("SamplerCustomAdvanced", {}, {"noise": "RandomNoise.NOISE", "guider": "BasicGuider.GUIDER", "sampler": "KSamplerSelect.SAMPLER",
+                                           "sigmas": "BasicScheduler.SIGMAS", "latent_image": "EmptySD3LatentImage.LATENT"}),
+    ]
+    ab = [
+        Node("ConditioningZeroOut", {}, {"conditioning": "CLIPTextEncode.CONDITIONING"}, title="Negative (unused at cfg 1)"),
+        Node("KSampler", {"seed": 42, **SEED, "steps": 28, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0},
+             {"model": "ABCacheApply.model", "positive": "FluxGuidance.CONDITIONING", "negative": "ConditioningZeroOut.CONDITIONING",
+              "latent_image": "EmptySD3LatentImage.LATENT"}),
+    ]
+    return {
+        "flux_feb_cache": flux("FEB-Cache", "set attention_interval and mlp_interval to 1", apply("FEBCacheApply"), feb,
+                               "SamplerCustomAdvanced.output", "flux_feb_cache"),
+        "flux_ab_cache": flux("AB-Cache", "set interval to 1", apply("ABCacheApply"), ab, "KSampler.LATENT", "flux_ab_cache"),
+    }
+
+
+def save_format(columns: list[Column], kinds: dict[str, Kind], titles: dict[str, str]) -> dict:
+    """The workflow as the page saves it. Every class occurs once, so that its name identifies a node."""
+    nodes, links, groups, ids = {}, [], [], count(1)
+    x = 0
+    for column in columns:
+        y = 0
+        for group in column.groups:
+            top, y = y, y + 2 * PADDING + TITLE
+            for node in group.nodes:
+                kind = kinds[node.cls]
+                height = max(node.height, minimum_height(kind))
+                nodes[node.cls] = as_saved(node, kind, titles.get(node.cls), next(ids), [x + PADDING, y + TITLE], [column.width, height])
+                y += TITLE + height + GAP
+            y += PADDING - GAP
+            groups.append({"id": len(groups) + 1, "title": group.title, "bounding": [x, top, column.width + 2 * PADDING, y - top],
+                           "color": group.color, "font_size": 24, "flags": {}})
+            y += 2 * GAP
+        x += column.width + 2 * PADDING + 2 * GAP
+    for node in (node for column in columns for group in column.groups for node in group.nodes):
+        for slot, name in enumerate(kinds[node.cls].inputs):
+            source, output = node.links[name].split(".")
+            origin, target = nodes[source], nodes[node.cls]
+            out = [o["name"] for o in origin["outputs"]].index(output)
+            links.append([len(links) + 1, origin["id"], out, target["id"], slot, origin["outputs"][out]["type"]])
+            origin["outputs"][out]["links"].append(len(links))
+            target["inputs"][slot]["link"] = len(links)
+    return {"last_node_id": len(nodes), "last_link_id": len(links), "nodes": list(nodes.values()), "links": links, "groups": groups,
+            "config": {}, "extra": {}, "version": 0.4}
+
+
+def minimum_height(kind: Kind) -> int:
+    return 20 * max(len(kind.inputs), len(kind.outputs)) + ROW * len(kind.widgets) + 16
+
+
+def as_saved(node: Node, kind: Kind, title: str | None, number: int, pos: list[int], size: list[int]) -> dict:
+    """One node. Its links are filled in later. `title`: of a node of ours, which is coloured too."""
+    title, colors = node.title or title, OURS if title else NOTE if node.cls == "MarkdownNote" else ()
+    return {"id": number, "type": node.cls, **({"title": title} if title else {}), "pos": pos, "size": size, "flags": {}, "order": number - 1,
+            "mode": 0, "inputs": [{"name": name, "type": type_, "link": None} for name, type_ in kind.inputs.items()],
+            "outputs": [{"name": name, "type": type_, "links": []} for name, type_ in kind.outputs.items()],
+            "properties": {"Node name for S&R": node.cls} | ({"cnr_id": PACK_ID} if colors == OURS else {}),
+            "widgets_values": [node.values[name] for name in kind.widgets], **dict(zip(("color", "bgcolor"), colors, strict=False))}
+
+
+def main(folder: Path) -> None:
+    pack = load_pack()
+    kinds = CORE | {name: kind_of(cls) for name, cls in pack.NODE_CLASS_MAPPINGS.items()}
+    for name, columns in workflows(pack.NODE_CLASS_MAPPINGS).items():
+        text = json.dumps(save_format(columns, kinds, pack.NODE_DISPLAY_NAME_MAPPINGS), indent=1)
+        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "workflows")

@@ -1,0 +1,153 @@
+"""FLUX of ComfyUI's own classes, through ComfyUI's own samplers, with the nodes on it."""
+
+import pytest
+import torch
+from comfy_models import MIXED, NEVER, applying, conditioning, ksample
+
+
+def apart(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((a - b).norm() / b.norm())
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+def test_never_reuse_is_bit_identical(model, feb, ab, cfg):
+    plain = ksample(model, cfg=cfg)
+    for cached in (feb(model, **NEVER), ab(model, interval=1)):
+        assert torch.equal(ksample(cached[0], cfg=cfg), plain)
+
+
+def test_plain_run_after_a_cached_one_is_bit_identical(model, feb, ab):
+    plain = ksample(model, cfg=2.0)
+    changed = [ksample(apply(model)[0], cfg=2.0) for apply in (feb, ab)]
+    assert all(not torch.equal(samples, plain) for samples in changed)
+    assert torch.equal(ksample(model, cfg=2.0), plain)
+
+
+def test_every_forward_is_the_class_s_own_after_a_run(model, feb):
+    ksample(feb(model, **MIXED)[0])
+    assert not [name for name, module in model.model.diffusion_model.named_modules() if "forward" in module.__dict__]
+
+
+def test_second_run_equals_the_first(model, feb, ab):
+    for apply in (feb, ab):
+        cached = apply(model)[0]
+        assert torch.equal(ksample(cached, cfg=2.0), ksample(cached, cfg=2.0))
+
+
+def test_all_four_states_occur_and_nothing_is_demoted(model, feb):
+    cached, mailbox = feb(model, **MIXED, stage_boundary=0.6)
+    ksample(cached, steps=30)
+    states = {row.state for row in mailbox.latest.rows}
+    assert states == {"compute", "reuse attention", "reuse mlp", "reuse both"}
+    assert mailbox.latest.demotions == ()
+
+
+@pytest.mark.parametrize("node", ["FEBCacheApply", "ABCacheApply"])
+def test_batched_and_split_conditionings_give_the_same(pack, model, monkeypatch, node):
+    """ComfyUI batches by free memory; with none of it every conditioning is a call of its own, in the other order."""
+    import comfy.samplers
+
+    cached = applying(pack, node)(model)[0]
+    batched = ksample(cached, cfg=3.0)
+    calls = {"n": 0}
+
+    def flipping(*args):
+        calls["n"] += 1
+        return 0 if calls["n"] % 3 else 1e12
+
+    monkeypatch.setattr(comfy.samplers.comfy.model_management, "get_free_memory", flipping)
+    assert apart(ksample(cached, cfg=3.0), batched) <= 3e-6
+
+
+def test_nodes_chain_in_either_order_with_the_same_result(model, feb, ab):
+    first = ab(feb(model)[0])[0]
+    second = feb(ab(model)[0])[0]
+    assert torch.equal(ksample(first), ksample(second))
+
+
+def test_after_guidance_equals_per_conditioning_at_constant_guidance(model, ab):
+    raw, guided = (ksample(ab(model, after_guidance=after)[0], cfg=3.0) for after in (False, True))
+    assert apart(guided, raw) <= 1e-5
+
+
+def test_cfg_pp_keeps_a_fresh_unconditional_output(model, ab):
+    plain = ksample(model, sampler="dpmpp_2m_cfg_pp", cfg=1.5, steps=30)
+    euler = apart(ksample(ab(model, interval=2)[0], cfg=1.5, steps=30), ksample(model, cfg=1.5, steps=30))
+    assert apart(ksample(ab(model, interval=2)[0], sampler="dpmpp_2m_cfg_pp", cfg=1.5, steps=30), plain) < 3 * euler + 0.05
+
+
+@pytest.mark.parametrize(("sampler", "evaluations"), [("euler", 10), ("heun", 19), ("dpm_2", 19), ("heunpp2", 27), ("dpmpp_2m", 10), ("uni_pc", 10),
+                                                      ("ddim", 10), ("euler_ancestral", 10), ("dpmpp_sde", 19), ("lcm", 10)])
+def test_every_evaluation_of_a_sampler_has_its_step(model, feb, sampler, evaluations):
+    cached, mailbox = feb(model)
+    samples = ksample(cached, steps=10, sampler=sampler)
+    report = mailbox.latest
+    assert samples.isfinite().all()
+    assert abs(report.evaluations - evaluations) <= 2
+    assert {row.step for row in report.rows} == set(range(10))
+    assert report.finished
+
+
+def test_noisy_samplers_reuse_instead_of_extrapolating(model, ab):
+    cached, mailbox = ab(model, order=3)
+    ksample(cached, sampler="euler_ancestral")
+    assert any("adds new noise" in note for note in mailbox.latest.notes)
+
+
+def test_noise_scale_of_one_changes_nothing_and_others_scale_the_noise(model, feb):
+    plain = ksample(model, steps=10)
+    assert torch.equal(ksample(feb(model, **NEVER)[0], steps=10), plain)
+    scaled = ksample(feb(model, **NEVER, noise_scale_high=0.98, noise_scale_low=0.96)[0], steps=10)
+    assert 1e-4 < apart(scaled, plain) < 0.5
+
+
+def test_denoise_below_one_and_partial_windows_run(model, feb):
+    cached, mailbox = feb(model, start_percent=0.3, end_percent=0.9)
+    latent = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(5))
+    samples = ksample(cached, steps=16, denoise=0.6, latent=latent)
+    assert samples.isfinite().all()
+    assert mailbox.latest.steps == 16
+
+
+def test_an_interrupt_leaves_nothing_behind(model, feb):
+    plain = ksample(model)
+    cached, mailbox = feb(model)
+
+    class Stop(Exception):
+        pass
+
+    def stop(step, *_):
+        if step == 5:
+            raise Stop
+
+    with pytest.raises(Stop):
+        ksample(cached, callback=stop)
+    assert not mailbox.latest.finished
+    assert torch.equal(ksample(model), plain)
+    assert torch.equal(ksample(cached), ksample(feb(model)[0]))
+
+
+def test_a_changed_batch_between_runs_starts_afresh(model, feb):
+    cached = feb(model)[0]
+    ksample(cached, batch=2)
+    assert torch.equal(ksample(cached, batch=1), ksample(feb(model)[0], batch=1))
+
+
+def test_texts_of_different_length_are_two_streams(model, feb):
+    cached, mailbox = feb(model)
+    samples = ksample(cached, cfg=3.0, negative=conditioning(2, tokens=5))
+    assert samples.isfinite().all()
+    assert mailbox.latest.restarts == 0
+
+
+def test_a_shared_attention_override_is_still_called(model, feb):
+    calls = []
+
+    def override(kernel, *args, **kwargs):
+        calls.append(1)
+        return kernel(*args, **kwargs)
+
+    patched = model.clone()
+    patched.model_options["transformer_options"]["optimized_attention_override"] = override
+    ksample(feb(patched, attention_interval=1, mlp_interval=3)[0])
+    assert len(calls) >= 12 * 5  # every step, every block; the check of the mounts comes on top

@@ -1,0 +1,64 @@
+"""Ids and inputs are a contract: saved workflows depend on them. Optional inputs may be added at the end, with defaults."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "contract.json"
+APPLY = ("FEBCacheApply", "ABCacheApply")
+
+
+def schema(kind: type) -> dict:
+    """What a saved workflow depends on: groups, names, order, types, and the range or options of each input."""
+    inputs = {group: {name: [spec[0], {key: spec[1][key] for key in ("default", "min", "max") if key in spec[1]}] for name, spec in members.items()}
+              for group, members in kind.INPUT_TYPES().items()}
+    return {"inputs": inputs, "outputs": list(kind.RETURN_TYPES)}
+
+
+def test_ids_inputs_and_outputs_are_those_of_the_first_release(pack):
+    assert json.loads(json.dumps({name: schema(kind) for name, kind in pack.NODE_CLASS_MAPPINGS.items()})) == json.loads(GOLDEN.read_text())
+
+
+def test_every_node_has_a_display_name_and_a_category(pack):
+    assert pack.NODE_DISPLAY_NAME_MAPPINGS.keys() == pack.NODE_CLASS_MAPPINGS.keys()
+    assert {kind.CATEGORY for kind in pack.NODE_CLASS_MAPPINGS.values()} == {"model_patches/acceleration"}
+
+
+def test_every_input_has_a_tooltip_and_every_output_too(pack):
+    for kind in pack.NODE_CLASS_MAPPINGS.values():
+        for members in kind.INPUT_TYPES().values():
+            assert all(len(spec[1]["tooltip"]) > 20 for spec in members.values())
+        assert len(kind.OUTPUT_TOOLTIPS) == len(kind.RETURN_TYPES)
+
+
+def test_the_function_takes_the_inputs_it_declares(pack):
+    for kind in pack.NODE_CLASS_MAPPINGS.values():
+        assert callable(getattr(kind(), kind.FUNCTION))
+
+
+@pytest.mark.parametrize("node", APPLY)
+def test_defaults_of_the_widgets_are_those_of_the_settings(pack, node):
+    module = __import__(f"{pack.__name__}.cache_core.settings.{'feb' if node.startswith('FEB') else 'ab'}", fromlist=["DEFAULTS"])
+    widgets = {name: spec[1]["default"] for group in pack.NODE_CLASS_MAPPINGS[node].INPUT_TYPES().values() for name, spec in group.items()
+               if name not in ("model", "preset")}
+    assert widgets == module.DEFAULTS
+
+
+@pytest.mark.parametrize("node", APPLY)
+def test_presets_only_set_widgets_within_their_range(pack, node):
+    inputs = {name: spec for group in pack.NODE_CLASS_MAPPINGS[node].INPUT_TYPES().values() for name, spec in group.items()}
+    for values in inputs["preset"][1]["presets"].values():
+        for name, value in values.items():
+            kind, options = inputs[name]
+            assert value in kind if isinstance(kind, list) else options["min"] <= value <= options["max"]
+
+
+def test_cache_report_before_a_run_says_what_to_connect(pack):
+    node = pack.NODE_CLASS_MAPPINGS["CacheReport"]()
+    mailbox = __import__(f"{pack.__name__}.nodes.mailbox", fromlist=["Mailbox"]).Mailbox()
+    latent = {"samples": object()}
+    done = node.read(mailbox, latent)
+    assert done["result"][0] is latent
+    assert done["ui"]["text"] == (done["result"][1],)
+    assert "Apply node" in done["result"][1]
