@@ -1,7 +1,7 @@
 """The run's clock: the sampler's sigmas, and where in them an evaluation falls."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 def _flow_percent(percent: float) -> float:
@@ -34,6 +34,11 @@ class Timeline:
     @property
     def steps(self) -> int:
         return len(self.sigmas) - 1
+
+    def only(self, steps: tuple[int, ...]) -> "Timeline":
+        """The timeline of some of its steps."""
+        sigmas = (*(self.sigmas[step] for step in steps), self.sigmas[-1])
+        return replace(self, sigmas=sigmas, times=tuple(self.times[step] for step in steps))
 
     def step_of(self, sigma: float) -> int:
         """The step that `sigma` belongs to: the last one that starts at or above it.

@@ -32,11 +32,11 @@ def call(run: Run, kind: Kind, site: str, compute: Callable[[], Tensor]) -> Tens
 
 def evaluate(run: Run, conditionings: Sequence[Hashable], signature: Hashable, model: Callable[[], Tensor],
              mounts: Installable | None = None) -> Tensor:
-    """The raw output of one call of the model, whose rows belong to `conditionings` in order (see Run.enter_call)."""
-    run.enter_call(conditionings, signature)
+    """The raw output of one call of the model, whose rows belong to `conditionings` in order (see Run.calling)."""
 
     def compute() -> Tensor:
         with mounts.installed() if mounts else nullcontext():
             return model()
 
-    return call(run, Kind.MODEL, MODEL_SITE, compute)
+    with run.calling(conditionings, signature):
+        return call(run, Kind.MODEL, MODEL_SITE, compute)

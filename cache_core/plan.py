@@ -1,12 +1,12 @@
 """The frozen sum of the four answers: when, where, what fills the gap, how it is corrected."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .clock import Timeline
 from .corrector import OFF, NoiseScale
 from .errors import ConfigError
 from .predictor import REUSE, Predictor
-from .schedule import Adaptive, Schedule, Table, everything, nest
+from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
 from .site import Kind
 
 MIN_STEPS = 8  # below this there is nothing between warm-up and the last step that could be predicted without damage
@@ -49,15 +49,14 @@ def check_together(plans: tuple[Plan, ...]) -> None:
 def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
     """The one table of a run. A plan for blocks counts only the steps at which the model runs, so the order of plans is free."""
     check_together(plans)
-    outer = next((plan for plan in plans if Kind.MODEL in plan.kinds), None)
-    inner = next((plan for plan in plans if plan is not outer), None)
-    if outer is None or inner is None:
-        return (outer or inner).schedule.table(timeline)
-    table = outer.schedule.table(timeline)
-    ran = table.computed(Kind.MODEL)
-    times = tuple(timeline.times[s] for s in ran)
-    sigmas = (*(timeline.sigmas[s] for s in ran), timeline.sigmas[-1])
-    return nest(table, inner.schedule.table(replace(timeline, sigmas=sigmas, times=times)))
+    outer = next((plan.schedule.table(timeline) for plan in plans if Kind.MODEL in plan.kinds), None)
+    inner = [plan.schedule for plan in plans if Kind.MODEL not in plan.kinds]
+    if outer is None:
+        return side_by_side([schedule.table(timeline) for schedule in inner])
+    if not inner:
+        return outer
+    ran = timeline.only(outer.computed(Kind.MODEL))
+    return nest(outer, side_by_side([schedule.table(ran) for schedule in inner]))
 
 
 def uncached(plans: tuple[Plan, ...], timeline: Timeline) -> Table:

@@ -18,7 +18,7 @@ _MARKS = {"compute": "#", "reuse attention": "m", "reuse mlp": "a", "reuse both"
 def state_of(evaluation: Evaluation) -> str:
     """The name of what an evaluation did: `compute`, `reuse attention`, `reuse mlp`, `reuse both` or `predict model`."""
     done = evaluation.predicted_calls
-    if done[Kind.MODEL]:
+    if done[Kind.MODEL] and not evaluation.computed_calls[Kind.MODEL]:
         return "predict model"
     return _STATES[frozenset(kind for kind in (Kind.ATTENTION, Kind.MLP) if done[kind])]
 
@@ -111,17 +111,18 @@ def _saved(rows: tuple[Row, ...]) -> float | None:
     return sum(price - row.seconds for row in rows if row.state != "compute")
 
 
-def _computed_share(evaluation: Evaluation, kind: Kind) -> float:
-    """Of the calls of `kind` that an uncached evaluation makes, the share that this one computed."""
-    if kind is not Kind.MODEL and evaluation.predicted_calls[Kind.MODEL]:
-        return 0.0
-    computed, predicted = evaluation.computed_calls[kind], evaluation.predicted_calls[kind]
-    return computed / (computed + predicted) if predicted else 1.0  # an evaluation that neither predicts nor keeps is not counted inside
+def _computed_share(evaluation: Evaluation, kind: Kind, sites: int) -> float:
+    """Of the calls of `kind` that an uncached evaluation makes, the share that this one computed. `sites`: of the kind, in one call."""
+    computed, predicted = evaluation.computed_calls[Kind.MODEL], evaluation.predicted_calls[Kind.MODEL]
+    ran = computed / (computed + predicted) if predicted else 1.0
+    if kind is Kind.MODEL or not evaluation.block_calls:
+        return ran
+    return ran * (1 - evaluation.predicted_calls[kind] / (sites * evaluation.block_calls))
 
 
 def _shares(run: Run) -> dict[str, float]:
     kinds = sorted(run.table.kinds, key=lambda kind: kind.value)
-    return {kind.value: mean(_computed_share(e, kind) for e in run.evaluations) for kind in kinds if run.evaluations}
+    return {kind.value: mean(_computed_share(e, kind, run.sites[kind]) for e in run.evaluations) for kind in kinds if run.evaluations}
 
 
 def report(run: Run, model: str, finished: bool) -> RunReport:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -15,12 +16,16 @@ from .schedule import Table
 from .site import MODULES, Kind
 
 MODEL_SITE = "model"
+Key = tuple[Kind, str, int]  # kind and name of a site, number of a stream
 OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 
 
 @dataclass
 class Evaluation:
-    """One evaluation of the denoiser: one decision for all its conditionings."""
+    """One evaluation of the denoiser: one decision for all its conditionings.
+
+    `computed_calls`, `predicted_calls`: calls of sites. `block_calls`: calls of the model in which its blocks ran.
+    """
 
     step: int
     sigma: float
@@ -29,6 +34,7 @@ class Evaluation:
     seconds: float = 0.0
     computed_calls: Counter[Kind] = field(default_factory=Counter)
     predicted_calls: Counter[Kind] = field(default_factory=Counter)
+    block_calls: int = 0
     occurrences: Counter[Hashable] = field(default_factory=Counter)
 
 
@@ -49,11 +55,13 @@ class Run:
         self.table = self._table()
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self._kept = [self._kept_at(step) for step in range(timeline.steps)]
-        self._histories: dict[tuple[str, int], History] = {}
+        self.sites: dict[Kind, int] = {Kind.MODEL: 1}  # sites of each kind in one call of the model
+        self._histories: dict[Key, History] = {}
         self._streams: dict[Hashable, tuple[Hashable, int]] = {}
         self._serial = 0
         self._call: tuple[int, ...] = ()
-        self._given_up: set[Kind] = set()
+        self._barred: set[Kind] = set()
+        self._model_node = float("nan")  # where the model was last computed
         self._disagreement, self._in_a_row = 0.0, 0
 
     def _table(self) -> Table:
@@ -78,7 +86,8 @@ class Run:
         now = time.perf_counter() if now is None else now
         self.end(now)
         step = self.timeline.step_of(sigma)
-        predicted = self.table.kinds - self.table.rows[step] - self._given_up
+        self._forget(key for key in self._histories if key[0] in self._barred)
+        predicted = self.table.kinds - self.table.rows[step] - self._barred
         self.evaluations.append(Evaluation(step, sigma, predicted, now))
         if Kind.MODEL in predicted and self._must_compute(sigma):
             self.evaluation.predicted = predicted - {Kind.MODEL}
@@ -101,9 +110,10 @@ class Run:
         return plan.adaptive.computes(self._disagreement, self._in_a_row - 1)
 
     def _pair_distance(self, plan: Plan, sigma: float) -> float:
-        """||order k - order k-1|| / ||order k|| of the predictions at `sigma`, over all streams; inf when there are too few samples."""
+        """||order k - order k-1|| / ||order k|| of the predictions at `sigma`, over the streams of the last computed evaluation; inf when
+        there are too few samples."""
         high = plan.predictor.at_least(2)
-        histories = [h for (site, _), h in self._histories.items() if site == MODEL_SITE]
+        histories = [h for (kind, *_), h in self._histories.items() if kind is Kind.MODEL and h.nodes[0] == self._model_node]
         if not histories or any(len(h.nodes) < 2 for h in histories):
             return float("inf")
         apart = size = 0.0
@@ -115,18 +125,22 @@ class Run:
 
     # Streams -----------------------------------------------------------------------------------------------------------
 
-    def enter_call(self, conditionings: Sequence[Hashable], signature: Hashable) -> None:
-        """Say which conditionings the rows of the coming model call belong to, in order.
+    @contextmanager
+    def calling(self, conditionings: Sequence[Hashable], signature: Hashable) -> Iterator[None]:
+        """The context of a model call whose rows belong to `conditionings`, in order.
 
         A conditioning that comes twice in one evaluation is two streams. `signature` is whatever the shapes inside the model
         depend on; when it changes the stream starts its history anew, which the report counts.
         """
-        occurrences = self.evaluation.occurrences
-        streams = []
+        outer, occurrences, streams = self._call, self.evaluation.occurrences, []
         for conditioning in conditionings:
             occurrences[conditioning] += 1
             streams.append(self._stream((conditioning, occurrences[conditioning]), signature))
         self._call = tuple(streams)
+        try:
+            yield
+        finally:
+            self._call = outer
 
     def _stream(self, identity: Hashable, signature: Hashable) -> int:
         known = self._streams.get(identity)
@@ -134,7 +148,7 @@ class Run:
             return known[1]
         if known:
             self.restarts += 1
-            self._forget(key for key in self._histories if key[1] == known[1])
+            self._forget(key for key in self._histories if key[2] == known[1])
         self._serial += 1
         self._streams[identity] = (signature, self._serial)
         return self._serial
@@ -145,40 +159,42 @@ class Run:
         """Whether these sites are predicted in this call: the table says so and every stream has something to predict from."""
         if kind not in self.evaluation.predicted:
             return False
-        return all((site, stream) in self._histories for site in sites for stream in self._call)
+        return all((kind, site, stream) in self._histories for site in sites for stream in self._call)
 
     def keeps(self, kind: Kind) -> bool:
         """Whether a value of `kind` computed now will be used."""
-        return kind in self._kept[self.evaluation.step] and kind not in self._given_up
+        return kind in self._kept[self.evaluation.step] and kind not in self._barred
 
     def predict(self, kind: Kind, site: str) -> Tensor:
         """The predicted value of `site`, a fresh tensor: callers may write into it."""
         predictor, sigma = self._plan_of[kind].predictor, self.evaluation.sigma
         self.evaluation.predicted_calls[kind] += 1
-        histories = [self._histories[site, stream] for stream in self._call]
+        histories = [self._histories[kind, site, stream] for stream in self._call]
         rows = [h.combine(predictor.weights(h.nodes, sigma)) for h in histories]
         return rows[0] if len(rows) == 1 else torch.cat(rows)
 
     def remember(self, kind: Kind, site: str, value: Tensor) -> None:
         """Count a computed value and keep a copy of each stream's rows, if a later step needs them."""
         self.evaluation.computed_calls[kind] += 1
+        if kind is Kind.MODEL:
+            self._model_node = self.evaluation.sigma
         if not self.keeps(kind) or value.shape[0] % len(self._call):
             return
         try:
             for stream, rows in zip(self._call, value.chunk(len(self._call)), strict=True):
-                self._push(kind, (site, stream), rows.clone())  # a copy: blocks write into what they are given and return
+                self._push((kind, site, stream), rows.clone())  # a copy: blocks write into what they are given and return
         except OutOfMemory:
             self.give_up(kind)
 
-    def _push(self, kind: Kind, key: tuple[str, int], rows: Tensor) -> None:
+    def _push(self, key: Key, rows: Tensor) -> None:
         history = self._histories.get(key)
         if history is None:
-            order = self._plan_of[kind].predictor.order
-            history = self._histories[key] = History(max(order, 2) if self._plan_of[kind].adaptive else order)
+            plan = self._plan_of[key[0]]
+            history = self._histories[key] = History(max(plan.predictor.order, 2) if plan.adaptive else plan.predictor.order)
         self.bytes += history.push(self.evaluation.sigma, rows)
         self.peak_bytes = max(self.peak_bytes, self.bytes)
 
-    def _forget(self, keys: Iterable[tuple[str, int]]) -> None:
+    def _forget(self, keys: Iterable[Key]) -> None:
         for key in list(keys):
             self.bytes -= self._histories.pop(key).bytes
 
@@ -194,13 +210,20 @@ class Run:
         if text not in self.demotions:
             self.demotions.append(text)
 
+    def bar(self, kinds: Iterable[Kind], reason: str) -> None:
+        """Compute `kinds` from the next decision on, and say why.
+
+        What is kept of them goes when the next evaluation begins: a block underway may have decided to predict from it.
+        """
+        self._barred |= set(kinds)
+        self.demote(reason)
+
     def give_up(self, kind: Kind) -> None:
-        """Free what the cache holds and compute `kind`, and with it all block sites, for the rest of the run."""
-        kinds = MODULES if kind in MODULES else {kind}
-        self._given_up |= kinds
-        self.evaluation.predicted -= kinds
-        self._forget(key for key in self._histories if (key[0] == MODEL_SITE) == (kind is Kind.MODEL))
-        self.demote(f"out of memory while storing: {kind.value} is computed from step {self.evaluation.step} on")
+        """Stop caching `kind`, and with it all block sites, because memory ran out; free at once what was kept of `kind`."""
+        self.evaluation.predicted -= {kind}
+        self._forget(key for key in self._histories if key[0] is kind)
+        self.bar(MODULES if kind in MODULES else {kind},
+                 f"out of memory while storing: {kind.value} is computed from step {self.evaluation.step} on")
 
     def tensors(self) -> Iterator[Tensor]:
         """Every tensor the run holds."""

@@ -83,8 +83,7 @@ class Session:
         mounts = self._mounts(executor.class_obj.diffusion_model) if self.modules_cached else None
         if self.model_cached and self.guided is None:
             return self._through_engine(conditionings, signature, x, t, model, mounts)
-        self.run.enter_call(conditionings, signature)
-        with mounts.installed() if mounts else nullcontext():
+        with self.run.calling(conditionings, signature), mounts.installed() if mounts else nullcontext():
             return model()
 
     def _through_engine(self, conditionings, signature, x, sigma, model, mounts):

@@ -14,8 +14,9 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 PACK_ID = "feb-ab-cache"  # the pack's name in pyproject.toml, by which the page finds the pack of a missing node
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN")
-TITLE, ROW, GAP, PADDING = 30, 24, 24, 14  # a node's title bar and widget row, as the page draws them, and the space between things
-OURS, NOTE = ("#323", "#535"), ("#432", "#653")  # the page's own purple and its note colour: title bar, body
+TITLE, ROW, GAP, PADDING = 30, 28, 24, 14  # a node's title bar, a widget's row, which is lower on the canvas than in "Nodes 2.0", and spaces
+OURS, NOTE = ("#323", "#535"), ("#432", "#653")  # a node's title bar and body, in the page's own purple and in its colour for notes
+PURPLE, BLUE = "#a1309b", "#3f789e"  # the page's own group colours
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,14 @@ def load_pack() -> ModuleType:
     return sys.modules[name]
 
 
+def specs(cls: type) -> dict[str, tuple]:
+    """The inputs of a node class of ours, widgets included, in the page's order."""
+    return {name: spec for part in ("required", "optional") for name, spec in cls.INPUT_TYPES().get(part, {}).items()}
+
+
 def kind_of(cls: type) -> Kind:
     """What a node class of ours says about itself."""
-    inputs = {name: spec[0] for part in cls.INPUT_TYPES().values() for name, spec in part.items()}
+    inputs = {name: spec[0] for name, spec in specs(cls).items()}
     widgets = tuple(name for name, type_ in inputs.items() if isinstance(type_, list) or type_ in WIDGET_TYPES)
     sockets = {name: type_ for name, type_ in inputs.items() if name not in widgets}
     return Kind(sockets, dict(zip(cls.RETURN_NAMES, cls.RETURN_TYPES, strict=True)), widgets)
@@ -94,8 +100,7 @@ def kind_of(cls: type) -> Kind:
 
 def defaults(cls: type) -> dict[str, object]:
     """The values that the widgets of a node of ours show when it is new."""
-    specs = {name: spec for part in cls.INPUT_TYPES().values() for name, spec in part.items()}
-    return {name: specs[name][1]["default"] for name in kind_of(cls).widgets}
+    return {name: specs(cls)[name][1]["default"] for name in kind_of(cls).widgets}
 
 
 def flux_note(cache: str, never_reuse: str) -> Node:
@@ -122,63 +127,58 @@ Choosing the preset again brings the cache back.
 
 PROMPT = ("A red fox curled up asleep on a mossy boulder beside a mountain stream, morning light through birch trees, drops of dew on its fur, "
           "photograph, 85 mm lens, shallow depth of field")
-SEED = {"control": "fixed"}
 
 
-def flux(cache: str, never_reuse: str, apply: Node, sampling: list[Node], sampler_output: str, prefix: str) -> list[Column]:
-    """A FLUX.1-dev text-to-image workflow around a cache and a way of sampling."""
-    report = Node("CacheReport", {}, {"report": f"{apply.cls}.report", "latent": sampler_output}, height=190)
+def flux(cache: str, never_reuse: str, apply: Node, before: list[Node], sampler: Node, output: str) -> list[Column]:
+    """A FLUX.1-dev text-to-image workflow around a cache, a sampler with its latent `output`, and the nodes that the sampler needs."""
     return [
-        Column(400, [Group("Models", "#3f789e", [
+        Column(400, [Group("Models", BLUE, [
             Node("UNETLoader", {"unet_name": "flux1-dev.safetensors", "weight_dtype": "default"}),
             Node("DualCLIPLoader", {"clip_name1": "clip_l.safetensors", "clip_name2": "t5xxl_fp16.safetensors", "type": "flux",
                                     "device": "default"}),
             flux_note(cache, never_reuse),
         ])]),
         Column(400, [
-            Group(cache, "#a1309b", [apply]),
-            Group("Prompt and size", "#3f789e", [
+            Group(cache, PURPLE, [apply]),
+            Group("Prompt", BLUE, [
                 Node("CLIPTextEncode", {"text": PROMPT}, {"clip": "DualCLIPLoader.CLIP"}, height=120),
                 Node("FluxGuidance", {"guidance": 3.5}, {"conditioning": "CLIPTextEncode.CONDITIONING"}),
-                Node("EmptySD3LatentImage", {"width": 1024, "height": 1024, "batch_size": 1}),
             ]),
         ]),
-        Column(320, [Group("Sampling", "#3f789e", sampling)]),
-        Column(480, [Group("What the cache did", "#a1309b", [
-            report,
-            Node("PreviewAny", {}, {"source": "CacheReport.text"}, height=620, title="The whole report"),
+        Column(320, [Group("Inputs of the sampler", BLUE, [Node("EmptySD3LatentImage", {"width": 1024, "height": 1024, "batch_size": 1}), *before])]),
+        Column(480, [Group("Sampling, and what the cache did", BLUE, [
+            sampler,
+            Node("CacheReport", {}, {"report": f"{apply.cls}.report", "latent": f"{sampler.cls}.{output}"}, height=190),
+            Node("PreviewAny", {}, {"source": "CacheReport.text"}, height=400, title="The whole report"),
         ])]),
-        Column(420, [Group("Image", "#3f789e", [
+        Column(420, [Group("Image", BLUE, [
             Node("VAELoader", {"vae_name": "ae.safetensors"}),
             Node("VAEDecode", {}, {"samples": "CacheReport.latent", "vae": "VAELoader.VAE"}),
-            Node("SaveImage", {"filename_prefix": prefix}, {"images": "VAEDecode.IMAGE"}, height=420),
+            Node("SaveImage", {"filename_prefix": f"flux_{cache}"}, {"images": "VAEDecode.IMAGE"}, height=420),
         ])]),
     ]
 
 
 def workflows(classes: dict[str, type]) -> dict[str, list[Column]]:
     """All the workflows, by file name."""
-    def apply(cls: str) -> Node:
-        return Node(cls, defaults(classes[cls]), {"model": "UNETLoader.MODEL"})
-
-    feb = [
-        Node("RandomNoise", {"noise_seed": 42, **SEED}),
-        Node("BasicGuider", {}, {"model": "FEBCacheApply.model", "conditioning": "FluxGuidance.CONDITIONING"}),
-        Node("KSamplerSelect", {"sampler_name": "euler"}),
-        Node("BasicScheduler", {"scheduler": "simple", "steps": 28, "denoise": 1.0}, {"model": "FEBCacheApply.model"}),
-        Node("SamplerCustomAdvanced", {}, {"noise": "RandomNoise.NOISE", "guider": "BasicGuider.GUIDER", "sampler": "KSamplerSelect.SAMPLER",
-                                           "sigmas": "BasicScheduler.SIGMAS", "latent_image": "EmptySD3LatentImage.LATENT"}),
-    ]
-    ab = [
-        Node("ConditioningZeroOut", {}, {"conditioning": "CLIPTextEncode.CONDITIONING"}, title="Negative (unused at cfg 1)"),
-        Node("KSampler", {"seed": 42, **SEED, "steps": 28, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0},
-             {"model": "ABCacheApply.model", "positive": "FluxGuidance.CONDITIONING", "negative": "ConditioningZeroOut.CONDITIONING",
-              "latent_image": "EmptySD3LatentImage.LATENT"}),
-    ]
+    feb, ab = (Node(name, defaults(classes[name]), {"model": "UNETLoader.MODEL"}) for name in ("FEBCacheApply", "ABCacheApply"))
     return {
-        "flux_feb_cache": flux("FEB-Cache", "set attention_interval and mlp_interval to 1", apply("FEBCacheApply"), feb,
-                               "SamplerCustomAdvanced.output", "flux_feb_cache"),
-        "flux_ab_cache": flux("AB-Cache", "set interval to 1", apply("ABCacheApply"), ab, "KSampler.LATENT", "flux_ab_cache"),
+        "flux_feb_cache": flux(
+            "FEB-Cache", "set attention_interval and mlp_interval to 1", feb, [
+                Node("RandomNoise", {"noise_seed": 42, "control": "fixed"}),
+                Node("BasicGuider", {}, {"model": "FEBCacheApply.model", "conditioning": "FluxGuidance.CONDITIONING"}),
+                Node("KSamplerSelect", {"sampler_name": "euler"}),
+                Node("BasicScheduler", {"scheduler": "simple", "steps": 28, "denoise": 1.0}, {"model": "FEBCacheApply.model"}),
+            ],
+            Node("SamplerCustomAdvanced", {}, {"noise": "RandomNoise.NOISE", "guider": "BasicGuider.GUIDER", "sampler": "KSamplerSelect.SAMPLER",
+                                               "sigmas": "BasicScheduler.SIGMAS", "latent_image": "EmptySD3LatentImage.LATENT"}), "output"),
+        "flux_ab_cache": flux(
+            "AB-Cache", "set interval to 1", ab,
+            [Node("ConditioningZeroOut", {}, {"conditioning": "CLIPTextEncode.CONDITIONING"}, title="Negative (unused at cfg 1)")],
+            Node("KSampler", {"seed": 42, "control": "fixed", "steps": 28, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple",
+                              "denoise": 1.0},
+                 {"model": "ABCacheApply.model", "positive": "FluxGuidance.CONDITIONING", "negative": "ConditioningZeroOut.CONDITIONING",
+                  "latent_image": "EmptySD3LatentImage.LATENT"}), "LATENT"),
     }
 
 

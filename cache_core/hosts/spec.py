@@ -1,8 +1,13 @@
-"""How a host is written down: names, block lists, and how each kind of site is mounted. Data only."""
+"""How a host is written down: names, block lists, and how each kind of site is mounted. Data only.
+
+Every mount says what submodules a block must have (`needs`) and how the sites of the block at a path are called (`sites`).
+"""
 
 from dataclasses import dataclass
 
 from ..site import Kind
+
+Sites = dict[Kind, tuple[str, ...]]  # names of a block's sites, by kind
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,9 @@ class Call:
     def needs(self) -> tuple[str, ...]:
         return self.names
 
+    def sites(self, path: str) -> Sites:
+        return {self.kind: tuple(f"{path}.{name}" for name in self.names)}
+
 
 @dataclass(frozen=True)
 class Joint:
@@ -26,6 +34,9 @@ class Joint:
     @property
     def needs(self) -> tuple[str, ...]:
         return tuple(f"{s}.{leaf}" for s in self.streams for leaf in ("qkv", "norm", "proj"))
+
+    def sites(self, path: str) -> Sites:
+        return {Kind.ATTENTION: tuple(f"{path}.{s}.proj" for s in self.streams)}
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,9 @@ class Fused:
     @property
     def needs(self) -> tuple[str, ...]:
         return (self.first, self.last, self.norm, self.act)
+
+    def sites(self, path: str) -> Sites:
+        return {kind: (f"{path}.{kind.value}",) for kind in (Kind.ATTENTION, Kind.MLP)}
 
 
 @dataclass(frozen=True)

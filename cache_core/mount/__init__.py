@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from torch import Tensor, nn
 
 from ..hosts import Host, blocks_of
-from ..run import Run
-from ..site import MODULES
+from ..run import OutOfMemory, Run
+from ..site import MODULES, Kind
 from .block import MountedBlock, State
-from .part import ReadWeights, Tap, Weights
+from .part import Part, ReadWeights, Tap, Weights, can_skip_attention
 from .scoped import overridden
 
 
@@ -32,11 +32,13 @@ class Mounts:
                        for blocks in host.blocks for i, block in enumerate(blocks_of(model, blocks))]
         for block in self._one_of_each_make():
             block.check = self._check
+        run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         self._report_fallbacks()
 
     def installed(self) -> AbstractContextManager[None]:
         """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts nor keeps."""
         run = self.run
+        run.evaluation.block_calls += 1
         if not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
             return nullcontext()
         return overridden([pair for block in self.blocks for pair in block.forwards])
@@ -50,11 +52,20 @@ class Mounts:
 
     def _check(self, block: MountedBlock, args: tuple, kwargs: dict) -> None:
         """Demote parts of all blocks of this make until what is left reproduces the untouched forward."""
-        while part := block.failing(self.states, args, kwargs):
-            rung = next(i for i, ladder in enumerate(block.ladders) if ladder and ladder[0] is part)
-            alike = [b for b in self.blocks if b.signature == block.signature]
-            left = {b.demote(rung) for b in alike}
-            self.run.demote(f"{type(block.block).__name__} ({block.reasons[-1]}): {part.label} -> {', '.join(sorted(left))}")
+        states = self.states
+        if not can_skip_attention(kwargs):
+            self.run.bar({Kind.ATTENTION}, "another node looks at the queries and keys: attention is computed")
+            states = frozenset(state - {Kind.ATTENTION} for state in states) - {frozenset()}
+        try:
+            while part := block.failing(states, args, kwargs):
+                self._demote_all_like(block, part)
+        except OutOfMemory:
+            self.run.bar(MODULES, "out of memory while checking the mounts: attention and mlp are computed")
+
+    def _demote_all_like(self, block: MountedBlock, part: Part) -> None:
+        rung = next(i for i, ladder in enumerate(block.ladders) if ladder and ladder[0] is part)
+        left = {b.demote(rung) for b in self.blocks if b.signature == block.signature}
+        self.run.demote(f"{type(block.block).__name__} ({block.reasons[-1]}): {part.label} -> {', '.join(sorted(left))}")
 
     def _report_fallbacks(self) -> None:
         for block in self._one_of_each_make():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from ..hosts import Call, Fused, Joint
+from ..run import OutOfMemory
 from ..site import Kind
 from .call import CallPart
 from .fused import FusedPart
@@ -35,7 +36,12 @@ class MountedBlock:
         self.original: Forward = block.forward
         self.reasons: list[str] = []
         self.ladders = [self._ladder(mount, read) for mount in mounts]
+        self.sites = [site for mount in mounts for site in mount.sites(path).items()]
         self.check: Callable[[MountedBlock, tuple, dict], None] | None = None
+
+    def count(self, kind: Kind) -> int:
+        """How many sites of `kind` the block has, mounted or not."""
+        return sum(len(names) for own, names in self.sites if own is kind)
 
     def _ladder(self, mount: Call | Joint | Fused, read: ReadWeights) -> list[Part]:
         if isinstance(mount, Call):
@@ -111,6 +117,8 @@ class MountedBlock:
                     return f"{', '.join(sorted(probe.missed))} is never called"
                 if not apart <= tolerance(wanted):
                     return f"its output differs by {apart:.1e}"
+        except OutOfMemory:
+            raise
         except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError) as reason:
             return f"{type(reason).__name__}: {reason}"
         return ""

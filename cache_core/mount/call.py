@@ -14,7 +14,7 @@ class CallPart(Part):
     def __init__(self, block: nn.Module, path: str, spec: Call, tap: Tap):
         super().__init__(tap)
         self.kind = spec.kind
-        self.sites = {spec.kind: tuple(f"{path}.{name}" for name in spec.names)}
+        self.sites = spec.sites(path)
         for name, site in zip(spec.names, self.sites[spec.kind], strict=True):
             module = submodule(block, name)
             self.forwards.append((module, self._forward(module.forward, site)))

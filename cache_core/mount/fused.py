@@ -26,7 +26,7 @@ class FusedPart(Part):
         self.read, self.predicted = read, frozenset()
         self.first, self.last, norm, act = (submodule(block, name) for name in spec.needs)
         self.width = block.hidden_size
-        self.sites = {kind: (f"{path}.{kind.value}",) for kind in (ATTENTION, MLP)}
+        self.sites = spec.sites(path)
         self._first, self._last, self._norm, self._act = self.first.forward, self.last.forward, norm.forward, act.forward
         self.forwards = [(self.first, self.project_in), (self.last, self.project_out), (norm, self.normalise), (act, self.activate)]
 

@@ -16,7 +16,7 @@ class JointPart(Part):
     def __init__(self, block: nn.Module, path: str, spec: Joint, tap: Tap):
         super().__init__(tap)
         self.skipping = False
-        self.sites = {Kind.ATTENTION: tuple(f"{path}.{stream}.proj" for stream in spec.streams)}
+        self.sites = spec.sites(path)
         for stream, site in zip(spec.streams, self.sites[Kind.ATTENTION], strict=True):
             attention = submodule(block, stream)
             qkv, norm, proj = attention.qkv, attention.norm, attention.proj

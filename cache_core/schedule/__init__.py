@@ -3,10 +3,10 @@
 from .adaptive import Adaptive
 from .interval import Frame, Interval, Steps, evenly, parse_steps
 from .released import Released
-from .table import Table, everything, from_steps, nest
+from .table import Table, everything, from_steps, nest, side_by_side
 from .two_stage import TwoStage
 
 Schedule = Interval | Steps | TwoStage | Released | Adaptive
 
 __all__ = ["Adaptive", "Frame", "Interval", "Released", "Schedule", "Steps", "Table", "TwoStage", "evenly", "everything", "from_steps",
-           "nest", "parse_steps"]
+           "nest", "parse_steps", "side_by_side"]

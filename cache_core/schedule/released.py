@@ -1,6 +1,7 @@
 """FEB-Cache's released table for DiT-XL/2, 50 DDPM steps (the authors' code; METHODS.md section 2)."""
 
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 from ..clock import Timeline
 from ..site import MODULES, Kind
@@ -16,11 +17,22 @@ RELEASED = (_FULL,) * 22 + (_BOTH, _FULL) * 9 + (_BOTH, _BOTH, _BOTH, _FULL) + (
 class Released:
     """The released table: 34 of 50 steps full, 16 reuse both, none reuses only one.
 
-    Another step count takes the entry at the same share of the run.
+    Another step count reuses the same share of each part of the run.
     """
 
     kinds: frozenset[Kind] = field(default=MODULES, init=False)
 
     def table(self, timeline: Timeline) -> Table:
-        reused = (RELEASED[step * len(RELEASED) // timeline.steps] for step in range(timeline.steps))
-        return Table(self.kinds, tuple(frozenset() if both else self.kinds for both in reused))
+        rows = (self.kinds if reused == before else frozenset() for before, reused in pairwise(_reused_before(timeline.steps)))
+        return Table(self.kinds, tuple(rows))
+
+
+def _reused_before(steps: int) -> list[int]:
+    """How many steps are reused before each of `steps` steps, and in all: the released count, at the same share of the run."""
+    released = list(accumulate(RELEASED, initial=0))
+    counts = []
+    for step in range(steps + 1):
+        whole, part = divmod(step * len(RELEASED), steps)
+        following = released[min(whole + 1, len(RELEASED))]
+        counts.append((released[whole] * steps + (following - released[whole]) * part) // len(RELEASED))
+    return counts

@@ -1,6 +1,6 @@
 """A schedule known before the run: which kinds each step computes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
@@ -37,16 +37,20 @@ class Table:
 
     def needed(self, step: int, kind: Kind, order: int) -> bool:
         """Whether a value of `kind` computed at `step` is among the `order` newest ones at some later predicted step."""
-        later = self.rows[step + 1 :]
         newer = 0
-        for row in later:
-            if kind in row:
-                newer += 1
-                if newer >= order:
-                    return False
-            else:
+        for row in self.rows[step + 1 :]:
+            if self._rests(kind, row):
+                continue
+            if kind not in row:
                 return True
+            newer += 1
+            if newer >= order:
+                return False
         return False
+
+    def _rests(self, kind: Kind, row: frozenset[Kind]) -> bool:
+        """Whether no block runs in `row`, because the whole model is predicted."""
+        return kind is not Kind.MODEL and Kind.MODEL in self.kinds and Kind.MODEL not in row
 
 
 def everything(kinds: Iterable[Kind], steps: int) -> Table:
@@ -59,6 +63,12 @@ def from_steps(kinds: Iterable[Kind], computed: Iterable[int], steps: int) -> Ta
     """The table that computes all `kinds` at the steps in `computed` and predicts all of them elsewhere."""
     kinds, computed = frozenset(kinds), frozenset(computed)
     return Table(kinds, tuple(kinds if step in computed else frozenset() for step in range(steps)))
+
+
+def side_by_side(tables: Sequence[Table]) -> Table:
+    """The table of plans for different kinds of site in one run."""
+    kinds = frozenset().union(*(table.kinds for table in tables))
+    return Table(kinds, tuple(frozenset().union(*rows) for rows in zip(*(table.rows for table in tables), strict=True)))
 
 
 def nest(outer: Table, inner: Table) -> Table:

@@ -12,7 +12,7 @@ from .presets import Values, resolve
 
 ORDERS = {"reuse": 1, "order 2": 2, "order 3": 3}
 TABLES = ("two-stage", "released")
-DEFAULTS = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 1, "stage_boundary": 0.4, "warmup_steps": 3, "final_steps": 1,
+DEFAULTS = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 1, "stage_boundary": 0.4, "warmup_steps": 5, "final_steps": 1,
             "start_percent": 0.0, "end_percent": 1.0, "predictor": "reuse", "noise_scale_high": 1.0, "noise_scale_low": 1.0, "table": "two-stage"}
 PRESETS = {
     "auto": {},
