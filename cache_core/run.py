@@ -112,14 +112,14 @@ class Run:
     def _pair_distance(self, plan: Plan, sigma: float) -> float:
         """||order k - order k-1|| / ||order k|| of the predictions at `sigma`, over the streams of the last computed evaluation; inf when
         there are too few samples."""
-        high = plan.predictor.at_least(2)
+        high, low = plan.predictor.pair()
         histories = [h for (kind, *_), h in self._histories.items() if kind is Kind.MODEL and h.nodes[0] == self._model_node]
         if not histories or any(len(h.nodes) < 2 for h in histories):
             return float("inf")
         apart = size = 0.0
         for history in histories:
             value = history.combine(high.weights(history.nodes, sigma))
-            apart = apart + (value - history.combine(high.lower().weights(history.nodes, sigma))).square().sum(dtype=torch.float32)
+            apart = apart + (value - history.combine(low.weights(history.nodes, sigma))).square().sum(dtype=torch.float32)
             size = size + value.square().sum(dtype=torch.float32)
         return float((apart / size).sqrt())  # the one synchronisation of the evaluation
 

@@ -30,19 +30,20 @@ def _feb(name: str, preset: str = CUSTOM, **widgets: object) -> Setting:
 
 
 UNCACHED = Setting("uncached")
-EVERY_STEP = {"attention_interval": 1, "mlp_interval": 1, "fragile_interval": 1}
 SETTINGS = (
     UNCACHED,
     _ab("quality", "quality"),
-    _ab("reuse, same steps as balanced", order=1),
     _ab("balanced", "balanced"),
-    _ab("order 3, same steps as balanced", order=3),
-    _ab("tolerance 0.1, order 3", order=3, interval=8, tolerance=0.1),
+    _ab("plain reuse, same steps", order=1),
+    _ab("order 3, same steps", order=3),
     _ab("fast", "fast"),
+    _ab("tolerance 0.1, order 3", order=3, interval=8, warmup_steps=3, tolerance=0.1),
     _ab("paper", "paper"),
     _feb("quality", "quality"),
     _feb("balanced", "balanced"),
     _feb("fast", "fast"),
+    _feb("fast, order 2", "fast", predictor="order 2"),
+    _feb("uniform, computed as often", attention_interval=3, mlp_interval=3, fragile_interval=3),
     _feb("paper's table, no scaling", table="released"),
     _feb("paper", "paper"),
 )

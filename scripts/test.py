@@ -27,8 +27,8 @@ def host_interpreter(python: str) -> str:
 def main(arguments: list[str]) -> int:
     python = ensure(NEEDED)
     steps = ([python, "-m", "ruff", "check", "."],
-             [python, "-m", "pytest", "--ignore=tests/host", *arguments],
-             [host_interpreter(python), "-m", "pytest", "-W", "default", "tests/host", *arguments])
+             [host_interpreter(python), "-m", "pytest", "-W", "default", "tests/host", *arguments],
+             [python, "-m", "pytest", "--ignore=tests/host", *arguments])
     failed = [command for command in steps if subprocess.run(command, cwd=ROOT).returncode]
     for command in failed:
         print("failed:", " ".join(command[1:]), file=sys.stderr)

@@ -45,13 +45,11 @@ class Predictor:
         raw = binomial(order) if self.coefficients == "paper" else lagrange(nodes[:order], at)
         return damp(raw, self.damping)
 
-    def at_least(self, order: int) -> "Predictor":
-        """This predictor, of order `order` or more."""
-        return self if self.order >= order else replace(self, order=order)
-
-    def lower(self) -> "Predictor":
-        """The other member of the embedded pair: one order less."""
-        return replace(self, order=self.order - 1)
+    def pair(self) -> tuple["Predictor", "Predictor"]:
+        """The embedded pair: this predictor, of order 2 at least, and the one an order lower. Neither has a gain limit: where both
+        were cut to reuse they would agree on nothing but that."""
+        high = replace(self, order=max(2, self.order), gain_limit=float("inf"))
+        return high, replace(high, order=high.order - 1)
 
 
 REUSE = Predictor()

@@ -57,7 +57,8 @@ class ABSettings:
 
     def plan(self, timeline: Timeline) -> Plan:
         """Raises ConfigError for a value out of range."""
-        limit = float("inf") if self.coefficients == "paper" else GAIN_LIMIT
+        free = self.coefficients == "paper" or self.tolerance  # as published; and a tolerance already limits how far a prediction reaches
+        limit = float("inf") if free else GAIN_LIMIT
         predictor = Predictor(self.order, self.coefficients, self.damping, limit)
         return Plan(self._schedule(timeline), predictor, name=self.name, guided=self.after_guidance)
 

@@ -65,6 +65,11 @@ def test_disagreements_are_summed_since_the_last_computed_step():
     assert decisions(0.5 * unit, 20, a=gentle) == "#" * STEPS
 
 
+def test_the_disagreement_is_relative_to_all_conditionings_at_once():
+    unit = 1 / STEPS / 100
+    assert decisions(3.5 * unit, 20, a=gentle, b=gentle) == decisions(3.5 * unit, 20, a=gentle)
+
+
 def test_all_conditionings_of_an_evaluation_share_one_decision():
     alone, together = decisions(0.5, 4, a=steady), decisions(0.5, 4, a=steady, b=wild)
     assert "...." in alone

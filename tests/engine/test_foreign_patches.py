@@ -55,6 +55,20 @@ def test_the_callers_options_are_left_as_they_are(louder):
     assert options == before
 
 
+class Scribbler(Single):
+    """Writes into the options, as ComfyUI's models and other packs do."""
+
+    def forward(self, *args, transformer_options, **kwargs):
+        transformer_options["block"] = transformer_options.get("block", 0) + 1
+        return super().forward(*args, transformer_options=transformer_options, **kwargs)
+
+
+def test_the_check_of_the_mounts_does_not_show_in_options_that_blocks_write_to():
+    options = {}
+    Bench(toy((), (Scribbler,) * 3), plan("#a"))(*inputs(), options=options)
+    assert options == {"block": 3}
+
+
 @pytest.mark.parametrize("patch", ["attn1_patch", "attn1_output_patch"])
 @pytest.mark.parametrize("block", [Double, Single, Yak])
 def test_attention_is_computed_while_another_pack_looks_at_it(block, patch, monkeypatch):

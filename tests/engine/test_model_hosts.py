@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from toy import Bench, inputs, plan, small_flux, toy
 
-from cache_core import OUTPUT, HostError
-from cache_core.hosts import blocks_of, match
+from cache_core import MODULES, OUTPUT, HostError
+from cache_core.hosts import blocks_of, match, submodule
 
 
 class Compiled(nn.Module):
@@ -46,6 +46,14 @@ def test_compiled_blocks_are_looked_through():
     assert blocks_of(model, host.blocks[0]) == plain
 
 
+def test_compiled_parts_of_a_block_are_looked_through():
+    block = toy().double_blocks[0]
+    layer = block.img_attn.qkv
+    block.img_attn = Compiled(block.img_attn)
+    assert submodule(block, "img_attn.qkv") is layer
+    assert submodule(block, "img_attn.other.qkv") is None
+
+
 def test_a_compiled_blocks_states_repeat_the_computed_output():
     model = toy()
     model.double_blocks = nn.ModuleList(Compiled(block) for block in model.double_blocks)
@@ -56,10 +64,14 @@ def test_a_compiled_blocks_states_repeat_the_computed_output():
     assert bench.run.demotions == []
 
 
-def test_a_plan_for_the_whole_model_mounts_no_block():
+@pytest.mark.parametrize(("plan_of_run", "mounted"), [(plan("#.", OUTPUT), [False] * 3), (plan("#m"), [True, True, False])])
+def test_blocks_are_mounted_only_where_something_of_theirs_is_kept_or_predicted(plan_of_run, mounted):
     model = toy()
-    bench = Bench(model, plan("#.", OUTPUT))
-    seen = []
-    model.double_blocks[0].register_forward_pre_hook(lambda block, _: seen.append("forward" in vars(block)))
-    bench(*inputs())
-    assert seen == [False]
+    bench, seen = Bench(model, plan_of_run), []
+    hook = model.double_blocks[0].register_forward_pre_hook(lambda block, _: seen.append("forward" in vars(block)))
+    for step in range(3):
+        bench(*inputs())
+        assert len(seen) == step + (plan_of_run.kinds == MODULES or step != 1)
+        seen += [False] * (step + 1 - len(seen))  # the model did not run at all
+    hook.remove()
+    assert seen == mounted

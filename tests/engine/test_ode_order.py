@@ -43,5 +43,16 @@ def test_the_distance_from_the_full_run_falls_with_the_step_to_the_power_of_the_
     assert slope(Predictor(order=order)) == pytest.approx(order, abs=0.25)
 
 
+def test_a_prediction_within_a_step_is_for_its_own_sigma():
+    run = Run((Plan(Interval(OUTPUT, 4, Frame(warmup=2)), Predictor(order=2)),), Timeline.flow(flow_sigmas(8)))
+    asked = [1.0, 7 / 8, 6 / 8, 5.5 / 8, 4.25 / 8]
+    answers = []
+    for sigma in asked:
+        run.begin(sigma)
+        answers.append(float(evaluate(run, ["a"], "shape", lambda sigma=sigma: torch.full((1, 1), sigma, dtype=torch.float64))))
+    assert [bool(e.predicted) for e in run.evaluations] == [False, False, True, True, True]
+    assert answers == pytest.approx(asked, abs=1e-6)
+
+
 def test_the_papers_constants_are_of_first_order_when_steps_are_left_out():
     assert slope(Predictor(order=2, coefficients="paper")) == pytest.approx(1, abs=0.25)

@@ -84,12 +84,13 @@ def timed(marks, seconds):
 
 
 def test_time_saved_is_measured_against_the_computed_evaluations_but_the_first():
-    done = timed("##.#.###", [90, 10, 1, 10, 2, 10, 10, 10])
-    assert [row.seconds for row in done.rows] == [90, 10, 1, 10, 2, 10, 10, 10]
-    assert done.seconds == 143
-    assert done.seconds_saved == (10 - 1) + (10 - 2)
-    assert "17.00 s saved, 1.12x" in done.text()
-    assert "saved 17.0 s" in done.line()
+    taken = [90, 10, 1, 1, 1, 2, 2, 2]
+    done = timed("##......", taken)
+    assert [row.seconds for row in done.rows] == taken
+    assert done.seconds == 109
+    assert done.seconds_saved == 3 * (10 - 1) + 3 * (10 - 2)
+    assert "51.00 s saved, 1.47x" in done.text()
+    assert "saved 51.0 s" in done.line()
 
 
 def test_nothing_is_claimed_to_be_saved_without_a_computed_evaluation():
@@ -98,6 +99,16 @@ def test_nothing_is_claimed_to_be_saved_without_a_computed_evaluation():
     assert (done.rows, done.shares) == ((), {})
     assert "nothing to compare" in done.text()
     assert "saved" not in done.line()
+
+
+@pytest.mark.parametrize("kinds", [MODULES, OUTPUT])
+def test_a_run_stopped_before_its_first_model_call_is_reported(kinds):
+    # BUG (report.py, _shares): run.sites has no block kinds until the mounts are made: KeyError, in place of the exception that stopped the run.
+    run = Run((plan("#.", kinds),), Timeline.flow(flow_sigmas(STEPS)))
+    run.begin(1.0)
+    run.close()
+    done = report(run, "Toy", finished=False)
+    assert (done.evaluations, done.finished) == (1, False)
 
 
 def test_an_evaluation_in_which_the_model_ran_for_one_conditioning_is_computed():
