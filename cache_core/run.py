@@ -55,7 +55,7 @@ class Run:
         self.table = self._table()
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self._kept = [self._kept_at(step) for step in range(timeline.steps)]
-        self.sites: dict[Kind, int] = {Kind.MODEL: 1}  # sites of each kind in one call of the model
+        self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
         self._histories: dict[Key, History] = {}
         self._streams: dict[Hashable, tuple[Hashable, int]] = {}
         self._serial = 0
@@ -87,7 +87,7 @@ class Run:
         self.end(now)
         step = self.timeline.step_of(sigma)
         self._forget(key for key in self._histories if key[0] in self._barred)
-        predicted = self.table.kinds - self.table.rows[step] - self._barred
+        predicted = self.table.predicted(step) - self._barred
         self.evaluations.append(Evaluation(step, sigma, predicted, now))
         if Kind.MODEL in predicted and self._must_compute(sigma):
             self.evaluation.predicted = predicted - {Kind.MODEL}

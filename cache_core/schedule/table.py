@@ -31,9 +31,14 @@ class Table:
         """The steps that compute `kind`, ascending."""
         return tuple(step for step, row in enumerate(self.rows) if kind in row)
 
+    def predicted(self, step: int) -> frozenset[Kind]:
+        """The kinds that `step` predicts. Where the model is, no block runs: were it computed after all, so were the blocks."""
+        left = self.kinds - self.rows[step]
+        return left & {Kind.MODEL} or left
+
     def states(self) -> frozenset[frozenset[Kind]]:
         """The different sets of predicted kinds, the empty one left out."""
-        return frozenset(self.kinds - row for row in self.rows) - {frozenset()}
+        return frozenset(map(self.predicted, range(len(self.rows)))) - {frozenset()}
 
     def needed(self, step: int, kind: Kind, order: int) -> bool:
         """Whether a value of `kind` computed at `step` is among the `order` newest ones at some later predicted step."""

@@ -109,7 +109,7 @@ def test_a_single_block_that_bypasses_a_leaf_keeps_its_attention_kernel(block, s
 
 @pytest.mark.parametrize("state", ["m", "."])
 def test_a_single_block_that_uses_a_skipped_value_elsewhere_keeps_its_attention_kernel(state):
-    # BUG (mount/fused.py, project_in): new_empty hands the check the memory of the call before, in which the right values still are.
+    # Was wrong once (mount/fused.py, project_in): new_empty hands the check the memory of the call before, in which the right values still are.
     bench = Bench(toy((), (SingleWithValueResidual,) * 2), plan(f"#{state}"))
     first, later = repeat(bench, 2)
     assert len(bench.run.demotions) == 1

@@ -127,7 +127,7 @@ def test_the_step_at_which_memory_ran_out_is_named(monkeypatch):
 
 
 def test_steps_of_a_model_output_that_does_not_fit_are_computed_whole(monkeypatch):
-    # BUG (run.py, begin): where the model was to be predicted the blocks rest in the table, which reads as predicting all of them.
+    # Was wrong once (run.py, begin): where the model was to be predicted the blocks rest in the table, which reads as predicting all of them.
     run_out_at(monkeypatch, SITES // 2 + 1)  # attention's sites, then the model's output
     model = one_of_each()
     bench = Bench(model, plan("#m"), plan("#.#.#.", OUTPUT))

@@ -103,7 +103,7 @@ def test_nothing_is_claimed_to_be_saved_without_a_computed_evaluation():
 
 @pytest.mark.parametrize("kinds", [MODULES, OUTPUT])
 def test_a_run_stopped_before_its_first_model_call_is_reported(kinds):
-    # BUG (report.py, _shares): run.sites has no block kinds until the mounts are made: KeyError, in place of the exception that stopped the run.
+    # Was wrong once (report.py, _shares): run.sites has no block kinds until the mounts are made: KeyError, in place of the exception that stopped the run.
     run = Run((plan("#.", kinds),), Timeline.flow(flow_sigmas(STEPS)))
     run.begin(1.0)
     run.close()
