@@ -7,7 +7,7 @@ from .corrector import OFF, NoiseScale
 from .errors import ConfigError
 from .predictor import REUSE, Predictor
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
-from .site import Kind
+from .site import Kind, names
 
 MIN_STEPS = 8  # below this there is nothing between warm-up and the last step that could be predicted without damage
 
@@ -25,6 +25,10 @@ class Plan:
     corrector: NoiseScale = OFF
     name: str = "plan"
     guided: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.guided or self.adaptive) and self.kinds != {Kind.MODEL}:
+            raise ConfigError(f"{self.name} caches {names(self.kinds)}; a tolerance and guided prediction are for the whole model only.")
 
     @property
     def kinds(self) -> frozenset[Kind]:

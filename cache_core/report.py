@@ -74,29 +74,33 @@ class RunReport:
         saved = "" if self.seconds_saved is None else f", saved {self.seconds_saved:.1f} s"
         ended = "" if self.finished else " (stopped)"
         return (f"{self.name} on {self.model}{ended}: model ran in {self.computed} of {self.evaluations} evaluations, computed {shares}; "
-                f"{self.seconds:.1f} s{saved}, peak cache {megabytes(self.peak_bytes)}" + "".join(f"; {d}" for d in self.demotions))
+                f"{self.seconds:.1f} s{saved}, peak cache {megabytes(self.peak_bytes)}"
+                + "".join(f"; {said}" for said in (*self.demotions, *self._restarted())))
 
     def text(self) -> str:
         """Several lines for a person."""
         lines = [f"{self.name} on {self.model}" + ("" if self.finished else ", stopped before the end"),
                  f"{self.steps} steps, {self.evaluations} evaluations; the model ran in {self.computed}",
                  *(f"{kind}: {share:.0%} of calls computed" for kind, share in self.shares.items()),
-                 f"time: {self.seconds:.2f} s; " + self._saved(),
+                 f"time: {self.seconds:.2f} s; {self._saved()}",
                  f"peak cache: {megabytes(self.peak_bytes)}",
                  *(f"demoted: {d}" for d in self.demotions),
-                 *([f"histories restarted {self.restarts} times, because shapes changed"] if self.restarts else []),
+                 *self._restarted(),
                  *(f"note: {n}" for n in self.notes),
-                 "", "# all computed   a attention computed, mlp reused   m mlp computed, attention reused   . predicted",
+                 "", "# all computed     a only attention computed", ". all predicted    m only mlp computed",
                  "".join(_MARKS[row.state] for row in self.rows), "",
                  "step  sigma   state            seconds"]
         lines += [f"{r.step:4d}  {r.sigma:6.4f}  {r.state:15s}  {r.seconds:7.4f}" for r in self.rows]
         return "\n".join(lines)
 
+    def _restarted(self) -> list[str]:
+        return [f"histories restarted {self.restarts} times, because shapes changed"] if self.restarts else []
+
     def _saved(self) -> str:
         if self.seconds_saved is None:
-            return "nothing to compare it with, no evaluation was fully computed"
+            return "nothing to compare with, as nothing was fully computed"
         rate = (self.seconds + self.seconds_saved) / self.seconds if self.seconds else 1.0
-        return f"about {self.seconds_saved:.2f} s saved, {rate:.2f}x (measured against this run's fully computed evaluations)"
+        return f"saved {self.seconds_saved:.2f} s, {rate:.2f}x, as measured"
 
 
 def megabytes(count: int) -> str:

@@ -13,7 +13,7 @@ from .clock import Timeline
 from .history import History
 from .plan import MIN_STEPS, Plan, table_of, uncached
 from .schedule import Table
-from .site import MODULES, Kind
+from .site import MODULES, Kind, names
 
 MODEL_SITE = "model"
 Key = tuple[Kind, str, int]  # kind and name of a site, number of a stream
@@ -222,8 +222,8 @@ class Run:
         """Stop caching `kind`, and with it all block sites, because memory ran out; free at once what was kept of `kind`."""
         self.evaluation.predicted -= {kind}
         self._forget(key for key in self._histories if key[0] is kind)
-        self.bar(MODULES if kind in MODULES else {kind},
-                 f"out of memory while storing: {kind.value} is computed from step {self.evaluation.step} on")
+        kinds = MODULES & self.table.kinds if kind in MODULES else {kind}
+        self.bar(kinds, f"out of memory while storing: from step {self.evaluation.step} on computed: {names(kinds)}")
 
     def tensors(self) -> Iterator[Tensor]:
         """Every tensor the run holds."""

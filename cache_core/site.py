@@ -1,5 +1,6 @@
 """Where: the kinds of call whose output can be predicted."""
 
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -9,6 +10,11 @@ class Kind(str, Enum):
     ATTENTION = "attention"  # output of an attention, before its gate
     MLP = "mlp"  # output of an MLP, before its gate
     MODEL = "model"  # raw output of the whole model: velocity or predicted noise
+
+
+def names(kinds: Iterable[Kind]) -> str:
+    """The kinds in words, in a fixed order."""
+    return " and ".join(sorted(kind.value for kind in kinds))
 
 
 MODULES = frozenset({Kind.ATTENTION, Kind.MLP})  # FEB-Cache

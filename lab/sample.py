@@ -47,14 +47,15 @@ def sample(model: Flux, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...]
     """
     run = Run(plans, Timeline.flow(sigmas)) if plans else None
     mounts = Mounts(model, match(model), run) if run and run.table.kinds - {"model"} else None
+    corrector = next((plan.corrector for plan in plans if plan.corrector.active), None)
     x, finished = noise, False
     try:
         for sigma, after in zip(sigmas, sigmas[1:], strict=False):
             if run:
                 run.begin(sigma)
             velocity = _guided(model, x, labels, sigma, guidance, split, run, mounts)
-            if run and plans[0].corrector.active:
-                denoised = scale_noise(x, x - sigma * velocity, 1 - sigma, plans[0].corrector.factor(sigma))
+            if corrector:
+                denoised = scale_noise(x, x - sigma * velocity, 1 - sigma, corrector.factor(sigma))
                 velocity = (x - denoised) / sigma
             x = x + (after - sigma) * velocity
         finished = True

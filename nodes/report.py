@@ -4,6 +4,7 @@ from .mailbox import Mailbox
 
 NOTHING_YET = ("No run has finished with this model yet. Connect the sampler's LATENT to this node, and the sampler's MODEL to the Apply "
                "node that this REPORT comes from.")
+NO_CACHE = "No REPORT is connected, or its Apply node is bypassed: nothing was cached."
 
 
 class CacheReport:
@@ -16,10 +17,11 @@ class CacheReport:
     @classmethod
     def INPUT_TYPES(cls) -> dict:
         return {"required": {
-            "report": ("REPORT", {"tooltip": "From FEB-Cache Apply or AB-Cache Apply."}),
             "latent": ("LATENT", {"tooltip": "The sampler's output, so that this node runs after sampling. It is passed on unchanged."}),
+        }, "optional": {
+            "report": ("REPORT", {"tooltip": "From FEB-Cache Apply or AB-Cache Apply. Without one, as when it is bypassed, nothing was cached."}),
         }}
 
-    def read(self, report: Mailbox, latent: object) -> dict:
-        text = report.latest.text() if report.latest else NOTHING_YET
+    def read(self, latent: object, report: Mailbox | None = None) -> dict:
+        text = NO_CACHE if report is None else report.latest.text() if report.latest else NOTHING_YET
         return {"ui": {"text": (text,)}, "result": (latent, text)}

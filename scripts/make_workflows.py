@@ -46,7 +46,6 @@ CORE = {
                                   {"output": "LATENT", "denoised_output": "LATENT"}),
     "VAEDecode": Kind({"samples": "LATENT", "vae": "VAE"}, {"IMAGE": "IMAGE"}),
     "SaveImage": Kind({"images": "IMAGE"}, {}, ("filename_prefix",)),
-    "PreviewAny": Kind({"source": "*"}, {}),
     "MarkdownNote": Kind({}, {}, ("text",)),
 }
 
@@ -106,7 +105,7 @@ def defaults(cls: type) -> dict[str, object]:
 def flux_note(cache: str, never_reuse: str) -> Node:
     text = f"""## FLUX.1-dev with {cache}
 
-Put these files there and press **R** in the page, or restart ComfyUI:
+Put these files into their folders, then press **R** in the page or restart ComfyUI:
 
 | file | folder in ComfyUI |
 |---|---|
@@ -148,8 +147,7 @@ def flux(cache: str, never_reuse: str, apply: Node, before: list[Node], sampler:
         Column(320, [Group("Inputs of the sampler", BLUE, [Node("EmptySD3LatentImage", {"width": 1024, "height": 1024, "batch_size": 1}), *before])]),
         Column(480, [Group("Sampling, and what the cache did", BLUE, [
             sampler,
-            Node("CacheReport", {}, {"report": f"{apply.cls}.report", "latent": f"{sampler.cls}.{output}"}, height=190),
-            Node("PreviewAny", {}, {"source": "CacheReport.text"}, height=400, title="The whole report"),
+            Node("CacheReport", {}, {"report": f"{apply.cls}.report", "latent": f"{sampler.cls}.{output}"}, height=560),
         ])]),
         Column(420, [Group("Image", BLUE, [
             Node("VAELoader", {"vae_name": "ae.safetensors"}),

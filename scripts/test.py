@@ -26,10 +26,12 @@ def host_interpreter(python: str) -> str:
 
 def main(arguments: list[str]) -> int:
     python = ensure(NEEDED)
+    host = host_interpreter(python)
     steps = ([python, "-m", "ruff", "check", "."],
-             [host_interpreter(python), "-m", "pytest", "-W", "default", "tests/host", *arguments],
+             [host, "-m", "pytest", "-W", "default", "tests/host", *arguments],
              [python, "-m", "pytest", "--ignore=tests/host", *arguments])
-    failed = [command for command in steps if subprocess.run(command, cwd=ROOT).returncode]
+    environment = {**os.environ, "COMFY_PYTHON": host}  # for the browser tests, which start a ComfyUI
+    failed = [command for command in steps if subprocess.run(command, cwd=ROOT, env=environment).returncode]
     for command in failed:
         print("failed:", " ".join(command[1:]), file=sys.stderr)
     return 1 if failed else 0

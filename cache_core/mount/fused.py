@@ -41,7 +41,7 @@ class FusedPart(Part):
         self.predicted = frozenset()
 
     def project_in(self, x: Tensor) -> Tensor:
-        """The first layer's output; the part that belongs to a predicted kind is left blank."""
+        """The first layer's output; the part that belongs to a predicted kind is zero."""
         if not self.predicted:
             return self._first(x)
         features, qkv = self.first.out_features, 3 * self.width
@@ -49,7 +49,7 @@ class FusedPart(Part):
             return blank(x, features)
         rows = slice(qkv, None) if ATTENTION in self.predicted else slice(0, qkv)
         weight, bias = self.read(self.first, x)
-        out = x.new_empty(*x.shape[:-1], features)
+        out = x.new_zeros(*x.shape[:-1], features)  # not empty: recycled memory may hold the right values and pass the check
         out[..., rows] = F.linear(x, weight[rows], None if bias is None else bias[rows])
         return out
 

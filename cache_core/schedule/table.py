@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from ..site import Kind
+from ..site import Kind, names
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Table:
         if not self.rows:
             raise ConfigError("The table is empty; it needs one row for each step.")
         if any(not row <= self.kinds for row in self.rows):
-            raise ConfigError(f"The table computes kinds it does not schedule; it schedules {sorted(self.kinds)}.")
+            raise ConfigError(f"The table computes kinds it does not schedule; it schedules {names(self.kinds)}.")
         if self.rows[0] != self.kinds:
             raise ConfigError("The first step predicts, and nothing is computed before it; compute step 0.")
 

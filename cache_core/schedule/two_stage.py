@@ -15,8 +15,9 @@ class TwoStage:
 
     High noise (model time above `boundary`): low frequencies are fragile and attention carries them, so the MLP is reused,
     computed every `mlp_interval` steps. Low noise: high frequencies are fragile and the MLP carries them, so attention is
-    reused, computed every `attention_interval` steps. The fragile kind is computed every `fragile_interval` steps; above 1
-    all four states occur. FEB-Cache, arXiv 2503.07120, section 3.2 and Algorithm 1 (its states; there the steps are measured).
+    reused, computed every `attention_interval` steps. The fragile kind is computed every `fragile_interval` steps; above 1 it
+    is reused as well, and all four states can occur. FEB-Cache, arXiv 2503.07120: the stages and states of Algorithm 1, which
+    finds its steps by measuring.
     """
 
     attention_interval: int = 3

@@ -58,7 +58,11 @@ def test_cache_report_before_a_run_says_what_to_connect(pack):
     node = pack.NODE_CLASS_MAPPINGS["CacheReport"]()
     mailbox = __import__(f"{pack.__name__}.nodes.mailbox", fromlist=["Mailbox"]).Mailbox()
     latent = {"samples": object()}
-    done = node.read(mailbox, latent)
+    done = node.read(latent, mailbox)
     assert done["result"][0] is latent
     assert done["ui"]["text"] == (done["result"][1],)
     assert "Apply node" in done["result"][1]
+
+
+def test_cache_report_of_a_bypassed_apply_node_says_that_nothing_was_cached(pack):
+    assert "nothing was cached" in pack.NODE_CLASS_MAPPINGS["CacheReport"]().read({"samples": object()})["result"][1]

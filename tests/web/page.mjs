@@ -1,0 +1,91 @@
+// Drives ComfyUI's page in headless Chromium and prints, as JSON, what test_page.py asserts.
+// node page.mjs URL PLAYWRIGHT_FOLDER CHROMIUM SCREENSHOT_FOLDER WORKFLOW.json...
+import { createRequire } from "node:module";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+const [url, playwright, executablePath, shots, ...workflows] = process.argv.slice(2);
+const { chromium } = createRequire(join(playwright, "x.js"))("playwright-core");
+const profile = mkdtempSync(join(tmpdir(), "page-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath, viewport: { width: 2400, height: 1350 }, args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+});
+const page = context.pages()[0];
+const facts = { noise: [], served: [], loaded: {} };
+
+const ours = (text) => /presets\.js|report\.js|feb_ab_cache/.test(text);
+page.on("console", (message) => ours(message.text() + message.location().url) && facts.noise.push(message.text()));
+page.on("pageerror", (error) => ours(error.stack ?? "") && facts.noise.push(String(error)));
+await page.route("**/*", (route) => {
+  const { hostname, pathname, protocol } = new URL(route.request().url());
+  if (/(presets|report)\.js$/.test(pathname)) facts.served.push(pathname);
+  return !protocol.startsWith("http") || hostname === "127.0.0.1" ? route.continue() : route.abort();
+});
+for (const [key, value] of [["Comfy.TutorialCompleted", true], ["Comfy.Workflow.Persist", false]]) {
+  await fetch(`${url}/settings/${key}`, { method: "POST", body: JSON.stringify(value) });
+}
+await page.goto(url);
+await page.waitForFunction(() => window.app?.graph && Object.keys(LiteGraph.registered_node_types).includes("FEBCacheApply"), null, { timeout: 90000 });
+await page.waitForTimeout(1500);
+
+const values = (type) => page.evaluate((type) => {
+  const node = app.graph._nodes.find((node) => node.type === type);
+  return Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.value]));
+}, type);
+/** Clicks on a widget of the first node of a type, `share` of the way to its right end. */
+async function click(type, name, share) {
+  const [x, y] = await page.evaluate(([type, name, share]) => {
+    const node = app.graph._nodes.find((node) => node.type === type), { ds, canvas } = app.canvas;
+    [ds.scale, ds.offset[0], ds.offset[1]] = [1, 300 - node.pos[0], 300 - node.pos[1]];
+    app.canvas.draw(true, true);
+    const corner = canvas.getBoundingClientRect(), widget = node.widgets.find((widget) => widget.name === name);
+    return [corner.x + 300 + 15 + share * (node.size[0] - 30), corner.y + 300 + widget.last_y + 10];
+  }, [type, name, share]);
+  await page.mouse.click(x, y);
+  await page.waitForTimeout(500);
+}
+
+/** The values of the first node of a type after pressing a key. */
+async function after(key, type) {
+  await page.keyboard.press(key);
+  await page.waitForTimeout(1000);
+  return values(type);
+}
+
+for (const file of workflows) {
+  await page.evaluate((graph) => app.loadGraphData(graph), JSON.parse(readFileSync(file)));
+  await page.evaluate(() => app.extensionManager.command.execute("Comfy.Canvas.FitView"));
+  await page.waitForTimeout(1500);
+  facts.loaded[basename(file)] = await page.evaluate(() => app.graph.serialize());
+  await page.screenshot({ path: join(shots, basename(file).replace(".json", ".png")) });
+}
+
+// Add a node by the search that a double click on the empty page opens.
+await page.evaluate(() => app.graph.clear());
+await page.mouse.dblclick(1200, 700);
+await page.keyboard.type("FEB-Cache Apply", { delay: 30 });
+await page.waitForTimeout(1000);
+await page.keyboard.press("Enter");
+await page.waitForTimeout(1000);
+facts.found = await page.evaluate(() => app.graph._nodes.map((node) => [node.type, node.title]));
+
+facts.fresh = await values("FEBCacheApply");
+await click("FEBCacheApply", "preset", 0.5);
+await page.locator(".litemenu-entry", { hasText: /^fast$/ }).click();
+await page.waitForTimeout(500);
+facts.fast = await values("FEBCacheApply");
+await click("FEBCacheApply", "warmup_steps", 1);
+facts.moved = await values("FEBCacheApply");
+facts.undone = [await after("Control+z", "FEBCacheApply"), await after("Control+z", "FEBCacheApply")];
+await page.screenshot({ path: join(shots, "apply.png"), clip: { x: 0, y: 0, width: 1200, height: 1000 } });
+
+// An API workflow is loaded by calling the widgets' callbacks.
+const inputs = { preset: "fast", interval: 9, warmup_steps: 3 };
+await page.evaluate((inputs) => app.loadApiJson({ 1: { class_type: "ABCacheApply", inputs, _meta: {} } }, "api"), inputs);
+await page.waitForTimeout(500);
+facts.api = await values("ABCacheApply");
+
+await context.close();
+rmSync(profile, { recursive: true, force: true });
+console.log(JSON.stringify(facts));

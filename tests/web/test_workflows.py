@@ -1,0 +1,156 @@
+"""The example workflows: well-formed, in step with the nodes, and with what ComfyUI says of its own nodes."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
+PAGE_ONLY = {"MarkdownNote": (["text"], [], [])}  # nodes that the page has and the server does not: widgets, inputs, outputs
+TALLER_IN_PAGE = 30  # a node's title bar, above its position
+
+
+@pytest.fixture(params=WORKFLOWS, ids=lambda path: path.stem)
+def workflow(request: pytest.FixtureRequest) -> dict:
+    return json.loads(request.param.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_workflows", ROOT / "scripts" / "make_workflows.py")
+    sys.modules["make_workflows"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def ours(workflow: dict, pack: ModuleType) -> list[tuple[dict, type]]:
+    return [(node, pack.NODE_CLASS_MAPPINGS[node["type"]]) for node in workflow["nodes"] if node["type"] in pack.NODE_CLASS_MAPPINGS]
+
+
+def specs(cls: type) -> dict[str, tuple]:
+    """All inputs of a class, in order, by name."""
+    return {name: spec for part in ("required", "optional") for name, spec in cls.INPUT_TYPES().get(part, {}).items()}
+
+
+def is_widget(spec: tuple) -> bool:
+    return isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN")
+
+
+def test_there_is_a_workflow_for_each_apply_node(pack):
+    used = {node["type"] for path in WORKFLOWS for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]}
+    assert set(pack.NODE_CLASS_MAPPINGS) <= used
+
+
+def test_the_nodes_sockets_are_those_of_the_classes(workflow, pack):
+    for node, cls in ours(workflow, pack):
+        assert [(i["name"], i["type"]) for i in node["inputs"]] == [(name, s[0]) for name, s in specs(cls).items() if not is_widget(s)]
+        assert [(o["name"], o["type"]) for o in node["outputs"]] == list(zip(cls.RETURN_NAMES, cls.RETURN_TYPES, strict=True))
+
+
+def test_every_widget_has_a_value_that_it_accepts(workflow, pack):
+    for node, cls in ours(workflow, pack):
+        widgets = [spec for spec in specs(cls).values() if is_widget(spec)]
+        assert len(node["widgets_values"]) == len(widgets)
+        for value, (kind, options) in zip(node["widgets_values"], widgets, strict=True):
+            if isinstance(kind, list):
+                assert value in kind
+            elif kind in ("INT", "FLOAT"):
+                assert options["min"] <= value <= options["max"]
+            else:
+                assert isinstance(value, {"STRING": str, "BOOLEAN": bool}[kind])
+
+
+def test_links_join_sockets_of_one_type_and_are_known_at_both_ends(workflow):
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    for number, source, output, target, slot, kind in workflow["links"]:
+        assert number in nodes[source]["outputs"][output]["links"]
+        assert nodes[target]["inputs"][slot]["link"] == number
+        assert nodes[source]["outputs"][output]["type"] == kind
+        assert nodes[target]["inputs"][slot]["type"] in (kind, "*")
+        assert nodes[source]["order"] < nodes[target]["order"]
+    ends = [link for node in nodes.values() for link in [i["link"] for i in node["inputs"]] + sum((o["links"] for o in node["outputs"]), [])]
+    assert sorted(ends) == sorted(2 * [link[0] for link in workflow["links"]])  # so every input is joined to something
+
+
+def test_ids_are_unique(workflow):
+    for found in ([node["id"] for node in workflow["nodes"]], [link[0] for link in workflow["links"]], [group["id"] for group in workflow["groups"]]):
+        assert len(set(found)) == len(found)
+    assert workflow["last_node_id"] == max(node["id"] for node in workflow["nodes"])
+    assert workflow["last_link_id"] == max(link[0] for link in workflow["links"])
+
+
+def test_nothing_overlaps_and_every_node_is_in_a_group(workflow):
+    boxes = [(x, y - TALLER_IN_PAGE, x + w, y + h) for (x, y), (w, h) in ((node["pos"], node["size"]) for node in workflow["nodes"])]
+    groups = [(x, y, x + w, y + h) for x, y, w, h in (group["bounding"] for group in workflow["groups"])]
+    for found in (boxes, groups):
+        for i, a in enumerate(found):
+            assert not [b for b in found[:i] if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
+    for box in boxes:
+        assert [g for g in groups if g[0] < box[0] and g[1] < box[1] and box[2] < g[2] and box[3] < g[3]]
+
+
+def test_they_are_what_the_script_writes(script, tmp_path):
+    script.main(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {path.name: path.read_bytes() for path in WORKFLOWS}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_each_has_a_small_thumbnail(path):
+    picture = path.with_suffix(".jpg").read_bytes()
+    assert picture.startswith(b"\xff\xd8\xff")
+    assert len(picture) < 120_000
+
+
+def test_the_pack_is_named_as_in_pyproject(script):
+    assert re.search(r'(?m)^name = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1] == script.PACK_ID
+
+
+ASK_COMFYUI = """
+import asyncio, json, sys
+sys.argv = ["main.py", "--cpu"]
+import comfy.options
+comfy.options.enable_args_parsing()
+import nodes
+for extra in ("flux", "sd3", "custom_sampler", "preview_any"):
+    asyncio.run(nodes.load_custom_node(f"comfy_extras/nodes_{extra}.py", module_parent="comfy_extras"))
+found = {}
+for name in json.loads(sys.stdin.read()):
+    cls = nodes.NODE_CLASS_MAPPINGS[name]
+    inputs = [(k, *(list(v) + [{}])[:2]) for part in ("required", "optional") for k, v in cls.INPUT_TYPES().get(part, {}).items()]
+    outputs = list(zip(getattr(cls, "RETURN_NAMES", None) or cls.RETURN_TYPES, cls.RETURN_TYPES))
+    found[name] = [[(k, "COMBO" if isinstance(t, list) else t, bool(o.get("control_after_generate"))) for k, t, o in inputs], outputs]
+print("\\n" + json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def core(script) -> dict[str, tuple[list[str], list[str], list[str]]]:
+    """What ComfyUI says of its own nodes in the workflows: the page's widgets, the inputs and the outputs, as `name TYPE`."""
+    if not (COMFYUI / "nodes.py").is_file():
+        pytest.skip(f"no ComfyUI at {COMFYUI} (set COMFYUI_DIR)")
+    names = [name for name in script.CORE if name not in PAGE_ONLY]
+    asked = subprocess.run([sys.executable, "-W", "ignore", "-c", ASK_COMFYUI], cwd=COMFYUI, input=json.dumps(names), capture_output=True, text=True,
+                           env={**os.environ, "PYTHONPATH": str(COMFYUI), "OMP_NUM_THREADS": "1"})
+    if asked.returncode and re.search("ImportError|ModuleNotFoundError", asked.stderr):
+        pytest.skip(f"ComfyUI at {COMFYUI} cannot be imported: {asked.stderr.strip().splitlines()[-1]}")
+    assert asked.returncode == 0, asked.stderr
+    found = dict(PAGE_ONLY)
+    for name, (inputs, outputs) in json.loads(asked.stdout.splitlines()[-1]).items():
+        types = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+        widgets = [w for key, kind, control in inputs if kind in types for w in ([key, "control"] if control else [key])]
+        found[name] = (widgets, [f"{key} {kind}" for key, kind, _ in inputs if kind not in types], [f"{key} {kind}" for key, kind in outputs])
+    return found
+
+
+def test_core_nodes_are_as_comfyui_has_them(script, core):
+    declared = {name: (list(kind.widgets), [f"{k} {t}" for k, t in kind.inputs.items()], [f"{k} {t}" for k, t in kind.outputs.items()])
+                for name, kind in script.CORE.items()}
+    assert declared == core

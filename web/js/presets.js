@@ -1,0 +1,69 @@
+// Presets of the Apply nodes: choosing one writes its values into the other widgets, and moving one of those makes it "custom".
+// Without this file the nodes work the same: they read a widget that still shows its default as the preset's value.
+import { app } from "../../../scripts/app.js";
+
+const NAME = "feb_ab_cache.presets";
+const NODES = ["FEBCacheApply", "ABCacheApply"];
+const CUSTOM = "custom";
+
+/** For each preset, the value of every other widget: its default, or what the preset says instead. */
+function valuesByPreset({ required, optional }) {
+  const { preset, ...others } = { ...required, ...optional };
+  const defaults = Object.entries(others).flatMap(([name, [, options]]) => ("default" in (options ?? {}) ? [[name, options.default]] : []));
+  const overlay = ([name, changed]) => [name, { ...Object.fromEntries(defaults), ...changed }];
+  return Object.fromEntries(Object.entries(preset[1].presets).map(overlay));
+}
+
+function same(a, b) {
+  return typeof a === "number" && typeof b === "number" ? Math.abs(a - b) < 1e-6 : a === b;
+}
+
+function join(node, values) {
+  const preset = node.widgets.find((widget) => widget.name === "preset");
+  const others = node.widgets.filter((widget) => widget.name in values[preset.value]);
+  let quiet = true; // a node is created and loaded in one go, and the values it is loaded with win
+  queueMicrotask(() => (quiet = false));
+
+  const write = (widget, value) => {
+    if (same(widget.value, value)) return;
+    widget.value = value;
+    widget.callback?.(value, app.canvas, node);
+  };
+
+  /** Calls `react` after every change of `widget` that somebody made, and not a reaction to one. */
+  const watch = (widget, react) => {
+    const { callback } = widget;
+    widget.callback = function (...args) {
+      const result = callback?.apply(this, args);
+      if (quiet || app.configuringGraph) return result;
+      quiet = true;
+      try {
+        react();
+      } finally {
+        quiet = false;
+      }
+      return result;
+    };
+  };
+
+  watch(preset, () => {
+    const chosen = values[preset.value];
+    if (chosen) others.forEach((widget) => write(widget, chosen[widget.name]));
+  });
+  for (const widget of others) {
+    watch(widget, () => {
+      const chosen = values[preset.value];
+      if (chosen && !same(widget.value, chosen[widget.name])) write(preset, CUSTOM);
+    });
+  }
+}
+
+// ComfyUI serves a pack that sits in a folder of another name than in its pyproject.toml under both names.
+if (!app.extensions.some((extension) => extension.name === NAME)) {
+  app.registerExtension({
+    name: NAME,
+    nodeCreated(node) {
+      if (NODES.includes(node.comfyClass)) join(node, valuesByPreset(node.constructor.nodeData.input));
+    },
+  });
+}
