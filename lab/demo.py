@@ -21,6 +21,7 @@ from .rows import SETTINGS, Setting
 from .sample import flow_sigmas, load, noise_of, sample
 from .scenes import CLASSES
 
+GUIDANCE = 3.0  # true classifier-free guidance: two conditionings, as most models of its kind are used
 MODEL = "lab FLUX (3.4 M parameters, 3 + 6 blocks)"
 Sampler = Callable[[Setting], tuple[Tensor, RunReport | None]]
 
@@ -41,7 +42,7 @@ def lab_sampler(steps: int, pictures: int) -> Sampler:
     noise, labels, sigmas = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES), flow_sigmas(steps)
 
     def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
-        latents, report = sample(model, noise, labels, sigmas, setting.plans(Timeline.flow(sigmas)))
+        latents, report = sample(model, noise, labels, sigmas, setting.plans(Timeline.flow(sigmas)), GUIDANCE)
         return as_pictures(latents), report
 
     return sampler

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cache_core import RunReport
 
-from .condition import condition
+from .condition import UNCONDITIONAL, condition
 from .flux import FluxConfig
 from .rows import Setting
 from .sample import load, noise_of
@@ -67,22 +67,27 @@ def comfyui_sampler(folder: Path, steps: int, pictures: int):  # noqa: ANN201 (l
     import_comfyui(folder)
     import comfy.samplers
 
-    from .demo import as_pictures
+    from .demo import GUIDANCE, as_pictures
 
     logging.getLogger().setLevel(logging.WARNING)
     nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model()
     noise, labels = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES)
-    context, vector = condition(labels)
-    text = [[context, {"pooled_output": vector}]]
+    positive, negative = _text(labels), _text(torch.full_like(labels, UNCONDITIONAL))
 
     def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
         model, mailbox = _apply(nodes, patcher, setting)
         worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple",
                                          denoise=1.0, model_options=model.model_options)
-        latents = worker.sample(noise, text, text, cfg=1.0, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
+        latents = worker.sample(noise, positive, negative, cfg=GUIDANCE, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
         return as_pictures(latents), mailbox.latest if mailbox else None
 
     return sampler
+
+
+def _text(labels: Tensor) -> list:
+    """Class numbers as ComfyUI's CONDITIONING."""
+    context, vector = condition(labels)
+    return [[context, {"pooled_output": vector}]]
 
 
 def _apply(nodes: dict, patcher: object, setting: Setting) -> tuple:

@@ -21,7 +21,7 @@ class ABCacheApply:
         return {"required": {
             "model": ("MODEL", {"tooltip": "Any diffusion model. LoRA and sampling-shift nodes may come before or after this one."}),
             "preset": choice((*PRESETS, CUSTOM),
-                             "How much to skip. auto: balanced, with the interval adapted to the number of steps. quality, balanced, fast: ever "
+                             "How much to skip. auto: balanced, with the warm-up adapted to the number of steps. quality, balanced, fast: ever "
                              "fewer steps computed. paper: the authors' FLUX schedule. Moving another widget makes it custom.", presets=PRESETS),
             "order": integer(d["order"], 1, 4, "Computed outputs that a prediction is made from. 1 = plain reuse. More follows the curve "
                                                "better and amplifies noise more; 2 or 3 is best from 20 steps on."),

@@ -21,7 +21,7 @@ class FEBCacheApply:
         return {"required": {
             "model": ("MODEL", {"tooltip": "A diffusion transformer with separable attention and MLP, such as FLUX. It is recognised by itself."}),
             "preset": choice((*PRESETS, CUSTOM),
-                             "How much to reuse. auto: balanced, with intervals adapted to the number of steps. quality, balanced, fast: ever "
+                             "How much to reuse. auto: balanced, with the warm-up adapted to the number of steps. quality, balanced, fast: ever "
                              "less computed. paper: the authors' table and noise scaling. Moving another widget makes it custom.",
                              presets=PRESETS),
             "attention_interval": integer(d["attention_interval"], 1, 10,

@@ -98,8 +98,10 @@ def kind_of(cls: type) -> Kind:
 
 
 def defaults(cls: type) -> dict[str, object]:
-    """The values that the widgets of a node of ours show when it is new."""
-    return {name: specs(cls)[name][1]["default"] for name in kind_of(cls).widgets}
+    """The values that the widgets of a node of ours show with its first preset."""
+    options = {name: specs(cls)[name][1] for name in kind_of(cls).widgets}
+    values = {name: own["default"] for name, own in options.items()}
+    return values | options["preset"]["presets"][values["preset"]]
 
 
 def flux_note(cache: str, never_reuse: str) -> Node:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ..errors import check_choice
 
-CUSTOM = "custom"
+AUTO, CUSTOM = "auto", "custom"
 Values = Mapping[str, object]
 
 
@@ -21,3 +21,8 @@ def resolve(presets: Mapping[str, Values], defaults: Values, preset: str, given:
     values = {**defaults, **presets[preset]}
     moved = {name: value for name, value in given.items() if value != defaults[name] and value != values[name]}
     return (f"{CUSTOM} (from {preset})" if moved else preset), {**values, **moved}
+
+
+def auto_warmup(steps: int) -> int:
+    """Steps at the start that `auto` computes: a sixth, where the output changes fastest, and 3 at least."""
+    return max(3, round(steps / 6))

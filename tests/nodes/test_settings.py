@@ -60,12 +60,10 @@ def test_ab_widgets_choose_the_schedule(widgets, kind):
     assert isinstance(ABSettings.of("custom", widgets).plan(FIFTY).schedule, kind)
 
 
-def test_auto_adapts_the_interval_to_the_number_of_steps():
-    auto = ABSettings.of("auto", {})
-    intervals = [auto.plan(Timeline.even(steps)).schedule.interval for steps in (12, 28, 50, 100)]
-    assert intervals == sorted(intervals)
-    assert intervals[0] == ABSettings.of("balanced", {}).interval
-    assert intervals[-1] > intervals[0]
+@pytest.mark.parametrize("settings", [ABSettings, FEBSettings])
+def test_auto_adapts_the_warm_up_to_the_number_of_steps(settings):
+    warmups = [settings.of("auto", {}).plan(Timeline.even(steps)).schedule.frame.warmup for steps in (12, 28, 50, 100)]
+    assert warmups == [3, 5, 8, 17]
 
 
 def test_listed_steps_beyond_the_sampling_are_left_out():

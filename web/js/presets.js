@@ -21,8 +21,17 @@ function same(a, b) {
 function join(node, values) {
   const preset = node.widgets.find((widget) => widget.name === "preset");
   const others = node.widgets.filter((widget) => widget.name in values[preset.value]);
-  let quiet = true; // a node is created and loaded in one go, and the values it is loaded with win
-  queueMicrotask(() => (quiet = false));
+  let [quiet, loaded] = [true, false]; // a node is created and loaded in one go, and the values it is loaded with win
+  const { onConfigure } = node;
+  node.onConfigure = function () {
+    loaded = true;
+    return onConfigure?.apply(this, arguments);
+  };
+  const defaults = others.map((widget) => widget.value);
+  queueMicrotask(() => {
+    if (!loaded && others.every((widget, i) => same(widget.value, defaults[i]))) follow();
+    quiet = false;
+  });
 
   const write = (widget, value) => {
     if (same(widget.value, value)) return;
@@ -46,10 +55,12 @@ function join(node, values) {
     };
   };
 
-  watch(preset, () => {
+  const follow = () => {
     const chosen = values[preset.value];
     if (chosen) others.forEach((widget) => write(widget, chosen[widget.name]));
-  });
+  };
+
+  watch(preset, follow);
   for (const widget of others) {
     watch(widget, () => {
       const chosen = values[preset.value];
