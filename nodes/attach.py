@@ -20,8 +20,6 @@ RIVAL_MODULES = {"teacache": "TeaCache", "magcache": "MagCache", "wavespeed": "W
 class Settings(Protocol):
     """What an Apply node was told: checked, frozen, and turned into a plan once the sampling is known."""
 
-    name: str
-
     def plan(self, timeline: Timeline) -> Plan: ...
 
 

@@ -49,7 +49,8 @@ class Session:
 
     def end(self, finished: bool) -> RunReport:
         """Drop all tensors and say what happened: one line in the log, all of it in the report."""
-        sampling.synchronise(self.run)
+        if finished:  # after a failure the device may have nothing good to say, and would say it in place of what failed
+            sampling.synchronise(self.run)
         self.run.close()
         self.mounts.clear()
         result = report(self.run, self.model_name, finished)
@@ -60,7 +61,7 @@ class Session:
         """PREDICT_NOISE: the guided, denoised prediction for `x`."""
         run, sigma = self.run, float(timestep.max())  # the one synchronisation of the evaluation
         run.begin(sigma)
-        if self.guided is None:
+        if self.guided is None or not sigma:
             denoised = executor(x, timestep, *args, **kwargs)
         else:
             signature = (tuple(x.shape), x.dtype, x.device)
@@ -81,7 +82,7 @@ class Session:
             return model()
         conditionings, signature = streams.of_call(x, c_crossattn if self.modules_cached else None, options)
         mounts = self._mounts(executor.class_obj.diffusion_model) if self.modules_cached else None
-        if self.model_cached and self.guided is None:
+        if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
             return self._through_engine(conditionings, signature, x, t, model, mounts)
         with self.run.calling(conditionings, signature), mounts.installed() if mounts else nullcontext():
             return model()

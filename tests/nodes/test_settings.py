@@ -63,7 +63,7 @@ def test_ab_widgets_choose_the_schedule(widgets, kind):
 @pytest.mark.parametrize("settings", [ABSettings, FEBSettings])
 def test_auto_adapts_the_warm_up_to_the_number_of_steps(settings):
     warmups = [settings.of("auto", {}).plan(Timeline.even(steps)).schedule.frame.warmup for steps in (12, 28, 50, 100)]
-    assert warmups == [3, 5, 8, 17]
+    assert warmups == [4, 8, 8, 17]
 
 
 def test_listed_steps_beyond_the_sampling_are_left_out():
