@@ -151,3 +151,31 @@ def test_a_shared_attention_override_is_still_called(model, feb):
     patched.model_options["transformer_options"]["optimized_attention_override"] = override
     ksample(feb(patched, attention_interval=1, mlp_interval=3)[0])
     assert len(calls) >= 12 * 5  # every step, every block; the check of the mounts comes on top
+
+
+def guided(model, steps: int = 12) -> torch.Tensor:
+    """What SamplerCustomAdvanced does with a CFGGuider."""
+    import comfy.samplers
+
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(conditioning(1), conditioning(2))
+    guider.set_cfg(2.0)
+    noise = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", steps)
+    return guider.sample(noise, torch.zeros_like(noise), comfy.samplers.ksampler("euler"), sigmas, disable_pbar=True, seed=1)
+
+
+@pytest.mark.parametrize("node", ["FEBCacheApply", "ABCacheApply"])
+def test_a_guider_of_its_own_samples_as_ksampler_does(pack, model, node):
+    cached, mailbox = applying(pack, node)(model, "auto")
+    assert torch.equal(guided(cached), ksample(cached, cfg=2.0))
+    assert mailbox.latest.shares[min(mailbox.latest.shares)] < 1
+    assert torch.equal(guided(model), ksample(model, cfg=2.0))
+
+
+def test_two_samplers_on_one_cached_model_do_not_see_each_other(model, feb):
+    cached, mailbox = feb(model, "fast")
+    alone = ksample(cached, steps=20)
+    ksample(cached, steps=12, seed=7, batch=2)
+    assert torch.equal(ksample(cached, steps=20), alone)
+    assert [report.steps for report in mailbox.reports] == [20, 12, 20]
