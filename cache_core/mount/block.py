@@ -48,12 +48,12 @@ class MountedBlock:
             return [CallPart(self.block, self.path, mount, self.tap)]
         kernel = KernelPart(self.path, self.tap)
         try:
-            build = (lambda: JointPart(self.block, self.path, mount, self.tap)) if isinstance(mount, Joint) else (
-                lambda: FusedPart(self.block, self.path, mount, self.tap, read))
-            return [build(), kernel]
+            fused = isinstance(mount, Fused)
+            part = FusedPart(self.block, self.path, mount, self.tap, read) if fused else JointPart(self.block, self.path, mount, self.tap)
         except (AttributeError, TypeError) as reason:
             self.reasons.append(f"{self.path}: {reason}; {kernel.label}")
             return [kernel]
+        return [part, kernel]
 
     @property
     def parts(self) -> list[Part]:
