@@ -42,11 +42,11 @@ class Plan:
 def check_together(plans: tuple[Plan, ...]) -> None:
     """Raise ConfigError if these plans cannot share a run."""
     kinds = [kind for plan in plans for kind in plan.kinds]
-    names = " and ".join(plan.name for plan in plans)
+    both = " and ".join(plan.name for plan in plans)
     if len(set(kinds)) < len(kinds):
-        raise ConfigError(f"{names} cache the same sites; keep one of them on this model.")
+        raise ConfigError(f"{both} cache the same sites; keep one of them on this model.")
     if len(plans) > 1 and any(plan.adaptive for plan in plans):
-        raise ConfigError(f"{names}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs to know the steps "
+        raise ConfigError(f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs to know the steps "
                           "beforehand. Set tolerance to 0, or keep one of the two.")
 
 

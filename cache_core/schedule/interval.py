@@ -91,5 +91,3 @@ def parse_steps(text: str) -> tuple[int, ...]:
             raise ConfigError(f"computed_steps has the range {part!r}; write it ascending, up to 9999.")
         steps.update(range(low, high + 1))
     return tuple(sorted(steps))
-
-

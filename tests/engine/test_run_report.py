@@ -167,3 +167,17 @@ def test_a_report_is_json(plans):
     assert (read["evaluations"], read["computed"]) == (done.evaluations, done.computed)
     assert [row["state"] for row in read["rows"]] == states(done)
     assert read["shares"] == done.shares
+
+
+def test_blocks_of_a_call_that_was_predicted_whole_count_as_not_computed():
+    run = Run((plan("#."), plan("#.", OUTPUT)), Timeline.flow(flow_sigmas(STEPS)))
+
+    def model():
+        run.evaluation.block_calls += 1
+        return torch.ones(1, 1)
+
+    for sigma, signature in ((1.0, "small"), (11 / 12, "large")):  # at the second step only one of two calls can be predicted
+        run.begin(sigma)
+        evaluate(run, ["a"], "small", model)
+        evaluate(run, ["b"], signature, model)
+    assert report(run, "Toy", True).shares == pytest.approx({"model": 0.75, "attention": 0.75, "mlp": 0.75})

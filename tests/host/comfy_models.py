@@ -62,10 +62,15 @@ def patcher(base):
 
 def comfy_model(kind: str, config: dict, module: str, params: str, dtype=torch.float32):
     """A model of ComfyUI's class `kind`, as its loader would return it. Settings that this version does not know are left out."""
+    known = {f.name for f in fields(getattr(import_module(module), params))} | {"image_model"}
+    return comfy_model_from(kind, {key: value for key, value in config.items() if key in known}, dtype)
+
+
+def comfy_model_from(kind: str, config: dict, dtype=torch.float32):
+    """A model of ComfyUI's class `kind` with just this configuration."""
     import comfy.supported_models
 
-    known = {f.name for f in fields(getattr(import_module(module), params))} | {"image_model"}
-    supported = getattr(comfy.supported_models, kind)({key: value for key, value in config.items() if key in known})
+    supported = getattr(comfy.supported_models, kind)(config)
     supported.set_inference_dtype(dtype, None if dtype == torch.float32 else torch.float32)
     base = supported.get_model({}, "", device=torch.device("cpu"))
     fill(base.diffusion_model)
