@@ -5,6 +5,7 @@ ones with i + j <= 1, that is 10 + 3 + 3 = 16. Linear and deterministic, so an e
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from einops import rearrange
@@ -48,14 +49,23 @@ def _scales(like: Tensor) -> Tensor:
     return torch.tensor(SCALES, dtype=like.dtype, device=like.device)
 
 
+def _framewise(code: Callable[[Tensor], Tensor], clips: Tensor) -> Tensor:
+    frames = code(rearrange(clips, "b c t h w -> (b t) c h w"))
+    return rearrange(frames, "(b t) c h w -> b c t h w", b=len(clips))
+
+
 def encode(pictures: Tensor) -> Tensor:
-    """Latents `(B, 16, H/4, W/4)` of pictures `(B, 3, H, W)`."""
+    """Latents `(B, 16, H/4, W/4)` of pictures `(B, 3, H, W)`, or of clips with a frame axis after the channels, frame by frame."""
+    if pictures.ndim == 5:
+        return _framewise(encode, pictures)
     cells = rearrange(pictures, "b c (h p) (w q) -> b h w (c p q)", p=CELL, q=CELL)
     return rearrange(cells @ _CODE.to(cells).T / _scales(cells), "b h w c -> b c h w")
 
 
 def decode(latents: Tensor) -> Tensor:
-    """Pictures `(B, 3, 4H, 4W)` of latents `(B, 16, H, W)`; `decode(encode(p))` is p without its finest detail."""
+    """Pictures `(B, 3, 4H, 4W)` of latents `(B, 16, H, W)`, or clips; `decode(encode(p))` is p without its finest detail."""
+    if latents.ndim == 5:
+        return _framewise(decode, latents)
     cells = rearrange(latents, "b c h w -> b h w c")
     return rearrange((cells * _scales(cells)) @ _CODE.to(cells), "b h w (c p q) -> b c (h p) (w q)", c=3, p=CELL, q=CELL)
 

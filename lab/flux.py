@@ -24,6 +24,7 @@ class FluxConfig:
     theta: int = 10_000
     patch: int = 2
     mlp_ratio: int = 4
+    image_first: bool = False  # the order of the two streams where they are joined
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None, skip_reshape: bool = True, **_: object) -> Tensor:
@@ -124,7 +125,7 @@ def norm(hidden: int) -> nn.LayerNorm:
 class DoubleStreamBlock(nn.Module):
     def __init__(self, config: FluxConfig):
         super().__init__()
-        hidden, self.num_heads = config.hidden, config.heads
+        hidden, self.num_heads, self.flipped_img_txt = config.hidden, config.heads, config.image_first
         for stream in ("img", "txt"):
             setattr(self, f"{stream}_mod", Modulation(hidden, 2))
             setattr(self, f"{stream}_norm1", norm(hidden))
@@ -138,12 +139,14 @@ class DoubleStreamBlock(nn.Module):
         (t_shift, t_scale, t_gate), (t_shift2, t_scale2, t_gate2) = self.txt_mod(vec)
         i_qkv = self.img_attn(self.img_norm1(img) * (1 + i_scale) + i_shift)
         t_qkv = self.txt_attn(self.txt_norm1(txt) * (1 + t_scale) + t_shift)
-        q, k, v = (torch.cat(pair, 2) for pair in zip(t_qkv, i_qkv, strict=True))
-        mixed = attend(q, k, v, pe, attn_mask, transformer_options or {})
+        first, second = (i_qkv, t_qkv) if self.flipped_img_txt else (t_qkv, i_qkv)
+        q, k, v = (torch.cat(pair, 2) for pair in zip(first, second, strict=True))
+        mixed = attend(q, k, v, pe, attn_mask, transformer_options or {}).split([first[0].shape[2], second[0].shape[2]], 1)
+        i_mixed, t_mixed = mixed if self.flipped_img_txt else reversed(mixed)
 
-        img = img + i_gate * self.img_attn.proj(mixed[:, txt.shape[1] :])
+        img = img + i_gate * self.img_attn.proj(i_mixed)
         img = img + i_gate2 * self.img_mlp(self.img_norm2(img) * (1 + i_scale2) + i_shift2)
-        txt = txt + t_gate * self.txt_attn.proj(mixed[:, : txt.shape[1]])
+        txt = txt + t_gate * self.txt_attn.proj(t_mixed)
         txt = txt + t_gate2 * self.txt_mlp(self.txt_norm2(txt) * (1 + t_scale2) + t_shift2)
         return img, txt
 

@@ -1,11 +1,10 @@
-"""Sample the lab's FLUX with and without a plan: the engine at work, in one screen, without ComfyUI."""
+"""Sample a lab model with and without a plan: the engine at work, in one screen, without ComfyUI."""
 
 import json
-from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
 from cache_core.engine import evaluate
@@ -13,15 +12,13 @@ from cache_core.hosts import match
 from cache_core.mount import Mounts
 
 from .condition import UNCONDITIONAL, condition
-from .flux import Flux
-
-WEIGHTS = Path(__file__).parent / "weights" / "flux_scenes.safetensors"
+from .families import FLUX, Family
 
 
-def load(path: Path = WEIGHTS) -> tuple[Flux, dict]:
+def load(family: Family = FLUX) -> tuple[nn.Module, dict]:
     """The shipped model in float32, and the facts of its training."""
-    model = Flux()
-    with safe_open(path, "pt") as file:
+    model = family.network()
+    with safe_open(family.weights, "pt") as file:
         model.load_state_dict({key: file.get_tensor(key).float() for key in file.keys()})  # noqa: SIM118 (not a dict)
         facts = json.loads((file.metadata() or {}).get("training", "{}"))
     return model.eval().requires_grad_(False), facts
@@ -39,9 +36,9 @@ def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:
 
 
 @torch.no_grad()
-def sample(model: Flux, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...], plans: tuple[Plan, ...] = (),
+def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...], plans: tuple[Plan, ...] = (),
            guidance: float = 1.0, split: bool = False) -> tuple[Tensor, RunReport | None]:
-    """Euler samples `(B, C, H, W)` of classes `labels` `(B,)`, and the report of the run if there are `plans`.
+    """Euler samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
     `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two.
     """
@@ -65,7 +62,7 @@ def sample(model: Flux, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...]
     return x, report(run, type(model).__name__, finished) if run else None
 
 
-def _guided(model: Flux, x: Tensor, labels: Tensor, sigma: float, guidance: float, split: bool, run: Run | None,
+def _guided(model: nn.Module, x: Tensor, labels: Tensor, sigma: float, guidance: float, split: bool, run: Run | None,
             mounts: Mounts | None) -> Tensor:
     if guidance == 1.0:
         return _velocity(model, x, labels, sigma, ("cond",), run, mounts)
@@ -79,10 +76,10 @@ def _guided(model: Flux, x: Tensor, labels: Tensor, sigma: float, guidance: floa
     return uncond + guidance * (cond - uncond)
 
 
-def _velocity(model: Flux, x: Tensor, labels: Tensor, sigma: float, conditionings: tuple[str, ...], run: Run | None,
+def _velocity(model: nn.Module, x: Tensor, labels: Tensor, sigma: float, conditionings: tuple[str, ...], run: Run | None,
               mounts: Mounts | None) -> Tensor:
     def compute() -> Tensor:
-        return model(x, torch.full((len(x),), sigma), *condition(labels))
+        return model(x, torch.full((len(x),), sigma), *condition(labels, model.config.vector))
 
     if run is None:
         return compute()

@@ -1,4 +1,4 @@
-"""Procedurally drawn pictures: smooth gradients for the low frequencies, edges and stripes for the high ones."""
+"""Procedurally drawn pictures, still or moving: smooth gradients for the low frequencies, edges and stripes for the high ones."""
 
 import math
 
@@ -11,22 +11,36 @@ EDGE = 14.0  # steepness of an anti-aliased edge, per unit of a canvas that span
 
 
 class Brush:
-    """Random numbers and the pixel grid of one batch: `(B, 1, 1)` parameters against `(B, SIZE, SIZE)` coordinates."""
+    """Random numbers and the pixel grid of one batch: `(N, 1, 1)` parameters against `(N, SIZE, SIZE)` coordinates.
 
-    def __init__(self, batch: int, generator: torch.Generator):
-        self.batch, self.generator = batch, generator
+    N counts the frames of all clips, clip by clip; a parameter is the same in all frames of its clip.
+    """
+
+    def __init__(self, batch: int, generator: torch.Generator, frames: int = 1):
+        self.batch, self.generator, self.frames = batch, generator, frames
         axis = (torch.arange(SIZE) + 0.5) * (2 / SIZE) - 1
-        self.y, self.x = (c.expand(batch, -1, -1) for c in torch.meshgrid(axis, axis, indexing="ij"))
+        self.y, self.x = (c.expand(batch * frames, -1, -1) for c in torch.meshgrid(axis, axis, indexing="ij"))
+
+    def _drawn(self, values: Tensor) -> Tensor:
+        return values.repeat_interleave(self.frames, 0)
 
     def uniform(self, low: float, high: float) -> Tensor:
-        return torch.empty(self.batch, 1, 1).uniform_(low, high, generator=self.generator)
+        return self._drawn(torch.empty(self.batch, 1, 1).uniform_(low, high, generator=self.generator))
 
     def integer(self, low: int, high: int) -> Tensor:
-        return torch.randint(low, high + 1, (self.batch, 1, 1), generator=self.generator)
+        return self._drawn(torch.randint(low, high + 1, (self.batch, 1, 1), generator=self.generator))
 
     def colour(self) -> Tensor:
-        """`(B, 3, 1, 1)` in [-1, 1]."""
-        return torch.empty(self.batch, 3, 1, 1).uniform_(-1, 1, generator=self.generator)
+        """`(N, 3, 1, 1)` in [-1, 1]."""
+        return self._drawn(torch.empty(self.batch, 3, 1, 1).uniform_(-1, 1, generator=self.generator))
+
+    def move(self) -> None:
+        """Let the grid drift and turn from frame to frame, so that what is drawn next moves across the canvas."""
+        time = torch.linspace(-0.5, 0.5, self.frames).repeat(self.batch).view(-1, 1, 1)
+        heading, turn = self.uniform(-math.pi, math.pi), self.uniform(-0.5, 0.5) * time
+        distance = self.uniform(0.4, 0.9) * time
+        x, y = self.x - distance * heading.cos(), self.y - distance * heading.sin()
+        self.x, self.y = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
 
     def placed(self, low: float, high: float, turn: float = 0.3) -> tuple[Tensor, Tensor]:
         """Coordinates in the frame of a shape with a random centre, size and rotation."""
@@ -142,12 +156,23 @@ def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
 
     The same generator state gives the same pictures. Raises IndexError for a label outside `CLASSES`.
     """
-    pictures = torch.empty(len(labels), 3, SIZE, SIZE)
+    return film(labels, generator, 1).squeeze(2)
+
+
+def film(labels: Tensor, generator: torch.Generator, frames: int) -> Tensor:
+    """Clips `(B, 3, frames, 64, 64)` in [-1, 1]: the scenes of `draw`, whose shape drifts and turns before a still background."""
+    clips = torch.empty(len(labels), 3, frames, SIZE, SIZE)
     for label in labels.unique().tolist():
         rows = labels == label
-        brush = Brush(int(rows.sum()), generator)
-        back, front = _background(brush), brush.colour()
-        mask = _MASKS[label](brush).unsqueeze(1)
-        front = _contrasting(front, back.mean((2, 3), keepdim=True))
-        pictures[rows] = back + (front - back) * mask
-    return pictures.clamp_(-1, 1)
+        clips[rows] = _scene(label, Brush(int(rows.sum()), generator, frames)).unflatten(0, (-1, frames)).transpose(1, 2)
+    return clips.clamp_(-1, 1)
+
+
+def _scene(label: int, brush: Brush) -> Tensor:
+    """Frames `(N, 3, SIZE, SIZE)` of one class."""
+    back, front = _background(brush), brush.colour()
+    if brush.frames > 1:
+        brush.move()
+    mask = _MASKS[label](brush).unsqueeze(1)
+    front = _contrasting(front, back.mean((2, 3), keepdim=True))
+    return back + (front - back) * mask

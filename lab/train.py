@@ -1,6 +1,7 @@
-"""Train the lab's FLUX by rectified flow on procedural scenes.
+"""Train a lab model by rectified flow on procedural scenes.
 
-    python3 -m lab.train --minutes 80        (two CPU cores; minutes on an accelerator)
+    python3 -m lab.train --minutes 80                          (two CPU cores; minutes on an accelerator)
+    python3 -m lab.train --model hunyuan_video --batch 16      starts from the FLUX weights, as video models start from image models
 
 The learning rate follows the share of the time spent, so a busy machine trains less, not differently. The averaged weights
 are saved every two minutes: an interrupted run leaves a usable model.
@@ -10,7 +11,6 @@ import argparse
 import copy
 import json
 import time
-from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,24 +18,22 @@ from torch import Tensor, nn
 
 from .codec import encode
 from .condition import UNCONDITIONAL, condition
-from .flux import Flux
-from .scenes import CLASSES, draw
-
-WEIGHTS = Path(__file__).parent / "weights" / "flux_scenes.safetensors"
+from .families import FAMILIES, FLUX, Family
+from .scenes import CLASSES, film
 
 
-def initialise(model: Flux) -> None:
+def initialise(model: nn.Module) -> None:
     """Gates and the last layer start at zero, so that each block starts as the identity (adaLN-Zero, Peebles and Xie 2023)."""
     for name, parameter in model.named_parameters():
         if name.endswith((".lin.weight", ".lin.bias", "adaLN_modulation.1.weight", "adaLN_modulation.1.bias", "final_layer.linear.weight")):
             nn.init.zeros_(parameter)
-        elif parameter.ndim == 2:
-            nn.init.xavier_uniform_(parameter)
+        elif parameter.ndim >= 2:
+            nn.init.xavier_uniform_(parameter.flatten(1))
         elif name.endswith("bias"):
             nn.init.zeros_(parameter)
 
 
-def optimisers(model: Flux) -> list[torch.optim.Optimizer]:
+def optimisers(model: nn.Module) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for the rest."""
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "_blocks." in n]
     chosen = {id(p) for p in matrices}
@@ -44,20 +42,21 @@ def optimisers(model: Flux) -> list[torch.optim.Optimizer]:
             torch.optim.AdamW(others, lr=2e-3, weight_decay=0.0, betas=(0.9, 0.99))]
 
 
-def batch(size: int, generator: torch.Generator, device: str) -> tuple[Tensor, ...]:
+def batch(family: Family, size: int, generator: torch.Generator, device: str) -> tuple[Tensor, ...]:
     """Clean latents, noise, times `(B,)` and labels, one in ten without its class."""
     labels = torch.randint(len(CLASSES), (size,), generator=generator)
-    clean = encode(draw(labels, generator))
+    clean = encode(film(labels, generator, family.frames)).view(size, *family.latents)
     noise = torch.randn(clean.shape, generator=generator)
     times = torch.sigmoid(torch.randn(size, generator=generator) * 1.2)
+    times = family.shift * times / (1 + (family.shift - 1) * times)
     labels = torch.where(torch.rand(size, generator=generator) < 0.1, UNCONDITIONAL, labels)
     return clean.to(device), noise.to(device), times.to(device), labels.to(device)
 
 
-def loss_of(model: Flux, clean: Tensor, noise: Tensor, times: Tensor, labels: Tensor) -> Tensor:
+def loss_of(model: nn.Module, clean: Tensor, noise: Tensor, times: Tensor, labels: Tensor) -> Tensor:
     """Mean squared error of the velocity `noise - clean` at `(1 - t) clean + t noise` (Liu et al. 2022)."""
-    t = times.view(-1, 1, 1, 1)
-    context, vector = condition(labels)
+    t = times.view(-1, *[1] * (clean.ndim - 1))
+    context, vector = condition(labels, model.config.vector)
     with torch.autocast(clean.device.type, torch.bfloat16):
         out = model((1 - t) * clean + t * noise, times, context, vector)
     return (out.float() - (noise - clean)).square().mean()
@@ -76,31 +75,44 @@ def average(mean: nn.Module, model: nn.Module, step: int) -> None:
         slow.lerp_(fast, weight)
 
 
-def save(model: Flux, facts: dict) -> None:
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    save_file({k: v.half().cpu().contiguous() for k, v in model.state_dict().items()}, WEIGHTS, {"training": json.dumps(facts)})
+def save(family: Family, model: nn.Module, facts: dict) -> None:
+    family.weights.parent.mkdir(exist_ok=True)
+    save_file({k: v.half().cpu().contiguous() for k, v in model.state_dict().items()}, family.weights, {"training": json.dumps(facts)})
 
 
-def begin(resume: bool, device: str) -> Flux:
+@torch.no_grad()
+def inherit(model: nn.Module) -> None:
+    """Give a video model what the trained FLUX knows: the same blocks; where a layer is wider, its first inputs."""
+    known = {name.replace("img_in.", "img_in.proj.").replace("txt_in.", "txt_in.input_embedder."): value.float()
+             for name, value in load_file(FLUX.weights).items()}
+    for name, parameter in model.named_parameters():
+        if name in known:
+            flat, value = parameter.flatten(1) if parameter.ndim > 1 else parameter, known[name]
+            flat.zero_()[..., : value.shape[-1]] = value
+
+
+def begin(family: Family, resume: bool, device: str) -> nn.Module:
     """A fresh model, or the saved one."""
-    model = Flux()
+    model = family.network()
     initialise(model)
     if resume:
-        model.load_state_dict({key: value.float() for key, value in load_file(WEIGHTS).items()})
+        model.load_state_dict({key: value.float() for key, value in load_file(family.weights).items()})
+    elif family is not FLUX:
+        inherit(model)
     return model.to(device)
 
 
-def train(minutes: float, size: int, seed: int, device: str, resume: bool) -> None:
+def train(family: Family, minutes: float, size: int, seed: int, device: str, resume: bool) -> None:
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    model = begin(resume, device)
+    model = begin(family, resume, device)
     mean, tools = copy.deepcopy(model), optimisers(model)
     rates = [o.param_groups[0]["lr"] for o in tools]
     start, saved, step, smooth = time.time(), time.time(), 0, 1.0
     while (progress := (time.time() - start) / (60 * minutes)) < 1:
         for tool, base in zip(tools, rates, strict=True):
             tool.param_groups[0]["lr"] = base * rate(progress, step)
-        loss = loss_of(model, *batch(size, generator, device))
+        loss = loss_of(model, *batch(family, size, generator, device))
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for tool in tools:
@@ -112,17 +124,18 @@ def train(minutes: float, size: int, seed: int, device: str, resume: bool) -> No
         if step % 50 == 0:
             print(f"step {step}  loss {smooth:.4f}  {(time.time() - start) / step:.2f} s/step  {progress:.0%}", flush=True)
         if time.time() - saved > 120:
-            save(mean, {"steps": step, "batch": size, "loss": round(smooth, 4), "seed": seed})
+            save(family, mean, {"steps": step, "batch": size, "loss": round(smooth, 4), "seed": seed})
             saved = time.time()
-    save(mean, {"steps": step, "batch": size, "loss": round(smooth, 4), "seed": seed})
+    save(family, mean, {"steps": step, "batch": size, "loss": round(smooth, 4), "seed": seed})
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=FAMILIES, default=FLUX.name)
     parser.add_argument("--minutes", type=float, default=80)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--resume", action="store_true", help="go on from the saved weights, with a new seed")
     args = parser.parse_args()
-    train(args.minutes, args.batch, args.seed, args.device, args.resume)
+    train(FAMILIES[args.model], args.minutes, args.batch, args.seed, args.device, args.resume)

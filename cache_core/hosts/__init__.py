@@ -3,10 +3,10 @@
 from torch import nn
 
 from ..errors import HostError
-from .flux import FLUX
-from .spec import Blocks, Call, Fused, Host, Joint
+from .flux import FLUX, HUNYUAN_VIDEO
+from .spec import Blocks, Call, Fused, Host, Joint, Sites
 
-HOSTS = (FLUX,)
+HOSTS = (HUNYUAN_VIDEO, FLUX)  # the first that fits
 
 
 def submodule(root: nn.Module, path: str) -> nn.Module | None:
@@ -26,7 +26,7 @@ def blocks_of(model: nn.Module, blocks: Blocks) -> list[nn.Module]:
 def fits(host: Host, model: nn.Module) -> bool:
     """Whether every block list of `host` is there, and each first block has the submodules that the mounts need."""
     firsts = [blocks_of(model, blocks)[:1] for blocks in host.blocks]
-    if not any(firsts) or any(submodule(model, b.path) is None for b in host.blocks):
+    if not any(firsts) or any(submodule(model, path) is None for path in (*host.needs, *(b.path for b in host.blocks))):
         return False
     return all(submodule(block, need) is not None for blocks, first in zip(host.blocks, firsts, strict=True)
                for block in first for mount in blocks.mounts for need in mount.needs)
@@ -42,4 +42,4 @@ def match(model: nn.Module) -> Host:
                     "AB-Cache works on any diffusion model: use AB-Cache Apply instead.")
 
 
-__all__ = ["HOSTS", "Blocks", "Call", "Fused", "Host", "Joint", "blocks_of", "fits", "match", "submodule"]
+__all__ = ["HOSTS", "Blocks", "Call", "Fused", "Host", "Joint", "Sites", "blocks_of", "fits", "match", "submodule"]

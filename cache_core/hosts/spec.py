@@ -12,31 +12,45 @@ Sites = dict[Kind, tuple[str, ...]]  # names of a block's sites, by kind
 
 @dataclass(frozen=True)
 class Call:
-    """Submodules of a block whose output is a site as it is."""
+    """Submodules of a block whose output is a site as it is. `outputs` above 1: each returns a tuple of that many sites.
+
+    The names are the submodules of one kind that share the block's tokens between them: one for each stream. Blocks after the
+    first may lack some.
+    """
 
     kind: Kind
     names: tuple[str, ...]
+    outputs: int = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
         return self.names
 
     def sites(self, path: str) -> Sites:
-        return {self.kind: tuple(f"{path}.{name}" for name in self.names)}
+        if self.outputs == 1:
+            return {self.kind: tuple(f"{path}.{name}" for name in self.names)}
+        return {self.kind: tuple(f"{path}.{name}.{i}" for name in self.names for i in range(self.outputs))}
 
 
 @dataclass(frozen=True)
 class Joint:
-    """An attention that the block runs inline over several streams, each with submodules `qkv`, `norm` and `proj`."""
+    """An attention that the block runs inline over several streams, each with submodules `qkv`, `proj` and its `norms`.
+
+    `unit`: the attribute of a stream that the block takes for granted when it splits qkv; q, k and v may be as narrow as it.
+    `extra`: streams that only some blocks have. A stream without `proj` only gives keys and values, and has no site.
+    """
 
     streams: tuple[str, ...]
+    norms: tuple[str, ...] = ("norm",)
+    unit: str = "num_heads"
+    extra: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return tuple(f"{s}.{leaf}" for s in self.streams for leaf in ("qkv", "norm", "proj"))
+        return tuple(f"{s}.{leaf}" for s in self.streams for leaf in ("qkv", *self.norms, "proj"))
 
     def sites(self, path: str) -> Sites:
-        return {Kind.ATTENTION: tuple(f"{path}.{s}.proj" for s in self.streams)}
+        return {Kind.ATTENTION: tuple(f"{path}.{s}.proj" for s in (*self.streams, *self.extra))}
 
 
 @dataclass(frozen=True)
@@ -61,16 +75,24 @@ class Fused:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A list of blocks of the model, by attribute path, and the mounts of each."""
+    """A list of blocks of the model, by attribute path, and the mounts of each.
+
+    `carries`: the arguments that a block adds to and returns, in the order in which it returns them, when nothing but ControlNet
+    touches them between blocks; empty if something does.
+    """
 
     path: str
     mounts: tuple[Call | Joint | Fused, ...]
+    carries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Host:
-    """A model family: which block lists it has. `classes` names the model classes known to match, for messages and docs."""
+    """A model family: which block lists it has, and in `needs` what else tells it from others. `classes` names the model classes known to
+    match and `models` what users know them as, for messages and docs."""
 
     name: str
     classes: tuple[str, ...]
+    models: str
     blocks: tuple[Blocks, ...]
+    needs: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from ..hosts import Host, blocks_of
 from ..run import OutOfMemory, Run
 from ..site import MODULES, Kind
 from .block import MountedBlock, State
-from .part import Part, ReadWeights, Tap, Weights, can_skip_attention
+from .part import Part, ReadWeights, Tap, Weights, is_watched
 from .scoped import overridden
 
 
@@ -53,7 +53,7 @@ class Mounts:
     def _check(self, block: MountedBlock, args: tuple, kwargs: dict) -> None:
         """Demote parts of all blocks of this make until what is left reproduces the untouched forward."""
         states = self.states
-        if not can_skip_attention(kwargs):
+        if is_watched(kwargs):
             self.run.bar({Kind.ATTENTION}, "another node looks at the queries and keys: attention is computed")
             states = frozenset(state - {Kind.ATTENTION} for state in states) - {frozenset()}
         try:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ..hosts import Call, Fused, Joint
+from ..hosts import Call, Fused, Joint, Sites
 from ..run import OutOfMemory
 from ..site import Kind
 from .call import CallPart
@@ -36,11 +36,16 @@ class MountedBlock:
         self.original: Forward = block.forward
         self.reasons: list[str] = []
         self.ladders = [self._ladder(mount, read) for mount in mounts]
-        self.sites = [site for mount in mounts for site in mount.sites(path).items()]
+        self.sites = [site for mount, ladder in zip(mounts, self.ladders, strict=True) for site in self._reachable(mount, ladder[0]).items()]
         self.check: Callable[[MountedBlock, tuple, dict], None] | None = None
 
+    def _reachable(self, mount: Call | Joint | Fused, part: Part) -> Sites:
+        """What an uncached block calls: the sites of its first part, or, if that was a fallback from the start, of the mount."""
+        planned = mount.sites(self.path)
+        return part.sites if part.sites.keys() == planned.keys() and not isinstance(part, KernelPart) else planned
+
     def count(self, kind: Kind) -> int:
-        """How many sites of `kind` the block has, mounted or not."""
+        """How many sites of `kind` the block has, still mounted or not."""
         return sum(len(names) for own, names in self.sites if own is kind)
 
     def _ladder(self, mount: Call | Joint | Fused, read: ReadWeights) -> list[Part]:

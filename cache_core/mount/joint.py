@@ -9,23 +9,28 @@ from .scoped import Forward
 
 
 class JointPart(Part):
-    """Predicting attention skips qkv, their norm, the rotary positions, the kernel and the projection."""
+    """Predicting attention skips qkv, their norms, the rotary positions, the kernel and the projection."""
 
     label = "attention"
 
     def __init__(self, block: nn.Module, path: str, spec: Joint, tap: Tap):
         super().__init__(tap)
         self.skipping = False
-        self.sites = spec.sites(path)
-        for stream, site in zip(spec.streams, self.sites[Kind.ATTENTION], strict=True):
+        names: list[str] = []
+        for stream, site in zip((*spec.streams, *spec.extra), spec.sites(path)[Kind.ATTENTION], strict=True):
             attention = submodule(block, stream)
-            qkv, norm, proj = attention.qkv, attention.norm, attention.proj
-            self.forwards += [(qkv, self._qkv(qkv.forward, 3 * attention.num_heads)), (norm, self._norm(norm.forward)),
-                              (proj, self._proj(proj.forward, site))]
+            if attention is None:
+                continue
+            self.forwards.append((attention.qkv, self._qkv(attention.qkv.forward, 3 * getattr(attention, spec.unit))))
+            self.forwards += [(norm, self._norm(norm.forward)) for norm in (getattr(attention, name) for name in spec.norms)]
+            if getattr(attention, "proj", None) is not None:
+                names.append(site)
+                self.forwards.append((attention.proj, self._proj(attention.proj.forward, site)))
+        self.sites = {Kind.ATTENTION: tuple(names)}
 
     def enter(self, kwargs: dict) -> dict:
         self.skipping = self.predicts(Kind.ATTENTION) and can_skip_attention(kwargs)
-        return with_override(kwargs, no_attention, pe=None) if self.skipping else kwargs
+        return with_override(kwargs, no_attention, **({"pe": None} if "pe" in kwargs else {})) if self.skipping else kwargs
 
     def leave(self) -> None:
         self.skipping = False
@@ -37,8 +42,10 @@ class JointPart(Part):
         return forward
 
     def _norm(self, original: Forward) -> Forward:
-        def forward(q: Tensor, k: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
-            return (q, k) if self.skipping else original(q, k, *rest)
+        def forward(*qk: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+            if self.skipping:
+                return qk[0] if len(qk) == 1 else qk[:2]
+            return original(*qk)
 
         return forward
 

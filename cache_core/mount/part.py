@@ -55,10 +55,15 @@ class Part:
         """Called after the block, whatever happened."""
 
 
-def can_skip_attention(kwargs: dict) -> bool:
-    """Whether the block lets its attention be replaced in this call, and nobody else wants to see q and k."""
+def is_watched(kwargs: dict) -> bool:
+    """Whether another pack wants to see the queries and keys of this call."""
     options = kwargs.get("transformer_options")
-    return isinstance(options, dict) and not any(name in options.get("patches", {}) for name in FOREIGN)
+    return isinstance(options, dict) and any(name in options.get("patches", {}) for name in FOREIGN)
+
+
+def can_skip_attention(kwargs: dict) -> bool:
+    """Whether the block lets the attention in its own code be replaced in this call, and nobody else wants to see q and k."""
+    return isinstance(kwargs.get("transformer_options"), dict) and not is_watched(kwargs)
 
 
 def with_override(kwargs: dict, override: Callable[..., Tensor], **changes: object) -> dict:
@@ -67,9 +72,9 @@ def with_override(kwargs: dict, override: Callable[..., Tensor], **changes: obje
     return {**kwargs, **changes, "transformer_options": options}
 
 
-def no_attention(_: Callable[..., Tensor], q: Tensor, *args: object, **kwargs: object) -> Tensor:
-    """An attention that nobody reads: right in batch and tokens, without features."""
-    return q.new_empty(q.shape[0], q.shape[2], 0)
+def no_attention(_: Callable[..., Tensor], q: Tensor, *args: object, skip_reshape: bool = False, **kwargs: object) -> Tensor:
+    """An attention that nobody reads: right in batch and tokens, without features. `skip_reshape`: q is `(B, heads, L, D)`, else `(B, L, C)`."""
+    return q.new_empty(q.shape[0], q.shape[2 if skip_reshape else 1], 0)
 
 
 def blank(x: Tensor, features: int) -> Tensor:

@@ -1,6 +1,6 @@
 """The check of a mount against the untouched forward."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -40,20 +40,26 @@ class Probe:
 
 
 def copied(value: object) -> object:
-    """`value`, or a copy of it if it is a tensor: blocks write into their inputs."""
-    return value.clone() if isinstance(value, Tensor) else value
+    """`value` with its tensors, nested ones too, replaced by copies: blocks write into their inputs."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    return type(value)(map(copied, value)) if type(value) in (tuple, list) else value
 
 
 def distance(got: object, wanted: object) -> float:
-    """The largest relative L2 distance between two block outputs: a tensor, or a tuple of them."""
-    pairs = zip(_tensors(got), _tensors(wanted), strict=True)
-    return max(((g.detach().float() - w.detach().float()).norm() / w.detach().float().norm().clamp_min(1e-12)).item() for g, w in pairs)
+    """The largest relative L2 distance between two block outputs: a tensor, or a tuple of tensors and what else the block returns."""
+    pairs = ((g.detach().float(), w.detach().float()) for g, w in zip(_tensors(got), _tensors(wanted), strict=True) if w.numel())
+    return max(((g - w).norm() / w.norm().clamp_min(1e-12)).item() for g, w in pairs)
 
 
 def tolerance(output: object) -> float:
     """How far a replayed block may be from the untouched one, by number type."""
-    return TOLERANCE.get(next(iter(_tensors(output))).dtype, LOW_PRECISION)
+    return TOLERANCE.get(next(_tensors(output)).dtype, LOW_PRECISION)
 
 
-def _tensors(output: object) -> Iterable[Tensor]:
-    return (output,) if isinstance(output, Tensor) else output
+def _tensors(output: object) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, tuple | list):
+        for value in output:
+            yield from _tensors(value)

@@ -1,0 +1,35 @@
+"""The lab's two models: what each is made of and what it draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from .flux import Flux
+from .hunyuan_video import HunyuanVideo
+
+
+@dataclass(frozen=True)
+class Family:
+    """A model of the lab. `frames` 1 means pictures; `shift` moves training and sampling towards noise, as sizes do (Esser et al. 2024)."""
+
+    name: str
+    title: str
+    network: Callable[[], nn.Module]
+    frames: int = 1
+    shift: float = 1.0
+
+    @property
+    def weights(self) -> Path:
+        return Path(__file__).parent / "weights" / f"{self.name}_scenes.safetensors"
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """Shape of one sample: `(16, 16, 16)`, or `(16, frames, 16, 16)`."""
+        return (16, 16, 16) if self.frames == 1 else (16, self.frames, 16, 16)
+
+
+FLUX = Family("flux", "lab FLUX (3.4 M parameters, 3 + 6 blocks)", Flux)
+HUNYUAN_VIDEO = Family("hunyuan_video", "lab HunyuanVideo (4.0 M parameters, 3 + 6 blocks, 5 frames)", HunyuanVideo, frames=5, shift=3.0, ticks=TICKS)
+FAMILIES = {family.name: family for family in (FLUX, HUNYUAN_VIDEO)}
