@@ -17,7 +17,8 @@ class Plan:
     """What a run does. `schedule` also says where: its `kinds` are the sites.
 
     `name`: shown in logs and reports. `guided`: predict the guided output once (kind MODEL only), instead of the raw output of
-    each conditioning.
+    each conditioning. `merge`: keep one residual for a list of blocks, instead of all its sites, where the schedule only ever predicts
+    attention and MLP together.
     """
 
     schedule: Schedule
@@ -25,6 +26,7 @@ class Plan:
     corrector: NoiseScale = OFF
     name: str = "plan"
     guided: bool = False
+    merge: bool = False
 
     def __post_init__(self) -> None:
         if (self.guided or self.adaptive) and self.kinds != {Kind.MODEL}:

@@ -3,8 +3,10 @@
 from dataclasses import asdict, dataclass
 from statistics import mean, median
 
-from .run import Evaluation, Run
-from .site import Kind
+from .evaluation import Evaluation
+from .run import Run
+from .site import MODULES, Kind
+from .store import megabytes
 
 _STATES = {
     frozenset(): "compute",
@@ -39,7 +41,8 @@ class RunReport:
 
     `shares`: of each kind's calls in an uncached run, the share that was computed, 0 to 1. `seconds`: whole sampling. `seconds_saved`: measured,
     not a ratio of calls: what the evaluations that predicted something would have cost at the median price of a fully
-    computed one, less what they took; None when no evaluation was fully computed. `peak_bytes`: largest sum of kept tensors.
+    computed one, less what they took; None when no evaluation was fully computed. `peak_bytes`, `peak_host_bytes`: largest sum of kept
+    tensors on the device and in host memory. `store`: how they were kept, in words; empty when attention and MLP were not.
     """
 
     name: str
@@ -50,6 +53,8 @@ class RunReport:
     seconds: float
     seconds_saved: float | None
     peak_bytes: int
+    peak_host_bytes: int
+    store: str
     restarts: int
     demotions: tuple[str, ...]
     notes: tuple[str, ...]
@@ -74,7 +79,7 @@ class RunReport:
         saved = "" if self.seconds_saved is None else f", saved {self.seconds_saved:.1f} s"
         ended = "" if self.finished else " (stopped)"
         return (f"{self.name} on {self.model}{ended}: model ran in {self.computed} of {self.evaluations} evaluations, computed {shares}; "
-                f"{self.seconds:.1f} s{saved}, peak cache {megabytes(self.peak_bytes)}"
+                f"{self.seconds:.1f} s{saved}, peak cache {self._peak()}"
                 + "".join(f"; {said}" for said in (*self.demotions, *self._restarted())))
 
     def text(self) -> str:
@@ -83,7 +88,7 @@ class RunReport:
                  f"{self.steps} steps, {self.evaluations} evaluations; the model ran in {self.computed}",
                  *(f"{kind}: {share:.0%} of calls computed" for kind, share in self.shares.items()),
                  f"time: {self.seconds:.2f} s; {self._saved()}",
-                 f"peak cache: {megabytes(self.peak_bytes)}",
+                 f"peak cache: {self._peak()}",
                  *(f"demoted: {d}" for d in self.demotions),
                  *self._restarted(),
                  *(f"note: {n}" for n in self.notes),
@@ -93,6 +98,10 @@ class RunReport:
         lines += [f"{r.step:4d}  {r.sigma:6.4f}  {r.state:15s}  {r.seconds:7.4f}" for r in self.rows]
         return "\n".join(lines)
 
+    def _peak(self) -> str:
+        host = f" and {megabytes(self.peak_host_bytes)} in host memory" if self.peak_host_bytes else ""
+        return megabytes(self.peak_bytes) + host + (f" ({self.store})" if self.store else "")
+
     def _restarted(self) -> list[str]:
         return [f"histories restarted {self.restarts} times, because shapes changed"] if self.restarts else []
 
@@ -101,10 +110,6 @@ class RunReport:
             return "nothing to compare with, as nothing was fully computed"
         rate = (self.seconds + self.seconds_saved) / self.seconds if self.seconds else 1.0
         return f"saved {self.seconds_saved:.2f} s, {rate:.2f}x, as measured"
-
-
-def megabytes(count: int) -> str:
-    return f"{count / 2**20:.1f} MB"
 
 
 def _saved(rows: tuple[Row, ...]) -> float | None:
@@ -134,5 +139,6 @@ def report(run: Run, model: str, finished: bool) -> RunReport:
     rows = tuple(Row(e.step, e.sigma, state_of(e), e.seconds) for e in run.evaluations)
     return RunReport(
         name=" + ".join(plan.name for plan in run.plans), model=model, steps=run.timeline.steps, rows=rows, shares=_shares(run),
-        seconds=sum(row.seconds for row in rows), seconds_saved=_saved(rows), peak_bytes=run.peak_bytes, restarts=run.restarts,
+        seconds=sum(row.seconds for row in rows), seconds_saved=_saved(rows), peak_bytes=run.store.peak_bytes,
+        peak_host_bytes=run.store.peak_host_bytes, store=str(run.store.rung) if run.table.kinds & MODULES else "", restarts=run.restarts,
         demotions=tuple(run.demotions), notes=tuple(run.notes), finished=finished)

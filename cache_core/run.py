@@ -1,41 +1,22 @@
 """All state of one sampling: born when it starts, closed when it ends, kept nowhere else."""
 
 import time
-from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from .clock import Timeline
-from .history import History
+from .evaluation import Evaluation
 from .plan import MIN_STEPS, Plan, table_of, uncached
 from .schedule import Table
 from .site import MODULES, Kind, names
+from .store import Budget, Footprint, Full, Store, coarser, ladder, megabytes
+from .streams import Streams
 
 MODEL_SITE = "model"
-Key = tuple[Kind, str, int]  # kind and name of a site, number of a stream
 OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
-
-
-@dataclass
-class Evaluation:
-    """One evaluation of the denoiser: one decision for all its conditionings.
-
-    `computed_calls`, `predicted_calls`: calls of sites. `block_calls`: calls of the model in which its blocks ran.
-    """
-
-    step: int
-    sigma: float
-    predicted: frozenset[Kind]
-    started: float
-    seconds: float = 0.0
-    computed_calls: Counter[Kind] = field(default_factory=Counter)
-    predicted_calls: Counter[Kind] = field(default_factory=Counter)
-    block_calls: int = 0
-    occurrences: Counter[Hashable] = field(default_factory=Counter)
 
 
 class Run:
@@ -51,16 +32,14 @@ class Run:
         self.demotions: list[str] = []
         self.restarts = 0
         self.evaluations: list[Evaluation] = []
-        self.bytes = self.peak_bytes = 0
-        self.table = self._table()
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
-        self._kept = [self._kept_at(step) for step in range(timeline.steps)]
+        self._adopt(self._table())
+        self.store = Store(ladder(self.table, merge=any(plan.merge for plan in plans)))
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
-        self._histories: dict[Key, History] = {}
-        self._streams: dict[Hashable, tuple[Hashable, int]] = {}
-        self._serial = 0
+        self._streams = Streams()
         self._call: tuple[int, ...] = ()
         self._barred: set[Kind] = set()
+        self._stale = False  # whether the rung has changed since the evaluation began
         self._model_node = float("nan")  # where the model was last computed
         self._disagreement, self._in_a_row = 0.0, 0
 
@@ -71,9 +50,43 @@ class Run:
         self.note(f"{self.timeline.steps} steps leave nothing to predict (at least {MIN_STEPS} are needed): running uncached.")
         return uncached(self.plans, self.timeline)
 
+    def _adopt(self, table: Table) -> None:
+        self.table = table
+        self._kept = [self._kept_at(step) for step in range(self.timeline.steps)]
+
     def _kept_at(self, step: int) -> frozenset[Kind]:
         needed = self.table.needed
         return frozenset(k for k, plan in self._plan_of.items() if plan.adaptive or needed(step, k, plan.predictor.order))
+
+    # Memory ------------------------------------------------------------------------------------------------------------
+
+    def fit(self, footprint: Footprint, budget: Budget) -> None:
+        """Choose, before anything is kept, the first rung that fits `budget`; if none does, attention and MLP are computed."""
+        if self.store.fit(footprint, budget):
+            rung = self.store.rung
+            self.note(f"cache: {footprint.needs(rung)} of {budget} allowed: {rung} ({megabytes(footprint.whole)} would keep every site)")
+            self._stand()
+        else:
+            self.note(f"cache: none, as the least is {footprint.least(self.store.ladder)}, and {budget} is allowed")
+            self.bar(MODULES, "too little memory for a cache: attention and mlp are computed")
+
+    def _stand(self) -> None:
+        """Keep by the store's rung from now on."""
+        self._stale = False
+        if self.store.rung.coarser:
+            self._adopt(coarser(self.table))
+
+    def _step_down(self, kind: Kind, reason: str) -> None:
+        """Free what is kept of `kind` at once, and keep by the next rung from the next evaluation on; without one, stop caching it."""
+        self.evaluation.predicted -= {kind}
+        self.store.forget(key for key in self.store if key[0] is kind)
+        where = f"{reason} at step {self.evaluation.step}"
+        if kind is not Kind.MODEL and self.store.step_down():
+            self._stale = True
+            self.demote(f"{where}: from then on {self.store.rung}")
+        else:
+            kinds = {kind} if kind is Kind.MODEL else MODULES & self.table.kinds
+            self.bar(kinds, f"{where}: from then on computed: {names(kinds)}")
 
     # Evaluations -------------------------------------------------------------------------------------------------------
 
@@ -86,14 +99,22 @@ class Run:
         now = time.perf_counter() if now is None else now
         self.end(now)
         step = self.timeline.step_of(sigma)
-        self._forget(key for key in self._histories if key[0] in self._barred)
-        predicted = self.table.predicted(step) - self._barred
+        if self._stale:
+            self.store.forget(key for key in self.store if key[0] is not Kind.MODEL)
+            self._stand()
+        self.store.forget(key for key in self.store if key[0] in self._barred)
+        predicted = self._predicted(step)
         self.evaluations.append(Evaluation(step, sigma, predicted, now))
         if Kind.MODEL in predicted and self._must_compute(sigma):
             self.evaluation.predicted = predicted - {Kind.MODEL}
         if Kind.MODEL not in self.evaluation.predicted:
             self._disagreement, self._in_a_row = 0.0, 0
+        self.store.begin(self.evaluation.predicted)
         return self.evaluation
+
+    def _predicted(self, step: int) -> frozenset[Kind]:
+        predicted = self.table.predicted(step) - self._barred
+        return predicted | {Kind.BLOCKS} if self.merged and predicted >= MODULES else predicted
 
     def end(self, now: float | None = None) -> None:
         """Close the running evaluation's clock."""
@@ -113,7 +134,7 @@ class Run:
         """||order k - order k-1|| / ||order k|| of the predictions at `sigma`, over the streams of the last computed evaluation; inf when
         there are too few samples."""
         high, low = plan.predictor.pair()
-        histories = [h for (kind, *_), h in self._histories.items() if kind is Kind.MODEL and h.nodes[0] == self._model_node]
+        histories = [h for h in self.store.of(Kind.MODEL) if h.nodes[0] == self._model_node]
         if not histories or any(len(h.nodes) < 2 for h in histories):
             return float("inf")
         apart = size = 0.0
@@ -132,26 +153,18 @@ class Run:
         A conditioning that comes twice in one evaluation is two streams. `signature` is whatever the shapes inside the model
         depend on; when it changes the stream starts its history anew, which the report counts.
         """
-        outer, occurrences, streams = self._call, self.evaluation.occurrences, []
+        outer, streams = self._call, []
         for conditioning in conditionings:
-            occurrences[conditioning] += 1
-            streams.append(self._stream((conditioning, occurrences[conditioning]), signature))
+            stream, replaced = self._streams.number(conditioning, self.evaluation.occurrences, signature)
+            streams.append(stream)
+            if replaced is not None:
+                self.restarts += 1
+                self.store.forget(key for key in self.store if key[2] == replaced)
         self._call = tuple(streams)
         try:
             yield
         finally:
             self._call = outer
-
-    def _stream(self, identity: Hashable, signature: Hashable) -> int:
-        known = self._streams.get(identity)
-        if known and known[0] == signature:
-            return known[1]
-        if known:
-            self.restarts += 1
-            self._forget(key for key in self._histories if key[2] == known[1])
-        self._serial += 1
-        self._streams[identity] = (signature, self._serial)
-        return self._serial
 
     # Sites -------------------------------------------------------------------------------------------------------------
 
@@ -159,18 +172,24 @@ class Run:
         """Whether these sites are predicted in this call: the table says so and every stream has something to predict from."""
         if kind not in self.evaluation.predicted:
             return False
-        return all((kind, site, stream) in self._histories for site in sites for stream in self._call)
+        return all((kind, site, stream) in self.store for site in sites for stream in self._call)
+
+    @property
+    def merged(self) -> bool:
+        """Whether lists of blocks are sites of their own, in place of their attention and MLP."""
+        return self.store.rung.merged
 
     def keeps(self, kind: Kind) -> bool:
         """Whether a value of `kind` computed now will be used."""
-        return kind in self._kept[self.evaluation.step] and kind not in self._barred
+        kept = frozenset() if self._stale and kind is not Kind.MODEL else self._kept[self.evaluation.step] - self._barred
+        return kept >= MODULES if kind is Kind.BLOCKS else kind in kept
 
     def predict(self, kind: Kind, site: str) -> Tensor:
         """The predicted value of `site`, a fresh tensor: callers may write into it."""
-        predictor, sigma = self._plan_of[kind].predictor, self.evaluation.sigma
+        predictor, sigma = self._plan(kind).predictor, self.evaluation.sigma
         self.evaluation.predicted_calls[kind] += 1
-        histories = [self._histories[kind, site, stream] for stream in self._call]
-        rows = [h.combine(predictor.weights(h.nodes, sigma)) for h in histories]
+        keys = [(kind, site, stream) for stream in self._call]
+        rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
         return rows[0] if len(rows) == 1 else torch.cat(rows)
 
     def remember(self, kind: Kind, site: str, value: Tensor) -> None:
@@ -180,23 +199,18 @@ class Run:
             self._model_node = self.evaluation.sigma
         if not self.keeps(kind) or value.shape[0] % len(self._call):
             return
+        plan = self._plan(kind)
+        depth = max(plan.predictor.order, 2) if plan.adaptive else plan.predictor.order
         try:
             for stream, rows in zip(self._call, value.chunk(len(self._call)), strict=True):
-                self._push((kind, site, stream), rows.clone())  # a copy: blocks write into what they are given and return
+                self.store.push((kind, site, stream), self.evaluation.sigma, rows, depth)
         except OutOfMemory:
-            self.give_up(kind)
+            self._step_down(kind, "out of memory")
+        except Full:
+            self._step_down(kind, "the cache passed its budget")
 
-    def _push(self, key: Key, rows: Tensor) -> None:
-        history = self._histories.get(key)
-        if history is None:
-            plan = self._plan_of[key[0]]
-            history = self._histories[key] = History(max(plan.predictor.order, 2) if plan.adaptive else plan.predictor.order)
-        self.bytes += history.push(self.evaluation.sigma, rows)
-        self.peak_bytes = max(self.peak_bytes, self.bytes)
-
-    def _forget(self, keys: Iterable[Key]) -> None:
-        for key in list(keys):
-            self.bytes -= self._histories.pop(key).bytes
+    def _plan(self, kind: Kind) -> Plan:
+        return self._plan_of[Kind.ATTENTION if kind is Kind.BLOCKS else kind]
 
     # What went differently ---------------------------------------------------------------------------------------------
 
@@ -215,20 +229,8 @@ class Run:
 
         What is kept of them goes when the next evaluation begins: a block underway may have decided to predict from it.
         """
-        self._barred |= set(kinds)
+        self._barred |= set(kinds) | ({Kind.BLOCKS} if MODULES & set(kinds) else set())
         self.demote(reason)
-
-    def give_up(self, kind: Kind) -> None:
-        """Stop caching `kind`, and with it all block sites, because memory ran out; free at once what was kept of `kind`."""
-        self.evaluation.predicted -= {kind}
-        self._forget(key for key in self._histories if key[0] is kind)
-        kinds = MODULES & self.table.kinds if kind in MODULES else {kind}
-        self.bar(kinds, f"out of memory while storing: from step {self.evaluation.step} on computed: {names(kinds)}")
-
-    def tensors(self) -> Iterator[Tensor]:
-        """Every tensor the run holds."""
-        for history in self._histories.values():
-            yield from history.values
 
     def outlook(self) -> str:
         """What the table intends, in words."""
@@ -239,6 +241,4 @@ class Run:
     def close(self) -> None:
         """Drop every tensor; what happened stays."""
         self.end()
-        self._histories.clear()
-        self._streams.clear()
-        self.bytes = 0
+        self.store.close()

@@ -9,6 +9,7 @@ class Kind(str, Enum):
 
     ATTENTION = "attention"  # output of an attention, before its gate
     MLP = "mlp"  # output of an MLP, before its gate
+    BLOCKS = "blocks"  # what a list of blocks adds to its streams: attention and MLP merged
     MODEL = "model"  # raw output of the whole model: velocity or predicted noise
 
 

@@ -17,12 +17,12 @@ from tqdm import tqdm
 from cache_core import RunReport, Timeline
 
 from .codec import decode
+from .families import FAMILIES, FLUX, Family
 from .rows import SETTINGS, Setting
 from .sample import flow_sigmas, load, noise_of, sample
 from .scenes import CLASSES
 
 GUIDANCE = 3.0  # true classifier-free guidance: two conditionings, as most models of its kind are used
-MODEL = "lab FLUX (3.4 M parameters, 3 + 6 blocks)"
 Sampler = Callable[[Setting], tuple[Tensor, RunReport | None]]
 
 
@@ -36,10 +36,11 @@ class Measured:
     seconds: list[float]
 
 
-def lab_sampler(steps: int, pictures: int) -> Sampler:
-    """Samples with the lab's own Euler loop: pictures `(B, 3, 64, 64)`."""
-    model, _ = load()
-    noise, labels, sigmas = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES), flow_sigmas(steps)
+def lab_sampler(family: Family, steps: int, pictures: int) -> Sampler:
+    """Samples with the lab's own Euler loop: pictures `(B, 3, 64, 64)`, or clips `(B, 3, T, 64, 64)`."""
+    model, _ = load(family)
+    noise, labels = noise_of(list(range(pictures)), family.latents), torch.arange(pictures) % len(CLASSES)
+    sigmas = flow_sigmas(steps, family.shift)
 
     def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
         latents, report = sample(model, noise, labels, sigmas, setting.plans(Timeline.flow(sigmas)), GUIDANCE)
@@ -70,12 +71,12 @@ def measure(sampler: Sampler, rounds: int) -> list[Measured]:
 
 
 def psnr(pictures: Tensor, reference: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB, float, peak 2, averaged over pictures; inf where nothing differs."""
-    mse = (pictures - reference).square().mean((1, 2, 3))
+    """Peak signal-to-noise ratio in dB, float, peak 2, averaged over pictures or clips; inf where nothing differs."""
+    mse = (pictures - reference).square().flatten(1).mean(1)
     return float((10 * torch.log10(4 / mse)).mean())
 
 
-def row(measured: Measured, uncached: Measured, steps: int) -> dict:
+def row(family: Family, measured: Measured, uncached: Measured, steps: int) -> dict:
     """One row of the report. Shares are of calls; the speed-up is the median over rounds of measured time against measured time."""
     report = measured.report
     model = 1.0 if report is None else report.shares.get("model", 1.0)
@@ -83,7 +84,7 @@ def row(measured: Measured, uncached: Measured, steps: int) -> dict:
     ratios = [base / own for base, own in zip(uncached.seconds, measured.seconds, strict=True)]
     quality = psnr(measured.pictures, uncached.pictures)
     apart = (measured.pictures - uncached.pictures).norm() / uncached.pictures.norm()
-    return {"name": measured.setting.name, "model": MODEL, "steps": steps, "evaluations": steps if report is None else report.computed,
+    return {"name": measured.setting.name, "model": family.title, "steps": steps, "evaluations": steps if report is None else report.computed,
             "attention_computed": round(shares["attention"], 4), "mlp_computed": round(shares["mlp"], 4),
             "seconds": round(median(measured.seconds), 3), "speedup": round(median(ratios), 3),
             "psnr_db": None if math.isinf(quality) else round(quality, 2), "relative_l2": round(float(apart), 6)}
@@ -99,8 +100,8 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def contact_sheet(measured: list[Measured], rows: list[dict], shown: int = 12, margin: int = 330) -> Image.Image:
-    """A row of pictures per setting, its name and numbers beside it."""
+def contact_sheet(measured: list[Measured], rows: list[dict], frame: int = 0, shown: int = 12, margin: int = 330) -> Image.Image:
+    """A row of pictures per setting, its name and numbers beside it. Of clips, one `frame`."""
     edge = measured[0].pictures.shape[-1]
     shown = min(shown, len(measured[0].pictures))
     sheet = Image.new("RGB", (margin + shown * (edge + 4), len(measured) * (edge + 4)), "white")
@@ -111,32 +112,46 @@ def contact_sheet(measured: list[Measured], rows: list[dict], shown: int = 12, m
         pen.text((8, top + 10), r["name"], fill="black", font_size=16)
         pen.text((8, top + 34), f"{r['speedup']:.2f}x   {quality}", fill=(90, 90, 90), font_size=14)
         for column in range(shown):
-            pixels = ((m.pictures[column] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+            picture = m.pictures[column] if m.pictures.ndim == 4 else m.pictures[column, :, frame]
+            pixels = ((picture + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
             sheet.paste(Image.fromarray(pixels), (margin + column * (edge + 4), top))
     return sheet
 
 
+def save_sheet(measured: list[Measured], rows: list[dict], family: Family, out: Path) -> Path:
+    """`compare.png`, or of clips the animated `compare.webp`, which plays forth and back."""
+    if family.frames == 1:
+        contact_sheet(measured, rows).save(out / "compare.png")
+        return out / "compare.png"
+    sheets = [contact_sheet(measured, rows, frame) for frame in range(family.frames)]
+    sheets += sheets[-2:0:-1]
+    sheets[0].save(out / "compare.webp", save_all=True, append_images=sheets[1:], duration=200, loop=0, quality=85)
+    return out / "compare.webp"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", choices=FAMILIES, default=FLUX.name)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--pictures", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("out"))
     parser.add_argument("--comfyui", type=Path)
     args = parser.parse_args()
+    family = FAMILIES[args.model]
     if args.comfyui:
         from .in_comfyui import comfyui_sampler
 
-        sampler = comfyui_sampler(args.comfyui, args.steps, args.pictures)
+        sampler = comfyui_sampler(args.comfyui, family, args.steps, args.pictures)
     else:
-        sampler = lab_sampler(args.steps, args.pictures)
+        sampler = lab_sampler(family, args.steps, args.pictures)
     measured = measure(sampler, args.rounds)
-    rows = [row(m, measured[0], args.steps) for m in measured]
+    rows = [row(family, m, measured[0], args.steps) for m in measured]
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "report.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
-    contact_sheet(measured, rows).save(args.out / "compare.png")
+    sheet = save_sheet(measured, rows, family, args.out)
     print(table(rows))
-    print(f"\nWrote {args.out.name}/report.json and {args.out.name}/compare.png")
+    print(f"\nWrote {args.out.name}/report.json and {args.out.name}/{sheet.name}")
 
 
 if __name__ == "__main__":

@@ -31,5 +31,5 @@ class Family:
 
 
 FLUX = Family("flux", "lab FLUX (3.4 M parameters, 3 + 6 blocks)", Flux)
-HUNYUAN_VIDEO = Family("hunyuan_video", "lab HunyuanVideo (4.0 M parameters, 3 + 6 blocks, 5 frames)", HunyuanVideo, frames=5, shift=3.0, ticks=TICKS)
+HUNYUAN_VIDEO = Family("hunyuan_video", "lab HunyuanVideo (4.0 M parameters, 3 + 6 blocks, 5 frames)", HunyuanVideo, frames=5, shift=3.0)
 FAMILIES = {family.name: family for family in (FLUX, HUNYUAN_VIDEO)}

@@ -13,6 +13,7 @@ from torch import Tensor
 from cache_core import RunReport
 
 from .condition import UNCONDITIONAL, condition
+from .families import FLUX, Family
 from .flux import FluxConfig
 from .rows import Setting
 from .sample import load, noise_of
@@ -42,8 +43,21 @@ def load_pack() -> ModuleType:
     return module
 
 
-def comfyui_model() -> object:
-    """The lab's weights in ComfyUI's own FLUX class, as its loader would return them (a ModelPatcher)."""
+def comfyui_model(family: Family) -> object:
+    """The lab's weights in ComfyUI's own class (a ModelPatcher), with the family's sampling shift.
+
+    ComfyUI's loader takes the HunyuanVideo file as it is. It knows FLUX by the released size only, so that one is built as the loader would.
+    """
+    if family is FLUX:
+        return flux_model()
+    import comfy.sd
+    from comfy_extras.nodes_model_advanced import ModelSamplingSD3
+
+    return ModelSamplingSD3().patch(comfy.sd.load_diffusion_model(str(family.weights)), shift=family.shift)[0]
+
+
+def flux_model() -> object:
+    """The lab's FLUX in ComfyUI's class, as its loader would return it."""
     import comfy.ldm.flux.model as source
     import comfy.supported_models
     from comfy import latent_formats, model_management
@@ -62,7 +76,7 @@ def comfyui_model() -> object:
     return ModelPatcher(model.eval(), model_management.get_torch_device(), model_management.unet_offload_device())
 
 
-def comfyui_sampler(folder: Path, steps: int, pictures: int):  # noqa: ANN201 (lab.demo.Sampler, which imports this)
+def comfyui_sampler(folder: Path, family: Family, steps: int, pictures: int):  # noqa: ANN201 (lab.demo.Sampler, which imports this)
     """Samples through ComfyUI's KSampler, with the settings put on this pack's nodes."""
     import_comfyui(folder)
     import comfy.samplers
@@ -70,23 +84,24 @@ def comfyui_sampler(folder: Path, steps: int, pictures: int):  # noqa: ANN201 (l
     from .demo import GUIDANCE, as_pictures
 
     logging.getLogger().setLevel(logging.WARNING)
-    nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model()
-    noise, labels = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES)
-    positive, negative = _text(labels), _text(torch.full_like(labels, UNCONDITIONAL))
+    nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
+    noise, labels = noise_of(list(range(pictures)), family.latents), torch.arange(pictures) % len(CLASSES)
+    width = family.network().config.vector
+    positive, negative = _text(labels, width), _text(torch.full_like(labels, UNCONDITIONAL), width)
 
     def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
         model, mailbox = _apply(nodes, patcher, setting)
         worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple",
                                          denoise=1.0, model_options=model.model_options)
         latents = worker.sample(noise, positive, negative, cfg=GUIDANCE, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
-        return as_pictures(latents), mailbox.latest if mailbox else None
+        return as_pictures(model.model.process_latent_in(latents)), mailbox.latest if mailbox else None
 
     return sampler
 
 
-def _text(labels: Tensor) -> list:
+def _text(labels: Tensor, width: int) -> list:
     """Class numbers as ComfyUI's CONDITIONING."""
-    context, vector = condition(labels)
+    context, vector = condition(labels, width)
     return [[context, {"pooled_output": vector}]]
 
 

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
 from cache_core.engine import evaluate
 from cache_core.hosts import match
-from cache_core.mount import Mounts
+from cache_core.mount import Mounts, footprint
+from cache_core.store import Budget, Footprint
 
-from .condition import UNCONDITIONAL, condition
+from .condition import TOKENS, UNCONDITIONAL, condition
 from .families import FLUX, Family
 
 
@@ -37,13 +38,14 @@ def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:
 
 @torch.no_grad()
 def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...], plans: tuple[Plan, ...] = (),
-           guidance: float = 1.0, split: bool = False) -> tuple[Tensor, RunReport | None]:
+           guidance: float = 1.0, split: bool = False, budget: Budget | None = None) -> tuple[Tensor, RunReport | None]:
     """Euler samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
-    `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two.
+    `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two. `budget`: the
+    memory of the cache; None is as much as it takes.
     """
     run = Run(plans, Timeline.flow(sigmas)) if plans else None
-    mounts = Mounts(model, match(model), run) if run and run.table.kinds - {"model"} else None
+    mounts = _mounts(model, run, noise, guidance, budget) if run and run.table.kinds - {"model"} else None
     corrector = next((plan.corrector for plan in plans if plan.corrector.active), None)
     x, finished = noise, False
     try:
@@ -60,6 +62,20 @@ def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float,
         if run:
             run.close()
     return x, report(run, type(model).__name__, finished) if run else None
+
+
+def _mounts(model: nn.Module, run: Run, noise: Tensor, guidance: float, budget: Budget | None) -> Mounts:
+    if budget is not None:
+        run.fit(foresee(model, run, noise, guidance), budget)
+    return Mounts(model, match(model), run)
+
+
+def foresee(model: nn.Module, run: Run, noise: Tensor, guidance: float) -> Footprint:
+    """What the run's plan keeps when it samples from `noise`."""
+    rows = len(noise) * (1 if guidance == 1.0 else 2)
+    length = noise[0, 0].numel() // model.config.patch**2 + TOKENS
+    samples = max(plan.predictor.order for plan in run.plans)
+    return footprint(model, match(model), run.table, rows * length * samples, noise.element_size())
 
 
 def _guided(model: nn.Module, x: Tensor, labels: Tensor, sigma: float, guidance: float, split: bool, run: Run | None,

@@ -20,6 +20,8 @@ RIVAL_MODULES = {"teacache": "TeaCache", "magcache": "MagCache", "wavespeed": "W
 class Settings(Protocol):
     """What an Apply node was told: checked, frozen, and turned into a plan once the sampling is known."""
 
+    memory: float
+
     def plan(self, timeline: Timeline) -> Plan: ...
 
 
@@ -50,6 +52,12 @@ class Attachment:
             for mailbox in self.mailboxes:
                 mailbox.deliver(report)
 
+    def prepare_sampling(self, executor, model, noise_shape, *args, **kwargs):
+        """ComfyUI makes room for a sampling, and for what it will keep."""
+        if self.sessions:
+            noise_shape = self.sessions[-1].reserve(model, noise_shape, args[0] if args else kwargs["conds"])
+        return executor(model, noise_shape, *args, **kwargs)
+
     def predict_noise(self, executor, *args, **kwargs):
         """One evaluation: one decision, whatever number of model calls it takes."""
         return self.sessions[-1].evaluate(executor, *args, **kwargs) if self.sessions else executor(*args, **kwargs)
@@ -71,8 +79,8 @@ def attach(model, settings: Settings, mailbox: Mailbox):
     joined = Attachment((*(s for a in present for s in a.settings), settings), (*(m for a in present for m in a.mailboxes), mailbox))
     check_together(tuple(s.plan(Timeline.even(50)) for s in joined.settings))
     clone = model.clone()
-    for kind, wrapper in ((WrappersMP.OUTER_SAMPLE, joined.outer_sample), (WrappersMP.PREDICT_NOISE, joined.predict_noise),
-                          (WrappersMP.APPLY_MODEL, joined.apply_model)):
+    for kind, wrapper in ((WrappersMP.OUTER_SAMPLE, joined.outer_sample), (WrappersMP.PREPARE_SAMPLING, joined.prepare_sampling),
+                          (WrappersMP.PREDICT_NOISE, joined.predict_noise), (WrappersMP.APPLY_MODEL, joined.apply_model)):
         clone.remove_wrappers_with_key(kind, KEY)
         clone.add_wrapper_with_key(kind, KEY, wrapper)
     return clone

@@ -1,16 +1,16 @@
 """FEB-Cache Apply."""
 
-from ..cache_core.settings.feb import DEFAULTS, ORDERS, PRESETS, TABLES, FEBSettings
+from ..cache_core.settings.feb import DEFAULTS, MOST_MEMORY, ORDERS, PRESETS, TABLES, FEBSettings
 from ..cache_core.settings.presets import CUSTOM
 from . import attach
 from .mailbox import Mailbox
-from .widgets import choice, integer, number, percents
+from .widgets import amount, choice, integer, number, percents
 
 
 class FEBCacheApply:
     CATEGORY = "model_patches/acceleration"
     DESCRIPTION = ("Caches attention and MLP of each block separately, by noise stage, and can scale the noise against exposure bias (FEB-Cache, "
-                   "arXiv 2503.07120). For transformers such as FLUX. Put it between the model loader and the sampler.")
+                   "arXiv 2503.07120). For diffusion transformers such as FLUX and HunyuanVideo. Put it between the model loader and the sampler.")
     RETURN_TYPES, RETURN_NAMES = ("MODEL", "REPORT"), ("model", "report")
     OUTPUT_TOOLTIPS = ("The model with the cache attached; the one you put in stays as it is.", "For Cache Report: what happened in the run.")
     FUNCTION = "apply"
@@ -50,6 +50,9 @@ class FEBCacheApply:
                                       "code does 1.036 in both stages."),
         }, "optional": {
             "table": choice(TABLES, "two-stage: by the intervals above. released: the authors' table for 50 steps; the intervals do not count."),
+            "memory": amount(0.0, MOST_MEMORY, 0.5,
+                             "GB that the cache may take on the device. 0 = automatic, by what is free. When the plan needs more, blocks are "
+                             "merged, or values moved to host memory or to 8 bits; the report says which."),
         }}
 
     def apply(self, model: object, preset: str, **given: object) -> tuple[object, Mailbox]:

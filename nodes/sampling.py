@@ -54,5 +54,5 @@ def synchronise(run: Run) -> None:
     """Wait for the device, so that the last evaluation's time is its own."""
     import torch
 
-    if any(tensor.is_cuda for tensor in run.tensors()):
+    if any(tensor.is_cuda for tensor in run.store.tensors()):
         torch.cuda.synchronize()

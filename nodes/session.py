@@ -12,7 +12,8 @@ from ..cache_core.engine import evaluate
 from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
 from ..cache_core.site import MODULES
-from . import sampling, streams
+from ..cache_core.store import Footprint
+from . import memory, sampling, streams
 from .weights import full_weights
 
 if TYPE_CHECKING:
@@ -24,9 +25,13 @@ log = logging.getLogger("feb_ab_cache")
 class Session:
     """`run` is the engine's memory; the rest is what is needed to speak ComfyUI."""
 
-    def __init__(self, run: Run, model_sampling, model_name: str):
-        self.run, self.model_sampling, self.model_name = run, model_sampling, model_name
+    def __init__(self, run: Run, model_sampling, model_name: str, gigabytes: float = 0.0, guided_alone: bool = False):
+        self.run, self.model_sampling, self.model_name, self.gigabytes = run, model_sampling, model_name, gigabytes
+        self.guided_alone = guided_alone  # whether the negative conditioning is not evaluated
+        self.foreseen: Footprint | None = None
+        self.fitted = False
         self.modules_cached = bool(run.table.kinds & MODULES)
+        self.name = " + ".join(plan.name for plan in run.plans)
         self.model_cached = Kind.MODEL in run.table.kinds
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
@@ -41,10 +46,11 @@ class Session:
         timeline = sampling.timeline(model_sampling, sigmas)
         plans, notes = fit_to_sampler(tuple(s.plan(timeline) for s in settings), sampling.sampler_name(sampler))
         run = Run(plans, timeline)
-        session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__)
+        session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
+                      getattr(guider, "cfg", None) == 1.0)
         for note in notes:
             run.note(note)
-        log.info("%s on %s: %s", " + ".join(plan.name for plan in plans), session.model_name, "; ".join([run.outlook(), *run.notes]))
+        log.info("%s on %s: %s", session.name, session.model_name, "; ".join([run.outlook(), *run.notes]))
         return session
 
     def end(self, finished: bool) -> RunReport:
@@ -56,6 +62,23 @@ class Session:
         result = report(self.run, self.model_name, finished)
         log.info("%s", result.line())
         return result
+
+    def reserve(self, patcher, noise_shape, conds: dict):
+        """PREPARE_SAMPLING: the noise shape to make room for."""
+        if not self.modules_cached:
+            return noise_shape
+        evaluated = [cond for name, found in conds.items() if not (self.guided_alone and name == "negative") for cond in found]
+        text = max((cond["cross_attn"].shape[1] for cond in evaluated if cond.get("cross_attn") is not None), default=0)
+        self.foreseen = memory.foresee(self.run, patcher.model, noise_shape[0] * len(evaluated), noise_shape, text)
+        return memory.enlarged(noise_shape, patcher.model, self.run, self.foreseen, self.gigabytes, patcher.load_device)
+
+    def _fit(self, base_model, x, context) -> None:
+        """Choose, once the model is loaded and before anything is kept, how to keep it."""
+        self.fitted = True
+        text = 0 if context is None else context.shape[1]
+        foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape[0], x.shape, text)
+        self.run.fit(foreseen, memory.budget(self.gigabytes, base_model, x))
+        log.info("%s on %s: %s", self.name, self.model_name, self.run.notes[-1])
 
     def evaluate(self, executor, x, timestep, *args, **kwargs):
         """PREDICT_NOISE: the guided, denoised prediction for `x`."""
@@ -81,6 +104,8 @@ class Session:
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
         conditionings, signature = streams.of_call(x, c_crossattn if self.modules_cached else None, options)
+        if self.modules_cached and not self.fitted:
+            self._fit(executor.class_obj, x, c_crossattn)
         mounts = self._mounts(executor.class_obj.diffusion_model) if self.modules_cached else None
         if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
             return self._through_engine(conditionings, signature, x, t, model, mounts)

@@ -9,6 +9,11 @@ def number(default: float, low: float, high: float, step: float, tooltip: str) -
     return ("FLOAT", {"default": default, "min": low, "max": high, "step": step, "round": False, "display": "slider", "tooltip": tooltip})
 
 
+def amount(low: float, high: float, step: float, tooltip: str) -> tuple[str, dict]:
+    """A number that no preset sets: choosing one leaves it alone, and moving it leaves the preset."""
+    return ("FLOAT", {"default": low, "min": low, "max": high, "step": step, "round": False, "of_preset": False, "tooltip": tooltip})
+
+
 def choice(options: tuple[str, ...], tooltip: str, **extra: object) -> tuple[list[str], dict]:
     return (list(options), {"default": options[0], "tooltip": tooltip, **extra})
 

@@ -1,21 +1,38 @@
 """How the sites of a model are reached while it runs, without copying or changing its code."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-from ..hosts import Host, blocks_of
+from ..hosts import Blocks, Host, blocks_of
 from ..run import OutOfMemory, Run
 from ..site import MODULES, Kind
 from .block import MountedBlock, State
+from .footprint import footprint, tokens
 from .part import Part, ReadWeights, Tap, Weights, is_watched
-from .scoped import overridden
+from .scoped import Forward, overridden
+from .stack import Stack
 
 
 def plain_weights(linear: nn.Module, x: Tensor) -> Weights:
     """Weight and bias of a torch linear layer."""
     return linear.weight, linear.bias
+
+
+class MountedList:
+    """A list of blocks: the sites of each, or, where the run merges them, one residual for all."""
+
+    def __init__(self, spec: Blocks, blocks: list[nn.Module], tap: Tap, read: ReadWeights):
+        self.blocks = [MountedBlock(block, f"{spec.path}.{i}", spec.mounts, tap, read) for i, block in enumerate(blocks)]
+        counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
+        self.stack = Stack(blocks, spec.path, spec.carries, tap.sites, counts) if spec.carries and blocks else None
+
+    def forwards(self, run: Run) -> list[tuple[nn.Module, Forward]]:
+        if self.stack and self.stack.sound and run.merged:
+            self.stack.begin()
+            return self.stack.forwards
+        return [pair for block in self.blocks for pair in block.forwards]
 
 
 class Mounts:
@@ -28,20 +45,23 @@ class Mounts:
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
         self.run, tap = run, Tap(run)
         self.states: frozenset[State] = frozenset(s & MODULES for s in run.table.states()) - {frozenset()}
-        self.blocks = [MountedBlock(block, f"{blocks.path}.{i}", blocks.mounts, tap, read)
-                       for blocks in host.blocks for i, block in enumerate(blocks_of(model, blocks))]
+        self.lists = [MountedList(blocks, blocks_of(model, blocks), tap, read) for blocks in host.blocks]
+        self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():
             block.check = self._check
         run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         self._report_fallbacks()
 
-    def installed(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def installed(self) -> Iterator[None]:
         """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts nor keeps."""
         run = self.run
         run.evaluation.block_calls += 1
         if not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
-            return nullcontext()
-        return overridden([pair for block in self.blocks for pair in block.forwards])
+            yield
+            return
+        with overridden([pair for found in self.lists for pair in found.forwards(run)]):
+            yield
 
     def _one_of_each_make(self) -> Iterator[MountedBlock]:
         seen = set()
@@ -73,4 +93,4 @@ class Mounts:
                 self.run.demote(f"{type(block.block).__name__} ({reason})")
 
 
-__all__ = ["Mounts", "overridden", "plain_weights"]
+__all__ = ["Mounts", "footprint", "overridden", "plain_weights", "tokens"]

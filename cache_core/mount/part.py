@@ -12,6 +12,7 @@ Weights = tuple[Tensor, Tensor | None]
 ReadWeights = Callable[[nn.Module, Tensor], Weights]  # full weight and bias of a linear layer, ready for the given input
 OVERRIDE = "optimized_attention_override"
 FOREIGN = ("attn1_patch", "attn1_output_patch")  # patches of other packs that look at q and k
+EDITORS = ("double_block", "single_block")  # and that change a block's output by what is in it
 
 
 class Sites(Protocol):
@@ -57,8 +58,17 @@ class Part:
 
 def is_watched(kwargs: dict) -> bool:
     """Whether another pack wants to see the queries and keys of this call."""
+    return _is_patched(kwargs, FOREIGN)
+
+
+def is_edited(kwargs: dict) -> bool:
+    """Whether another pack edits the streams after this block."""
+    return _is_patched(kwargs, EDITORS)
+
+
+def _is_patched(kwargs: dict, names: tuple[str, ...]) -> bool:
     options = kwargs.get("transformer_options")
-    return isinstance(options, dict) and any(name in options.get("patches", {}) for name in FOREIGN)
+    return isinstance(options, dict) and any(name in options.get("patches", {}) for name in names)
 
 
 def can_skip_attention(kwargs: dict) -> bool:

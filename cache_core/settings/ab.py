@@ -1,6 +1,7 @@
 """What AB-Cache Apply can be told, and the plan it makes of it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..clock import Timeline
 from ..errors import check_range
@@ -37,6 +38,7 @@ class ABSettings:
     computed_steps: str
     after_guidance: bool
     tolerance: float
+    memory: ClassVar[float] = 0.0  # what it keeps is a few latents
 
     def __post_init__(self) -> None:
         check_range("interval", self.interval, 1, 12)

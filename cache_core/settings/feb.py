@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..clock import Timeline
 from ..corrector import NoiseScale
-from ..errors import check_choice
+from ..errors import check_choice, check_range
 from ..plan import Plan
 from ..predictor import GAIN_LIMIT, Predictor
 from ..schedule import Frame, Released, TwoStage
@@ -12,6 +12,7 @@ from .presets import AUTO, Values, auto_warmup, resolve
 
 ORDERS = {"reuse": 1, "order 2": 2, "order 3": 3}
 TABLES = ("two-stage", "released")
+MOST_MEMORY = 1024.0
 DEFAULTS = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 1, "stage_boundary": 0.4, "warmup_steps": 5, "final_steps": 1,
             "start_percent": 0.0, "end_percent": 1.0, "predictor": "reuse", "noise_scale_high": 1.0, "noise_scale_low": 1.0, "table": "two-stage"}
 PRESETS = {  # measured on the lab's model, where reusing both at once beats the stage rule at equal compute: `python3 scripts/demo.py`
@@ -40,17 +41,21 @@ class FEBSettings:
     noise_scale_high: float
     noise_scale_low: float
     table: str = "two-stage"
+    memory: float = 0.0  # GB; 0: what is free
 
     def __post_init__(self) -> None:
         check_choice("table", self.table, TABLES)
         check_choice("predictor", self.predictor, tuple(ORDERS))
+        check_range("memory", self.memory, 0.0, MOST_MEMORY)
         self.plan(Timeline.even(50))
 
     @classmethod
     def of(cls, preset: str, given: Values) -> "FEBSettings":
         """The settings of a node whose widgets, in `given`, stand beside `preset`. Widgets left out show their defaults."""
-        name, values = resolve(PRESETS, DEFAULTS, preset, {**DEFAULTS, **given})
-        return cls(name, **values)
+        widgets = {**DEFAULTS, **given}
+        memory = widgets.pop("memory", 0.0)  # no part of a preset: how a machine is, not what to compute
+        name, values = resolve(PRESETS, DEFAULTS, preset, widgets)
+        return cls(name, memory=memory, **values)
 
     @property
     def name(self) -> str:
@@ -59,7 +64,8 @@ class FEBSettings:
     def plan(self, timeline: Timeline) -> Plan:
         """Raises ConfigError for a value out of range."""
         scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
-        return Plan(self._schedule(timeline.steps), Predictor(ORDERS[self.predictor], gain_limit=GAIN_LIMIT), scale, self.name)
+        predictor = Predictor(ORDERS[self.predictor], gain_limit=GAIN_LIMIT)
+        return Plan(self._schedule(timeline.steps), predictor, scale, self.name, merge=self.table != "released")  # the authors keep every site
 
     def _schedule(self, steps: int) -> TwoStage | Released:
         """The authors' table, or the two-stage rule."""

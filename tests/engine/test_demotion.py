@@ -120,7 +120,7 @@ def test_a_single_block_that_uses_a_skipped_value_elsewhere_keeps_its_attention_
 def test_an_mlp_that_a_block_runs_twice_is_computed():
     bench = Bench(toy((DoubleWithRepeatedMlp,) * 2, ()), plan("#."))
     bench(*inputs())
-    kept = len(list(bench.run.tensors()))
+    kept = len(list(bench.run.store.tensors()))
     assert len(bench.run.demotions) == 1
     assert "module outputs -> computed" in bench.run.demotions[0]
     assert kept == 2 * 2  # the attention of two streams in two blocks
@@ -150,7 +150,7 @@ def test_a_block_with_only_its_kernel_cached_is_exact_on_the_same_input():
     bench = Bench(toy((), (Yak,)), plan("#m"))
     first, later = repeat(bench, 2)
     assert torch.equal(later[0], first)
-    assert len(list(bench.run.tensors())) == 1
+    assert len(list(bench.run.store.tensors())) == 1
 
 
 def test_a_cached_kernel_is_not_run(monkeypatch):
@@ -170,4 +170,4 @@ def test_a_sound_block_beside_a_demoted_one_keeps_all_its_sites():
     assert [d.split(" ")[0] for d in bench.run.demotions] == ["SingleWithInlineActivation"]
     for output in later:
         torch.testing.assert_close(output, first, atol=1e-5, rtol=0)
-    assert len(list(bench.run.tensors())) == 2 + 2 + 1 + 2  # double: attention and MLP of two streams; kernel; both shares
+    assert len(list(bench.run.store.tensors())) == 2 + 2 + 1 + 2  # double: attention and MLP of two streams; kernel; both shares

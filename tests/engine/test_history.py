@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cache_core.history import History
+from cache_core.store.history import History
 
 
 def filled(depth, *samples, dtype=torch.float32):
@@ -13,10 +13,14 @@ def filled(depth, *samples, dtype=torch.float32):
     return history
 
 
+def values(history):
+    return [float(tensor) for tensor in history.tensors()]
+
+
 def test_the_newest_sample_comes_first():
     history = filled(3, (0.9, 1.0), (0.8, 2.0), (0.7, 3.0))
     assert history.nodes == [0.7, 0.8, 0.9]
-    assert [float(v) for v in history.values] == [3, 2, 1]
+    assert values(history) == [3, 2, 1]
 
 
 def test_no_more_samples_are_kept_than_the_depth():
@@ -27,7 +31,7 @@ def test_no_more_samples_are_kept_than_the_depth():
 def test_a_repeated_node_replaces_its_older_sample(again):
     history = filled(3, (0.9, 1.0), (0.8, 2.0), (again, 5.0))
     assert history.nodes == [again, 0.9]
-    assert [float(v) for v in history.values] == [5, 1]
+    assert values(history) == [5, 1]
 
 
 def test_a_node_gone_back_to_becomes_the_newest():
@@ -49,7 +53,7 @@ def test_the_combination_is_the_weighted_sum_of_the_newest_samples():
 def test_a_combination_is_a_fresh_tensor(weights):
     history = filled(2, (0.9, 1.0), (0.8, 10.0))
     history.combine(weights).zero_()
-    assert [float(v) for v in history.values] == [10, 1]
+    assert values(history) == [10, 1]
 
 
 def test_low_precision_samples_are_summed_in_float32_and_given_back_in_their_own_type():

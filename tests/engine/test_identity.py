@@ -38,7 +38,7 @@ def test_a_computed_step_changes_no_bit_while_its_values_are_kept():
     bench = Bench(model, plan("##.", order=2))
     got = [bench(*inputs(seed)) for seed in (0, 1)]  # the first one also checks the mounts, the second finds them warm
     assert all(map(torch.equal, got, wanted))
-    assert list(bench.run.tensors())
+    assert list(bench.run.store.tensors())
 
 
 @pytest.mark.parametrize("steps", [1, 4, 7])
@@ -77,7 +77,7 @@ def test_a_closed_run_keeps_no_tensor_alive(interrupted):
     model, bench = (m := toy()), Bench(m, plan("##m.", order=2), plan("####.", OUTPUT))
     for seed in range(4):
         bench(*inputs(seed))
-    kept = [weakref.ref(tensor) for tensor in bench.run.tensors()]
+    kept = [weakref.ref(tensor) for tensor in bench.run.store.tensors()]
     assert kept
     assert all(ref() is not None for ref in kept)
     if interrupted:

@@ -11,12 +11,12 @@ from cache_core import MODULES, OUTPUT
 def test_kept_values_survive_later_forwards(kinds):
     bench = Bench(toy(), plan("#..", kinds))
     bench(*inputs())
-    kept = list(bench.run.tensors())
+    kept = list(bench.run.store.tensors())
     before, versions = [tensor.clone() for tensor in kept], [tensor._version for tensor in kept]
     for seed in (1, 2):
         bench(*inputs(seed)).zero_()
     assert kept
-    assert all(now is then for now, then in zip(bench.run.tensors(), kept, strict=True))
+    assert all(now is then for now, then in zip(bench.run.store.tensors(), kept, strict=True))
     assert all(map(torch.equal, kept, before))
     assert [tensor._version for tensor in kept] == versions
 

@@ -5,7 +5,7 @@ import torch
 from toy import Bench, Double, Single, inputs, plan, small_flux, toy
 
 from cache_core import OUTPUT, Kind
-from cache_core.history import History
+from cache_core.store.history import History
 from lab.sample import flow_sigmas, noise_of, sample
 
 SITES = 4 + 2  # of a double block (attention and MLP of two streams) and a single block
@@ -13,7 +13,7 @@ SITES = 4 + 2  # of a double block (attention and MLP of two streams) and a sing
 
 def kept_bytes(run):
     """The memory of the kept tensors, each storage once."""
-    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in run.tensors()}.values())
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in run.store.tensors()}.values())
 
 
 def kept_after_each_step(bench, steps, measure):
@@ -25,7 +25,7 @@ def kept_after_each_step(bench, steps, measure):
 
 
 def count(run):
-    return len(list(run.tensors()))
+    return len(list(run.store.tensors()))
 
 
 def one_of_each():
@@ -57,34 +57,34 @@ def test_a_plan_for_blocks_keeps_nothing_for_steps_at_which_the_model_is_predict
 def test_the_peak_is_the_largest_sum_of_kept_storages(marks, order):
     bench = Bench(one_of_each(), plan(marks, order=order), plan("", OUTPUT))
     measured = kept_after_each_step(bench, 10, kept_bytes)
-    assert bench.run.peak_bytes == max(measured) > 0
-    assert bench.run.bytes == measured[-1]
+    assert bench.run.store.peak_bytes == max(measured) > 0
+    assert bench.run.store.bytes == measured[-1]
 
 
 def test_the_peak_outlives_a_restart_with_smaller_shapes():
     bench, (x, *rest) = Bench(one_of_each(), plan("#..")), inputs()
     bench(x, *rest)
-    peak = bench.run.bytes
+    peak = bench.run.store.bytes
     bench(x[:, :2], *rest)
-    assert 0 < bench.run.bytes < peak == bench.run.peak_bytes
+    assert 0 < bench.run.store.bytes < peak == bench.run.store.peak_bytes
 
 
 def test_a_closed_run_remembers_its_peak_and_keeps_nothing():
     bench = Bench(one_of_each(), plan("##.", order=2))
     peak = max(kept_after_each_step(bench, 3, kept_bytes))
     bench.run.close()
-    assert (bench.run.bytes, count(bench.run), bench.run.peak_bytes) == (0, 0, peak)
+    assert (bench.run.store.bytes, count(bench.run), bench.run.store.peak_bytes) == (0, 0, peak)
 
 
 def run_out_at(monkeypatch, nth):
     """The `nth` value to be stored does not fit; later ones would."""
     pushed, push = [], History.push
 
-    def full(self, node, value):
+    def full(self, node, *rest):
         pushed.append(node)
         if len(pushed) == nth:
             raise torch.OutOfMemoryError("no room")
-        return push(self, node, value)
+        return push(self, node, *rest)
 
     monkeypatch.setattr(History, "push", full)
 
@@ -102,7 +102,7 @@ def test_when_storing_runs_out_of_memory_the_rest_is_computed(marks, nth, monkey
             assert torch.equal(got, model(*inputs(seed), {}))
     assert gone
     assert "out of memory" in bench.run.demotions[0]
-    assert (count(bench.run), bench.run.bytes) == (0, 0)
+    assert (count(bench.run), bench.run.store.bytes) == (0, 0)
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])

@@ -79,7 +79,7 @@ def test_a_share_is_the_same_beside_a_computed_and_beside_a_predicted_one(marks,
     bench = Bench(toy((), (Single,)), plan(marks, order=2))
     bench(*inputs())
     bench(*inputs())
-    kept = list(bench.run.tensors())  # attention's, then the MLP's: two of the kind that the second step computes too
+    kept = list(bench.run.store.tensors())  # attention's, then the MLP's: two of the kind that the second step computes too
     assert len(kept) == 3
     beside_predicted, beside_computed = kept[again]
     torch.testing.assert_close(beside_predicted, beside_computed, atol=1e-5, rtol=0)
@@ -92,7 +92,7 @@ def test_the_shares_of_a_fused_layer_sum_to_its_output():
     hook.remove()
     bench = Bench(model, plan("#."))
     bench(*inputs())
-    attention, mlp = bench.run.tensors()
+    attention, mlp = bench.run.store.tensors()
     torch.testing.assert_close(attention + mlp, outputs[0], atol=1e-5, rtol=0)
 
 

@@ -122,9 +122,9 @@ def test_a_restarted_stream_is_predicted_from_its_new_past():
 def test_the_memory_of_a_restarted_stream_is_given_back():
     outputs = Outputs("#..")
     outputs.begin()(["a", "b"], [1, 2])
-    before = outputs.run.bytes
+    before = outputs.run.store.bytes
     outputs.begin()(["a", "b"], [1, 2], signature="larger")
-    assert outputs.run.bytes == before > 0
+    assert outputs.run.store.bytes == before > 0
 
 
 def test_an_evaluation_within_another_keeps_to_its_own_streams():

@@ -1,4 +1,4 @@
-"""The lab's model, its pictures and its demo: small, but the ground that every number in the README stands on."""
+"""The lab's models, their pictures and the demo: small, but the ground that every number in the README stands on."""
 
 import json
 import subprocess
@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from cache_core import OUTPUT, Plan, Predictor, Steps, Timeline, evenly
 from lab.codec import decode, encode
 from lab.condition import UNCONDITIONAL, condition
 from lab.demo import psnr
+from lab.families import FAMILIES, FLUX, HUNYUAN_VIDEO
 from lab.rows import SETTINGS
-from lab.sample import WEIGHTS, flow_sigmas, load, noise_of, sample
-from lab.scenes import CLASSES, draw
+from lab.sample import flow_sigmas, load, noise_of, sample
+from lab.scenes import CLASSES, draw, film
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = torch.arange(len(CLASSES))
@@ -46,11 +48,38 @@ def test_no_class_has_a_condition_of_its_own():
     assert vector.argmax(1).tolist() == [0, UNCONDITIONAL]
 
 
-def test_the_weights_are_small_and_say_how_they_were_trained():
-    model, facts = load()
-    assert WEIGHTS.stat().st_size <= 12e6
+@pytest.mark.parametrize(("family", "parameters"), [(FLUX, 3_388_992), (HUNYUAN_VIDEO, 4_017_984)], ids=FAMILIES)
+def test_the_weights_are_small_and_say_how_they_were_trained(family, parameters):
+    model, facts = load(family)
+    assert family.weights.stat().st_size <= 12e6
     assert facts["steps"] > 1000
-    assert sum(p.numel() for p in model.parameters()) == 3_388_992
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+def test_a_clip_moves_without_a_cut():
+    """Neighbouring frames are more alike than distant ones, and none is the same."""
+    clips = film(LABELS, torch.Generator().manual_seed(1), 5)
+    assert clips.shape == (len(CLASSES), 3, 5, 64, 64)
+    near, far = (float((clips[:, :, 0] - clips[:, :, t]).square().mean().sqrt()) for t in (1, 4))
+    assert 0 < near < far / 1.4
+
+
+def test_a_clip_is_coded_frame_by_frame():
+    clips = film(LABELS, torch.Generator().manual_seed(1), 5)
+    torch.testing.assert_close(encode(clips)[:, :, 3], encode(clips[:, :, 3]))
+    assert psnr(decode(encode(clips)), clips) > 30
+
+
+def test_the_video_model_draws_clips_that_hold_together():
+    """Sampled clips are as smooth in space as drawn ones, and change from frame to frame about as much."""
+    def roughness(clips: torch.Tensor, dim: int) -> float:
+        return float(clips.diff(dim=dim).abs().mean() / clips.std())
+
+    model, _ = load(HUNYUAN_VIDEO)
+    latents, _ = sample(model, noise_of([1, 2, 3, 4], HUNYUAN_VIDEO.latents), LABELS[2:6], flow_sigmas(12, HUNYUAN_VIDEO.shift), guidance=3.0)
+    drawn, sampled = film(LABELS[2:6].repeat(4), torch.Generator().manual_seed(1), 5), decode(latents)
+    assert roughness(sampled, -1) < 1.5 * roughness(drawn, -1)
+    assert roughness(sampled, 2) < 1.5 * roughness(drawn, 2)
 
 
 def test_noise_depends_on_the_seed_alone():
@@ -95,9 +124,10 @@ def test_every_setting_of_the_demo_makes_a_plan():
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
 
 
-def test_the_demo_writes_its_report_and_its_pictures(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "lab.demo", "--steps=9", "--pictures=2", "--rounds=1", f"--out={tmp_path}"], cwd=ROOT,
-                          capture_output=True, text=True)
+@pytest.mark.parametrize(("family", "picture"), [("flux", "compare.png"), ("hunyuan_video", "compare.webp")])
+def test_the_demo_writes_its_report_and_its_pictures(tmp_path, family, picture):
+    done = subprocess.run([sys.executable, "-m", "lab.demo", f"--model={family}", "--steps=9", "--pictures=2", "--rounds=1", f"--out={tmp_path}"],
+                          cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "report.json").read_text())["rows"]
     assert [row["name"] for row in rows] == [setting.name for setting in SETTINGS]
@@ -105,4 +135,6 @@ def test_the_demo_writes_its_report_and_its_pictures(tmp_path):
                             "relative_l2"}
     assert rows[0]["speedup"] == 1.0
     assert rows[0]["relative_l2"] == 0.0
-    assert (tmp_path / "compare.png").stat().st_size > 5000
+    assert (tmp_path / picture).stat().st_size > 5000
+    with Image.open(tmp_path / picture) as shown:
+        assert getattr(shown, "n_frames", 1) == (1 if family == "flux" else 8)

@@ -6,10 +6,11 @@ const NAME = "feb_ab_cache.presets";
 const NODES = ["FEBCacheApply", "ABCacheApply"];
 const CUSTOM = "custom";
 
-/** For each preset, the value of every other widget: its default, or what the preset says instead. */
+/** For each preset, the value of every other widget that presets set: its default, or what the preset says instead. */
 function valuesByPreset({ required, optional }) {
   const { preset, ...others } = { ...required, ...optional };
-  const defaults = Object.entries(others).flatMap(([name, [, options]]) => ("default" in (options ?? {}) ? [[name, options.default]] : []));
+  const isSet = (options) => "default" in (options ?? {}) && options.of_preset !== false;
+  const defaults = Object.entries(others).flatMap(([name, [, options]]) => (isSet(options) ? [[name, options.default]] : []));
   const overlay = ([name, changed]) => [name, { ...Object.fromEntries(defaults), ...changed }];
   return Object.fromEntries(Object.entries(preset[1].presets).map(overlay));
 }

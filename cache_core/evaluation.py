@@ -1,0 +1,25 @@
+"""What one evaluation of the denoiser decided and did."""
+
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from .site import Kind
+
+
+@dataclass
+class Evaluation:
+    """One evaluation of the denoiser: one decision for all its conditionings.
+
+    `computed_calls`, `predicted_calls`: calls of sites. `block_calls`: calls of the model in which its blocks ran.
+    """
+
+    step: int
+    sigma: float
+    predicted: frozenset[Kind]
+    started: float
+    seconds: float = 0.0
+    computed_calls: Counter[Kind] = field(default_factory=Counter)
+    predicted_calls: Counter[Kind] = field(default_factory=Counter)
+    block_calls: int = 0
+    occurrences: Counter[Hashable] = field(default_factory=Counter)

@@ -1,0 +1,55 @@
+"""The last computed outputs of one site in one stream."""
+
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from .kept import PLAIN, Form, Kept, combine
+from .transfer import Arrival, Transfer
+
+SAME = 1e-6  # relative distance below which two clock values are one node
+
+
+class History:
+    """At most `depth` samples, newest first. Predictions never enter it."""
+
+    __slots__ = ("depth", "kept", "nodes")
+
+    def __init__(self, depth: int):
+        self.depth = depth
+        self.nodes: list[float] = []
+        self.kept: list[Kept] = []
+
+    def push(self, node: float, value: Tensor, form: Form = PLAIN, transfer: Transfer | None = None) -> None:
+        """Keep a copy of a sample. A repeated node replaces the older sample there; what falls out makes room first."""
+        for i, known in enumerate(self.nodes):
+            if abs(known - node) <= SAME * max(abs(known), abs(node)):
+                del self.nodes[i], self.kept[i]
+                break
+        del self.nodes[self.depth - 1 :], self.kept[self.depth - 1 :]
+        kept = Kept(value, form, transfer or Transfer())
+        self.nodes.insert(0, node)
+        self.kept.insert(0, kept)
+
+    @property
+    def device_bytes(self) -> int:
+        return sum(kept.device_bytes for kept in self.kept)
+
+    @property
+    def host_bytes(self) -> int:
+        return sum(kept.host_bytes for kept in self.kept)
+
+    def tensors(self) -> Iterator[Tensor]:
+        return (part for kept in self.kept for part in kept.parts)
+
+    def fetch(self, transfer: Transfer) -> list[Arrival]:
+        """All samples on the device, or on their way there."""
+        return [kept.fetch(transfer) for kept in self.kept]
+
+    def combine(self, weights: Sequence[float], arrivals: list[Arrival] | None = None) -> Tensor:
+        """The weighted sum of the newest samples, accumulated in float32, in their own type: a fresh tensor."""
+        arrivals = self.fetch(Transfer()) if arrivals is None else arrivals
+        values = [kept.value(arrival) for kept, arrival, _ in zip(self.kept, arrivals, weights, strict=False)]
+        if len(weights) == 1 and weights[0] == 1:
+            return values[0].clone() if self.kept[0].owns(values[0]) else values[0]
+        return combine(values, tuple(weights), self.kept[0].dtype)

@@ -1,0 +1,65 @@
+"""Copies between the device and pinned host memory, on a stream of their own, beside what the device computes."""
+
+import torch
+from torch import Tensor
+
+Parts = tuple[Tensor, ...]
+
+
+class Arrival:
+    """Parts on their way back to the device. `parts` waits for them, on the device, and gives them up."""
+
+    def __init__(self, parts: Parts, landed: "torch.cuda.Event | None"):
+        self._parts, self._landed = parts, landed
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.nbytes for part in self._parts)
+
+    def tensors(self) -> Parts:
+        return self._parts
+
+    def parts(self) -> Parts:
+        if self._landed is not None:
+            stream = torch.cuda.current_stream(self._parts[0].device)
+            stream.wait_event(self._landed)
+            for part in self._parts:
+                part.record_stream(stream)
+        return self._parts
+
+
+class Transfer:
+    """Without an accelerator there is no other memory: copies are plain copies."""
+
+    def __init__(self) -> None:
+        self._streams: dict[torch.device, torch.cuda.Stream] = {}
+
+    def out(self, parts: Parts) -> Parts:
+        """Copies of `parts` in host memory. The parts must not be written to any more."""
+        if not parts[0].is_cuda:
+            return parts
+        side = self._stream(parts[0].device)
+        side.wait_stream(torch.cuda.current_stream(parts[0].device))
+        with torch.cuda.stream(side):
+            return tuple(self._to_host(part, side) for part in parts)
+
+    def back(self, parts: Parts, device: torch.device) -> Arrival:
+        """Copies of host `parts` on their way to the device."""
+        if device.type != "cuda":
+            return Arrival(tuple(part.clone() for part in parts), None)
+        side = self._stream(device)
+        with torch.cuda.stream(side):
+            fresh = tuple(part.to(device, non_blocking=True) for part in parts)
+            return Arrival(fresh, side.record_event())
+
+    def _stream(self, device: torch.device) -> "torch.cuda.Stream":
+        if device not in self._streams:
+            self._streams[device] = torch.cuda.Stream(device)
+        return self._streams[device]
+
+    @staticmethod
+    def _to_host(part: Tensor, side: "torch.cuda.Stream") -> Tensor:
+        host = torch.empty(part.shape, dtype=part.dtype, pin_memory=True)
+        host.copy_(part, non_blocking=True)
+        part.record_stream(side)  # its memory is not reused before the copy is done
+        return host
