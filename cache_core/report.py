@@ -5,7 +5,7 @@ from statistics import mean, median
 
 from .evaluation import Evaluation
 from .run import Run
-from .site import MODULES, Kind
+from .site import Kind
 from .store import megabytes
 
 _STATES = {
@@ -140,5 +140,5 @@ def report(run: Run, model: str, finished: bool) -> RunReport:
     return RunReport(
         name=" + ".join(plan.name for plan in run.plans), model=model, steps=run.timeline.steps, rows=rows, shares=_shares(run),
         seconds=sum(row.seconds for row in rows), seconds_saved=_saved(rows), peak_bytes=run.store.peak_bytes,
-        peak_host_bytes=run.store.peak_host_bytes, store=str(run.store.rung) if run.table.kinds & MODULES else "", restarts=run.restarts,
+        peak_host_bytes=run.store.peak_host_bytes, store=str(run.store.rung) if run.store.used else "", restarts=run.restarts,
         demotions=tuple(run.demotions), notes=tuple(run.notes), finished=finished)

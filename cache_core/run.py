@@ -38,6 +38,7 @@ class Run:
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
         self._streams = Streams()
         self._call: tuple[int, ...] = ()
+        self._remembered: set[tuple[Kind, str]] = set()  # in this call
         self._barred: set[Kind] = set()
         self._stale = False  # whether the rung has changed since the evaluation began
         self._model_node = float("nan")  # where the model was last computed
@@ -61,14 +62,16 @@ class Run:
     # Memory ------------------------------------------------------------------------------------------------------------
 
     def fit(self, footprint: Footprint, budget: Budget) -> None:
-        """Choose, before anything is kept, the first rung that fits `budget`; if none does, attention and MLP are computed."""
+        """Choose, before anything is kept, the first rung that fits `budget`, and note it; if none does, attention and MLP are computed."""
+        if not footprint.whole:
+            return
         if self.store.fit(footprint, budget):
             rung = self.store.rung
             self.note(f"cache: {footprint.needs(rung)} of {budget} allowed: {rung} ({megabytes(footprint.whole)} would keep every site)")
             self._stand()
         else:
-            self.note(f"cache: none, as the least is {footprint.least(self.store.ladder)}, and {budget} is allowed")
-            self.bar(MODULES, "too little memory for a cache: attention and mlp are computed")
+            least = footprint.least(self.store.ladder)
+            self.bar(MODULES, f"the cache needs {least} at least, and {budget} is allowed: attention and mlp are computed")
 
     def _stand(self) -> None:
         """Keep by the store's rung from now on."""
@@ -160,7 +163,7 @@ class Run:
             if replaced is not None:
                 self.restarts += 1
                 self.store.forget(key for key in self.store if key[2] == replaced)
-        self._call = tuple(streams)
+        self._call, self._remembered = tuple(streams), set()
         try:
             yield
         finally:
@@ -199,6 +202,10 @@ class Run:
             self._model_node = self.evaluation.sigma
         if not self.keeps(kind) or value.shape[0] % len(self._call):
             return
+        if (kind, site) in self._remembered:
+            self.bar({kind}, f"{site} is called more than once by the model: {kind.value} is computed")
+            return
+        self._remembered.add((kind, site))
         plan = self._plan(kind)
         depth = max(plan.predictor.order, 2) if plan.adaptive else plan.predictor.order
         try:

@@ -77,8 +77,10 @@ class Session:
         self.fitted = True
         text = 0 if context is None else context.shape[1]
         foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape[0], x.shape, text)
+        said = len(self.run.notes)
         self.run.fit(foreseen, memory.budget(self.gigabytes, base_model, x))
-        log.info("%s on %s: %s", self.name, self.model_name, self.run.notes[-1])
+        for note in self.run.notes[said:]:
+            log.info("%s on %s: %s", self.name, self.model_name, note)
 
     def evaluate(self, executor, x, timestep, *args, **kwargs):
         """PREDICT_NOISE: the guided, denoised prediction for `x`."""

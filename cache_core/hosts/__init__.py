@@ -3,10 +3,19 @@
 from torch import nn
 
 from ..errors import HostError
+from .aura import AURA, MOCHI
+from .cross import COSMOS_PREDICT2, KANDINSKY5, PIXART
 from .flux import FLUX, HUNYUAN_VIDEO
+from .hidream import HIDREAM
+from .ltx import LTX2, LTXV
+from .lumina import LUMINA, OMNIGEN2
+from .qwen_image import QWEN_IMAGE
+from .sd3 import SD3
 from .spec import Blocks, Call, Fused, Host, Joint, Sites
+from .wan import WAN, WAN_ANIMATE, WAN_S2V, WAN_VACE
 
-HOSTS = (HUNYUAN_VIDEO, FLUX)  # the first that fits
+HOSTS = (HUNYUAN_VIDEO, FLUX, WAN_VACE, WAN_S2V, WAN_ANIMATE, WAN, QWEN_IMAGE, SD3, LTX2, LTXV, LUMINA, OMNIGEN2, HIDREAM, KANDINSKY5,
+         COSMOS_PREDICT2, AURA, PIXART, MOCHI)  # the first that fits
 
 
 def submodule(root: nn.Module, path: str) -> nn.Module | None:

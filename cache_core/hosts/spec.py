@@ -77,13 +77,13 @@ class Fused:
 class Blocks:
     """A list of blocks of the model, by attribute path, and the mounts of each.
 
-    `carries`: the arguments that a block adds to and returns, in the order in which it returns them, when nothing but ControlNet
-    touches them between blocks; empty if something does.
+    `carries`: the arguments, by name or place, that a block adds to and returns, in the order in which it returns them, when what is done to
+    them between blocks is at most adding what does not depend on them, as ControlNet does; empty if that is not so.
     """
 
     path: str
     mounts: tuple[Call | Joint | Fused, ...]
-    carries: tuple[str, ...] = ()
+    carries: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Stack:
     False when the blocks turn out not to work like this.
     """
 
-    def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str, ...], run: Run, counts: dict[Kind, int]):
+    def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str | int, ...], run: Run, counts: dict[Kind, int]):
         self.run, self.path, self.carries, self.counts, self.sound = run, path, carries, counts, True
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self.forwards = [(block, self._forward(block.forward, i == len(blocks) - 1)) for i, block in enumerate(blocks)]
@@ -31,11 +31,10 @@ class Stack:
         self._passed: list[Tensor] = []  # what the last block returned
 
     def _forward(self, original: Forward, last: bool) -> Forward:
-        signature = inspect.signature(original)
+        places = {name: place for place, name in enumerate(inspect.signature(original).parameters)}
 
         def forward(*args: object, **kwargs: object) -> object:
-            given = signature.bind(*args, **kwargs).arguments
-            streams = [given[name] for name in self.carries]
+            streams = [kwargs[name] if name in kwargs else args[places.get(name, name)] for name in self.carries]
             if not self._entered:
                 self._enter(streams, is_edited(kwargs))
                 if self._predicted:
@@ -67,8 +66,9 @@ class Stack:
         for base, passed, x in zip(self._base, self._passed, streams, strict=False):
             base.add_(passed.neg_().add_(x))  # zero, exactly, where nothing was added
         out = original(*args, **kwargs)
-        after = [out] if isinstance(out, Tensor) else list(out)
-        if [x.shape for x in after] != [x.shape for x in self._base]:
+        outputs = (out,) if isinstance(out, Tensor) else out
+        after = [given if x is None else x for x, given in zip(outputs, streams, strict=False)]  # the last block may drop a stream
+        if len(outputs) != len(streams) or [x.shape for x in after] != [x.shape for x in self._base]:
             self._give_up("its blocks do not return what they are given")
         elif last:
             self._remember(after)

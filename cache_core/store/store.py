@@ -30,6 +30,7 @@ class Store:
     def __init__(self, rungs: tuple[Rung, ...] = (Rung(),)):
         self.ladder, self.budget = rungs, Budget()  # the rungs that are left, the one in use first
         self.window: float = float("inf")
+        self.used = False  # whether any site inside the model was kept
         self.bytes = self.peak_bytes = self.host_bytes = self.peak_host_bytes = 0
         self._histories: dict[Key, History] = {}
         self._transfer = Transfer()
@@ -68,6 +69,7 @@ class Store:
 
     def push(self, key: Key, node: float, value: Tensor, depth: int) -> None:
         """Keep a copy of `value`. Raises Full if the budget is passed; the value is kept all the same, for the caller to forget."""
+        self.used |= key[0] is not Kind.MODEL
         history = self._histories.setdefault(key, History(depth))
         self._land(key)
         self._count(-history.device_bytes, -history.host_bytes)

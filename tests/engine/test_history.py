@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cache_core.store.history import History
+from cache_core.store.kept import PLAIN, Form
 
 
 def filled(depth, *samples, dtype=torch.float32):
@@ -63,8 +64,23 @@ def test_low_precision_samples_are_summed_in_float32_and_given_back_in_their_own
     assert float(combined) == 1  # in bfloat16, 256 + 1 = 256
 
 
-def test_a_push_returns_by_how_much_the_history_grew():
-    history = History(2)
-    values = [torch.zeros(n) for n in (10, 20, 5)]
-    assert [history.push(node, value) for node, value in zip((3.0, 2.0, 1.0), values, strict=True)] == [40, 80, -20]
-    assert history.bytes == 100
+@pytest.mark.parametrize("form", [PLAIN, Form(offloaded=True)], ids=["plain", "offloaded"])
+def test_the_bytes_of_a_history_are_those_of_its_samples_where_they_are(form):
+    history, found = History(2), []
+    for node, size in ((3.0, 10), (2.0, 20), (1.0, 5)):
+        history.push(node, torch.zeros(size), form)
+        found.append((history.device_bytes, history.host_bytes))
+    assert found == [(size, 0) if form is PLAIN else (0, size) for size in (40, 120, 100)]
+
+
+@pytest.mark.parametrize("node", [0.8, 0.7], ids=["the same node", "another node"])
+def test_what_falls_out_makes_room_before_a_sample_is_copied(node, monkeypatch):
+    history, clone, left = filled(1, (0.8, 1.0)), torch.Tensor.clone, []
+
+    def watched(self):
+        left.append(values(history))
+        return clone(self)
+
+    monkeypatch.setattr(torch.Tensor, "clone", watched)
+    history.push(node, torch.ones(1))
+    assert left == [[]]

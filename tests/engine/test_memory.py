@@ -76,25 +76,57 @@ def test_a_closed_run_remembers_its_peak_and_keeps_nothing():
     assert (bench.run.store.bytes, count(bench.run), bench.run.store.peak_bytes) == (0, 0, peak)
 
 
-def run_out_at(monkeypatch, nth):
-    """The `nth` value to be stored does not fit; later ones would."""
+def run_out_at(monkeypatch, *nth):
+    """The list of values to be stored from here on. Those at places `nth`, counted from 1, do not fit; without a place none does."""
     pushed, push = [], History.push
 
     def full(self, node, *rest):
         pushed.append(node)
-        if len(pushed) == nth:
+        if not nth or len(pushed) in nth:
             raise torch.OutOfMemoryError("no room")
         return push(self, node, *rest)
 
     monkeypatch.setattr(History, "push", full)
+    return pushed
+
+
+@pytest.mark.parametrize("nth", range(1, 2 * SITES + 1))
+@pytest.mark.parametrize("marks", ["#.#.#.#.", "#m#a#.#m", "##m#a#."])
+def test_when_storing_runs_out_of_memory_the_picture_is_finished_a_rung_down(marks, nth, monkeypatch):
+    pushed = run_out_at(monkeypatch, nth)
+    bench = Bench(one_of_each(), plan(marks))
+    rungs = bench.run.store.ladder
+    while len(pushed) < nth:
+        assert bench(*inputs(len(bench.run.evaluations))).isfinite().all()
+    failed = bench.run.evaluation
+    assert len(pushed) == nth  # nothing more was stored in that evaluation
+    for seed in range(failed.step + 1, 10):
+        assert bench(*inputs(seed)).isfinite().all()
+    assert bench.run.demotions == [f"out of memory at step {failed.step}: from then on {rungs[1]}"]
+    assert bench.run.store.rung == rungs[1]
+
+
+def test_after_a_step_down_values_are_kept_and_predicted_again(monkeypatch):
+    run_out_at(monkeypatch, SITES)
+    bench = Bench(one_of_each(), plan("#.#.#."))
+    measures = kept_after_each_step(bench, 6, count)
+    assert measures == [3, 0, 3, 3, 3, 3]  # the other kind, nothing, and on the next rung a residual for each of three streams
+    assert [sum(e.predicted_calls.values()) for e in bench.run.evaluations] == [0, 0, 0, 9, 0, 9]
+
+
+def test_what_is_kept_of_the_kind_that_does_not_fit_is_given_back_at_once_and_the_rest_when_the_next_evaluation_begins(monkeypatch):
+    run_out_at(monkeypatch, SITES // 2 + 3)  # the first step keeps the MLPs, the second the attention
+    bench = Bench(one_of_each(), plan("#a."))
+    assert kept_after_each_step(bench, 3, lambda run: [kind.value for kind, *_ in run.store]) == [["mlp"] * 3, ["mlp"] * 3, []]
 
 
 @pytest.mark.parametrize("nth", [1, 3, SITES])
 @pytest.mark.parametrize("marks", ["#.#.#.", "##m"])
-def test_when_storing_runs_out_of_memory_the_rest_is_computed(marks, nth, monkeypatch):
+def test_when_storing_runs_out_of_memory_on_the_last_rung_the_rest_is_computed(marks, nth, monkeypatch):
     run_out_at(monkeypatch, nth)
     model = one_of_each()
     bench = Bench(model, plan(marks, order=2))
+    bench.run.store.ladder = bench.run.store.ladder[-1:]
     for seed in range(10):
         got = bench(*inputs(seed))
         gone = bool(bench.run.demotions)
@@ -102,19 +134,35 @@ def test_when_storing_runs_out_of_memory_the_rest_is_computed(marks, nth, monkey
             assert torch.equal(got, model(*inputs(seed), {}))
     assert gone
     assert "out of memory" in bench.run.demotions[0]
-    assert (count(bench.run), bench.run.store.bytes) == (0, 0)
+    assert (count(bench.run), bench.run.store.bytes, bench.run.store.host_bytes) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("marks", "rungs"), [("#.........", 5), ("#ma.......", 8)])
+def test_when_nothing_can_be_stored_each_rung_is_tried_once_and_all_is_computed(marks, rungs, monkeypatch):
+    pushed = run_out_at(monkeypatch)
+    model = one_of_each()
+    bench = Bench(model, plan(marks))
+    below = bench.run.store.ladder[1:]
+    for seed in range(10):
+        assert torch.equal(bench(*inputs(seed)), model(*inputs(seed), {}))
+    ends = [*map(str, below), "computed: attention and mlp"]
+    assert bench.run.demotions == [f"out of memory at step {step}: from then on {end}" for step, end in enumerate(ends)]
+    assert (len(pushed), count(bench.run), bench.run.store.peak_bytes) == (rungs, 0, 0)
+
+
+@pytest.mark.parametrize("rungs", [slice(None), slice(1)], ids=["all rungs", "one rung"])
 @pytest.mark.parametrize("nth", [1, 2, 3])
 @pytest.mark.parametrize("state", ["a", "m"])
-def test_running_out_of_memory_while_another_kind_is_being_predicted_finishes_the_picture(state, nth, monkeypatch):
+def test_running_out_of_memory_while_another_kind_is_being_predicted_finishes_the_picture(state, nth, rungs, monkeypatch):
     # Was wrong once (run.py, give_up): it drops the histories that the block underway has already decided to predict from: KeyError.
     run_out_at(monkeypatch, SITES // 2 + nth)  # the first step keeps one kind, the second the other
     bench = Bench(one_of_each(), plan(f"#{state}."))
+    bench.run.store.ladder = bench.run.store.ladder[rungs]
     finite = [bool(bench(*inputs(seed)).isfinite().all()) for seed in range(10)]
     assert finite == [True] * 10
     assert "out of memory" in bench.run.demotions[0]
-    assert not any(e.predicted for e in bench.run.evaluations[2:])
+    predicted = [dict(e.predicted_calls) for e in bench.run.evaluations]
+    assert predicted == [{}, {Kind.MLP if state == "a" else Kind.ATTENTION: SITES // 2}, *[{}] * 8]
 
 
 def test_the_step_at_which_memory_ran_out_is_named(monkeypatch):
@@ -139,7 +187,7 @@ def test_steps_of_a_model_output_that_does_not_fit_are_computed_whole(monkeypatc
 def test_a_sampling_that_runs_out_of_memory_ends_with_a_picture_and_a_report(monkeypatch):
     model, noise, labels = small_flux(), noise_of([1], (4, 4, 4)), torch.tensor([2])
     wanted, _ = sample(model, noise, labels, flow_sigmas(10))
-    run_out_at(monkeypatch, 1)
+    run_out_at(monkeypatch)
     picture, report = sample(model, noise, labels, flow_sigmas(10), (plan("#.#.#.#."),))
     assert torch.equal(picture, wanted)
     assert report.finished

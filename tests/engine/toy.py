@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import lab.sample
 from cache_core import MODULES, Kind, Plan, Predictor, Run, Table, Timeline
 from cache_core.engine import evaluate
 from cache_core.hosts import match
 from cache_core.mount import Mounts, plain_weights
+from cache_core.store import Store
 from lab.flux import Flux, FluxConfig
 from lab.sample import flow_sigmas
 
@@ -101,12 +103,17 @@ class Toy(nn.Module):
     def forward(self, x, t, text, options):
         img, txt, vec = x.clone(), text.clone(), self.time(t.view(-1, 1, 1))
         pe = torch.linspace(0.5, 1.5, x.shape[1] + text.shape[1])[:, None]
-        for block in self.double_blocks:
+        for block in reached(self.double_blocks, "double", options):
             img, txt = block(img=img, txt=txt, vec=vec, pe=pe, attn_mask=None, transformer_options=options)
         joined = torch.cat((txt, img), 1)
-        for block in self.single_blocks:
+        for block in reached(self.single_blocks, "single", options):
             joined = block(joined, vec=vec, pe=pe, attn_mask=None, transformer_options=options)
         return joined[:, txt.shape[1] :]
+
+
+def reached(blocks, kind, options):
+    """The blocks that are not skipped: `options["skipped"]` holds pairs like ("double", 0)."""
+    return (block for i, block in enumerate(blocks) if (kind, i) not in options.get("skipped", ()))
 
 
 def toy(double=(Double, Double), single=(Single, Single)):
@@ -147,22 +154,69 @@ class Marks:
         return Table(self.kinds, tuple(self.kinds if mark == "#" else self.kinds & COMPUTED[mark] for mark in marks))
 
 
-def plan(marks, kinds=MODULES, order=1):
-    return Plan(Marks(marks, kinds), Predictor(order=order))
+def plan(marks, kinds=MODULES, order=1, merge=False):
+    return Plan(Marks(marks, kinds), Predictor(order=order), merge=merge)
 
 
 class Bench:
     """A model in a run: each call is the next evaluation."""
 
-    def __init__(self, model, *plans, steps=10, read=plain_weights):
+    def __init__(self, model, *plans, steps=10, read=plain_weights, host=None):
         timeline = Timeline.flow(flow_sigmas(steps))
         self.model, self.sigmas, self.run = model, iter(timeline.sigmas), Run(plans, timeline)
-        self.mounts = Mounts(model, match(model), self.run, read)
+        self.mounts = Mounts(model, host or match(model), self.run, read)
 
     def __call__(self, *given, options=None, conditionings=("cond",)):
         self.run.begin(next(self.sigmas))
         signature = (len(given[0]) // len(conditionings), tuple(given[0].shape[1:]))
         return evaluate(self.run, conditionings, signature, lambda: self.model(*given, {} if options is None else options), self.mounts)
+
+
+def measured(store):
+    """Bytes of the tensors that a store keeps, each storage once: on the device, values fetched ahead included, and in host memory."""
+    away = {t.data_ptr() for key in store for kept in store[key].kept if kept.form.offloaded for t in kept.parts}
+    sizes = {t.untyped_storage().data_ptr(): (t.untyped_storage().nbytes(), t.data_ptr() in away) for t in store.tensors()}
+    return tuple(sum(size for size, is_away in sizes.values() if is_away == wanted) for wanted in (False, True))
+
+
+def watch_stores(monkeypatch):
+    """A list that gets what a store has `measured` whenever, from here on, it has kept, combined or fetched a value, or begun an evaluation."""
+    found = []
+
+    def watched(work):
+        def call(self, *given):
+            result = work(self, *given)
+            found.append(measured(self))
+            return result
+
+        return call
+
+    for name in ("push", "combine", "begin"):
+        monkeypatch.setattr(Store, name, watched(getattr(Store, name)))
+    return found
+
+
+def prepare_runs(monkeypatch, prepare):
+    """The list of the runs that `lab.sample` makes from here on, each prepared by `prepare(run)` first."""
+    runs = []
+
+    def made(*given):
+        runs.append(Run(*given))
+        prepare(runs[-1])
+        return runs[-1]
+
+    monkeypatch.setattr(lab.sample, "Run", made)
+    return runs
+
+
+def standing(*rungs):
+    """For `prepare_runs`: a run with only these rungs."""
+
+    def prepare(run):
+        run.store.ladder = rungs
+        run._stand()
+
+    return prepare
 
 
 def watch_work(model, monkeypatch):

@@ -1,0 +1,54 @@
+"""Write the generated tables of README.md between their marks: python3 scripts/make_tables.py.
+
+The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+README = ROOT / "README.md"
+RESULTS = {"demo": "demo.json", "demo-video": "demo_hunyuan_video.json"}
+
+
+def models() -> str:
+    """The families that FEB-Cache knows, and how much it can merge of each."""
+    from cache_core.hosts import HOSTS
+
+    lines = ["| family | models | FEB-Cache | AB-Cache |", "|---|---|---|---|"]
+    for host in HOSTS:
+        merged = [bool(blocks.carries) for blocks in host.blocks]
+        how = "merged or site by site" if all(merged) else "partly merged" if any(merged) else "site by site"
+        lines.append(f"| {host.name} | {host.models} | {how} | yes |")
+    return "\n".join([*lines, "| any other | U-Nets (SD 1.5, SDXL) and every other ComfyUI diffusion model | no, it says so | yes |"])
+
+
+def between(text: str, mark: str, table: str) -> str:
+    """`text` with what stands between the comments `mark`:begin and `mark`:end replaced. Raises ValueError if they are missing."""
+    pattern = re.compile(rf"(<!-- {mark}:begin -->\n).*?(\n<!-- {mark}:end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"README.md has no marks for {mark!r}.")
+    return pattern.sub(lambda found: found[1] + table + found[2], text)
+
+
+def tables() -> dict[str, str]:
+    """Every generated table, by mark."""
+    from lab.demo import table
+
+    kept = {mark: table(json.loads((ROOT / "lab" / "results" / name).read_text())["rows"]) for mark, name in RESULTS.items()}
+    return {"models": models(), **kept}
+
+
+def written(text: str) -> str:
+    """README's text with every generated table up to date."""
+    for mark, table in tables().items():
+        text = between(text, mark, table)
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
