@@ -21,11 +21,15 @@ PURPLE, BLUE = "#a1309b", "#3f789e"  # the page's own group colours
 
 @dataclass(frozen=True)
 class Kind:
-    """A node class: its sockets, name to type, and its widgets in the page's order (a seed is followed by its `control`)."""
+    """A node class: its sockets, name to type, and its widgets in the page's order (a seed is followed by its `control`).
+
+    `optional`: inputs that may be left unconnected.
+    """
 
     inputs: dict[str, str]
     outputs: dict[str, str]
     widgets: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
 
 CORE = {
@@ -36,6 +40,8 @@ CORE = {
     "FluxGuidance": Kind({"conditioning": "CONDITIONING"}, {"CONDITIONING": "CONDITIONING"}, ("guidance",)),
     "ConditioningZeroOut": Kind({"conditioning": "CONDITIONING"}, {"CONDITIONING": "CONDITIONING"}),
     "EmptySD3LatentImage": Kind({}, {"LATENT": "LATENT"}, ("width", "height", "batch_size")),
+    "EmptyHunyuanLatentVideo": Kind({}, {"LATENT": "LATENT"}, ("width", "height", "length", "batch_size")),
+    "ModelSamplingSD3": Kind({"model": "MODEL"}, {"MODEL": "MODEL"}, ("shift",)),
     "KSampler": Kind({"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"}, {"LATENT": "LATENT"},
                      ("seed", "control", "steps", "cfg", "sampler_name", "scheduler", "denoise")),
     "RandomNoise": Kind({}, {"NOISE": "NOISE"}, ("noise_seed", "control")),
@@ -45,7 +51,10 @@ CORE = {
     "SamplerCustomAdvanced": Kind({"noise": "NOISE", "guider": "GUIDER", "sampler": "SAMPLER", "sigmas": "SIGMAS", "latent_image": "LATENT"},
                                   {"output": "LATENT", "denoised_output": "LATENT"}),
     "VAEDecode": Kind({"samples": "LATENT", "vae": "VAE"}, {"IMAGE": "IMAGE"}),
+    "VAEDecodeTiled": Kind({"samples": "LATENT", "vae": "VAE"}, {"IMAGE": "IMAGE"}, ("tile_size", "overlap", "temporal_size", "temporal_overlap")),
     "SaveImage": Kind({"images": "IMAGE"}, {}, ("filename_prefix",)),
+    "CreateVideo": Kind({"images": "IMAGE", "audio": "AUDIO"}, {"VIDEO": "VIDEO"}, ("fps",), ("audio",)),
+    "SaveVideo": Kind({"video": "VIDEO"}, {}, ("filename_prefix", "format", "codec")),
     "MarkdownNote": Kind({}, {}, ("text",)),
 }
 
@@ -104,21 +113,25 @@ def defaults(cls: type) -> dict[str, object]:
     return values | options["preset"]["presets"][values["preset"]]
 
 
-def flux_note(cache: str, never_reuse: str) -> Node:
-    text = f"""## FLUX.1-dev with {cache}
+CACHES = {  # node class: what it is called, and how its widgets switch it off
+    "FEBCacheApply": ("FEB-Cache", "set attention_interval, mlp_interval and fragile_interval to 1"),
+    "ABCacheApply": ("AB-Cache", "set interval to 1"),
+}
+
+
+def note(model: str, apply: Node, files: dict[str, str], hints: str) -> Node:
+    """What a workflow needs, `files` by folder, and what to try with it."""
+    cache, never_reuse = CACHES[apply.cls]
+    rows = "\n".join(f"| {file} | models/{folder} |" for file, folder in files.items())
+    text = f"""## {model} with {cache}
 
 Put these files into their folders, then press **R** in the page or restart ComfyUI:
 
 | file | folder in ComfyUI |
 |---|---|
-| flux1-dev.safetensors | models/diffusion_models |
-| clip_l.safetensors | models/text_encoders |
-| t5xxl_fp16.safetensors, or t5xxl_fp8_e4m3fn.safetensors | models/text_encoders |
-| ae.safetensors | models/vae |
+{rows}
 
-flux1-dev and ae: [black-forest-labs/FLUX.1-dev](https://huggingface.co/black-forest-labs/FLUX.1-dev). \
-clip_l and t5xxl: [comfyanonymous/flux_text_encoders](https://huggingface.co/comfyanonymous/flux_text_encoders). \
-With little memory take the fp8 t5xxl, and fp8_e4m3fn as weight_dtype.
+{hints}
 
 To see what the cache costs in quality, {never_reuse} and run the same seed again: everything is then computed. \
 Choosing the preset again brings the cache back.
@@ -126,59 +139,111 @@ Choosing the preset again brings the cache back.
     return Node("MarkdownNote", {"text": text}, height=400, title="Files to download")
 
 
-PROMPT = ("A red fox curled up asleep on a mossy boulder beside a mountain stream, morning light through birch trees, drops of dew on its fur, "
-          "photograph, 85 mm lens, shallow depth of field")
-
-
-def flux(cache: str, never_reuse: str, apply: Node, before: list[Node], sampler: Node, output: str) -> list[Column]:
-    """A FLUX.1-dev text-to-image workflow around a cache, a sampler with its latent `output`, and the nodes that the sampler needs."""
+def around(apply: Node, models: list[Node], prompt: list[Node], inputs: list[Node], sampler: Node, output: str, result: Group) -> list[Column]:
+    """A workflow around a cache, a sampler with its latent `output`, and the other nodes, group by group."""
     return [
-        Column(400, [Group("Models", BLUE, [
-            Node("UNETLoader", {"unet_name": "flux1-dev.safetensors", "weight_dtype": "default"}),
-            Node("DualCLIPLoader", {"clip_name1": "clip_l.safetensors", "clip_name2": "t5xxl_fp16.safetensors", "type": "flux",
-                                    "device": "default"}),
-            flux_note(cache, never_reuse),
-        ])]),
-        Column(400, [
-            Group(cache, PURPLE, [apply]),
-            Group("Prompt", BLUE, [
-                Node("CLIPTextEncode", {"text": PROMPT}, {"clip": "DualCLIPLoader.CLIP"}, height=120),
-                Node("FluxGuidance", {"guidance": 3.5}, {"conditioning": "CLIPTextEncode.CONDITIONING"}),
-            ]),
-        ]),
-        Column(320, [Group("Inputs of the sampler", BLUE, [Node("EmptySD3LatentImage", {"width": 1024, "height": 1024, "batch_size": 1}), *before])]),
+        Column(400, [Group("Models", BLUE, models)]),
+        Column(400, [Group(CACHES[apply.cls][0], PURPLE, [apply]), Group("Prompt", BLUE, prompt)]),
+        Column(320, [Group("Inputs of the sampler", BLUE, inputs)]),
         Column(480, [Group("Sampling, and what the cache did", BLUE, [
             sampler,
             Node("CacheReport", {}, {"report": f"{apply.cls}.report", "latent": f"{sampler.cls}.{output}"}, height=560),
         ])]),
-        Column(420, [Group("Image", BLUE, [
+        Column(420, [result]),
+    ]
+
+
+def loaders(unet: str, clip: str, clip_type: str) -> list[Node]:
+    return [
+        Node("UNETLoader", {"unet_name": unet, "weight_dtype": "default"}),
+        Node("DualCLIPLoader", {"clip_name1": "clip_l.safetensors", "clip_name2": clip, "type": clip_type, "device": "default"}),
+    ]
+
+
+def prompted(text: str, guidance: float) -> list[Node]:
+    return [
+        Node("CLIPTextEncode", {"text": text}, {"clip": "DualCLIPLoader.CLIP"}, height=120),
+        Node("FluxGuidance", {"guidance": guidance}, {"conditioning": "CLIPTextEncode.CONDITIONING"}),
+    ]
+
+
+def sampled(model: str, latent: str, steps: int) -> tuple[list[Node], Node]:
+    """A sampler put together from nodes, and those nodes. `model`, `latent`: where these come from."""
+    return [
+        Node("RandomNoise", {"noise_seed": 42, "control": "fixed"}),
+        Node("BasicGuider", {}, {"model": model, "conditioning": "FluxGuidance.CONDITIONING"}),
+        Node("KSamplerSelect", {"sampler_name": "euler"}),
+        Node("BasicScheduler", {"scheduler": "simple", "steps": steps, "denoise": 1.0}, {"model": model}),
+    ], Node("SamplerCustomAdvanced", {}, {"noise": "RandomNoise.NOISE", "guider": "BasicGuider.GUIDER", "sampler": "KSamplerSelect.SAMPLER",
+                                          "sigmas": "BasicScheduler.SIGMAS", "latent_image": latent})
+
+
+def flux(apply: Node, before: list[Node], sampler: Node, output: str) -> list[Column]:
+    """FLUX.1-dev, text to image. `before`: nodes that the sampler needs, besides the latent."""
+    files = {"flux1-dev.safetensors": "diffusion_models", "clip_l.safetensors": "text_encoders",
+             "t5xxl_fp16.safetensors, or t5xxl_fp8_e4m3fn.safetensors": "text_encoders", "ae.safetensors": "vae"}
+    hints = """flux1-dev and ae: [black-forest-labs/FLUX.1-dev](https://huggingface.co/black-forest-labs/FLUX.1-dev). \
+clip_l and t5xxl: [comfyanonymous/flux_text_encoders](https://huggingface.co/comfyanonymous/flux_text_encoders). \
+With little memory take the fp8 t5xxl, and fp8_e4m3fn as weight_dtype."""
+    text = ("A red fox curled up asleep on a mossy boulder beside a mountain stream, morning light through birch trees, drops of dew on its fur, "
+            "photograph, 85 mm lens, shallow depth of field")
+    return around(
+        apply,
+        [*loaders("flux1-dev.safetensors", "t5xxl_fp16.safetensors", "flux"), note("FLUX.1-dev", apply, files, hints)],
+        prompted(text, 3.5),
+        [Node("EmptySD3LatentImage", {"width": 1024, "height": 1024, "batch_size": 1}), *before],
+        sampler, output,
+        Group("Image", BLUE, [
             Node("VAELoader", {"vae_name": "ae.safetensors"}),
             Node("VAEDecode", {}, {"samples": "CacheReport.latent", "vae": "VAELoader.VAE"}),
-            Node("SaveImage", {"filename_prefix": f"flux_{cache}"}, {"images": "VAEDecode.IMAGE"}, height=420),
-        ])]),
-    ]
+            Node("SaveImage", {"filename_prefix": f"flux_{CACHES[apply.cls][0]}"}, {"images": "VAEDecode.IMAGE"}, height=420),
+        ]))
+
+
+def hunyuan_video(apply: Node) -> list[Column]:
+    """HunyuanVideo, text to video, with the nodes and values of ComfyUI's own template."""
+    unet, llava, vae = "hunyuan_video_t2v_720p_bf16.safetensors", "llava_llama3_fp8_scaled.safetensors", "hunyuan_video_vae_bf16.safetensors"
+    files = {unet: "diffusion_models", "clip_l.safetensors": "text_encoders", llava: "text_encoders", vae: "vae"}
+    hints = """All four: [Comfy-Org/HunyuanVideo_repackaged](https://huggingface.co/Comfy-Org/HunyuanVideo_repackaged), in split_files. \
+With little memory take fp8_e4m3fn as weight_dtype, a smaller length, and a smaller tile_size.
+
+Size, length and steps are those of ComfyUI's own template. With more steps the cache saves a larger share of the time."""
+    text = ("A red fox trots along the mossy bank of a mountain stream and stops to drink, morning light through birch trees, mist over the water, "
+            "the camera follows it from the side, realistic")
+    before, sampler = sampled("ModelSamplingSD3.MODEL", "EmptyHunyuanLatentVideo.LATENT", steps=20)
+    return around(
+        apply,
+        [*loaders(unet, llava, "hunyuan_video"), note("HunyuanVideo", apply, files, hints)],
+        prompted(text, 6.0),
+        [
+            Node("EmptyHunyuanLatentVideo", {"width": 848, "height": 480, "length": 73, "batch_size": 1}),
+            Node("ModelSamplingSD3", {"shift": 7.0}, {"model": f"{apply.cls}.model"}),
+            *before,
+        ],
+        sampler, "output",
+        Group("Video", BLUE, [
+            Node("VAELoader", {"vae_name": vae}),
+            Node("VAEDecodeTiled", {"tile_size": 256, "overlap": 64, "temporal_size": 64, "temporal_overlap": 8},
+                 {"samples": "CacheReport.latent", "vae": "VAELoader.VAE"}),
+            Node("CreateVideo", {"fps": 24.0}, {"images": "VAEDecodeTiled.IMAGE"}),
+            Node("SaveVideo", {"filename_prefix": f"video/hunyuan_video_{CACHES[apply.cls][0]}", "format": "auto", "codec": "auto"},
+                 {"video": "CreateVideo.VIDEO"}, height=360),
+        ]))
 
 
 def workflows(classes: dict[str, type]) -> dict[str, list[Column]]:
     """All the workflows, by file name."""
     feb, ab = (Node(name, defaults(classes[name]), {"model": "UNETLoader.MODEL"}) for name in ("FEBCacheApply", "ABCacheApply"))
     return {
-        "flux_feb_cache": flux(
-            "FEB-Cache", "set attention_interval and mlp_interval to 1", feb, [
-                Node("RandomNoise", {"noise_seed": 42, "control": "fixed"}),
-                Node("BasicGuider", {}, {"model": "FEBCacheApply.model", "conditioning": "FluxGuidance.CONDITIONING"}),
-                Node("KSamplerSelect", {"sampler_name": "euler"}),
-                Node("BasicScheduler", {"scheduler": "simple", "steps": 28, "denoise": 1.0}, {"model": "FEBCacheApply.model"}),
-            ],
-            Node("SamplerCustomAdvanced", {}, {"noise": "RandomNoise.NOISE", "guider": "BasicGuider.GUIDER", "sampler": "KSamplerSelect.SAMPLER",
-                                               "sigmas": "BasicScheduler.SIGMAS", "latent_image": "EmptySD3LatentImage.LATENT"}), "output"),
+        "flux_feb_cache": flux(feb, *sampled("FEBCacheApply.model", "EmptySD3LatentImage.LATENT", steps=28), "output"),
         "flux_ab_cache": flux(
-            "AB-Cache", "set interval to 1", ab,
-            [Node("ConditioningZeroOut", {}, {"conditioning": "CLIPTextEncode.CONDITIONING"}, title="Negative (unused at cfg 1)")],
+            ab, [Node("ConditioningZeroOut", {}, {"conditioning": "CLIPTextEncode.CONDITIONING"}, title="Negative (unused at cfg 1)")],
             Node("KSampler", {"seed": 42, "control": "fixed", "steps": 28, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple",
                               "denoise": 1.0},
                  {"model": "ABCacheApply.model", "positive": "FluxGuidance.CONDITIONING", "negative": "ConditioningZeroOut.CONDITIONING",
                   "latent_image": "EmptySD3LatentImage.LATENT"}), "LATENT"),
+        "hunyuan_video_feb_cache": hunyuan_video(feb),
+        "hunyuan_video_ab_cache": hunyuan_video(ab),
     }
 
 
@@ -201,7 +266,10 @@ def save_format(columns: list[Column], kinds: dict[str, Kind], titles: dict[str,
             y += 2 * GAP
         x += column.width + 2 * PADDING + 2 * GAP
     for node in (node for column in columns for group in column.groups for node in group.nodes):
-        for slot, name in enumerate(kinds[node.cls].inputs):
+        kind = kinds[node.cls]
+        for slot, name in enumerate(kind.inputs):
+            if name in kind.optional and name not in node.links:
+                continue
             source, output = node.links[name].split(".")
             origin, target = nodes[source], nodes[node.cls]
             out = [o["name"] for o in origin["outputs"]].index(output)

@@ -1,10 +1,13 @@
-"""The samples of one site, and what is made of them."""
+"""The samples of one site, the forms in which they are kept, and what is made of them."""
 
 import pytest
 import torch
 
+from cache_core.store.eight_bit import FP8, dequantise, quantise, share
 from cache_core.store.history import History
 from cache_core.store.kept import PLAIN, Form
+
+GROUP = 64  # features that share a scale, if it divides their number
 
 
 def filled(depth, *samples, dtype=torch.float32):
@@ -84,3 +87,65 @@ def test_what_falls_out_makes_room_before_a_sample_is_copied(node, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "clone", watched)
     history.push(node, torch.ones(1))
     assert left == [[]]
+
+
+def noise(*shape, spread=3.0):
+    """Values of very different sizes."""
+    chance = torch.Generator().manual_seed(0)
+    return torch.randn(shape, generator=chance) * torch.exp(spread * torch.randn(shape, generator=chance))
+
+
+def groups(value):
+    width = value.shape[-1]
+    return value.unflatten(-1, (-1, width if width % GROUP else GROUP))
+
+
+def coded(value, codes):
+    return dequantise(*quantise(value, codes), value.dtype)
+
+
+@pytest.mark.parametrize("width", [1, 7, 64, 100, 128])
+def test_int8_is_off_by_half_a_step_of_its_group_at_most(width):
+    value = noise(2, 5, width)
+    step = groups(value).abs().amax(-1, keepdim=True) / 127
+    assert (groups(coded(value, torch.int8) - value).abs() <= 0.5001 * step).all()
+
+
+@pytest.mark.parametrize("width", [1, 7, 64, 100, 128])
+def test_fp8_is_off_by_a_sixteenth_of_each_feature_at_most(width):
+    assert FP8.itemsize == 1
+    value = noise(2, 5, width)
+    smallest = groups(value).abs().amax(-1, keepdim=True) / 448 * 2**-10  # half the distance of the numbers next to zero
+    assert (groups(coded(value, FP8) - value).abs() <= 1.0001 * (groups(value).abs() / 16).maximum(smallest)).all()
+
+
+@pytest.mark.parametrize("codes", [torch.int8, FP8])
+@pytest.mark.parametrize("value", [torch.zeros(2, 128), torch.full((2, 100), 1e-41), torch.full((2, 64), -3e38)], ids=["zero", "tiny", "huge"])
+def test_values_at_the_ends_of_the_numbers_stay_finite(value, codes):
+    torch.testing.assert_close(coded(value, codes), value, rtol=1e-3, atol=1e-38)
+
+
+@pytest.mark.parametrize("codes", [torch.int8, FP8])
+def test_the_largest_feature_of_a_group_is_exact(codes):
+    value = groups(noise(3, 192))
+    place = value.abs().argmax(-1, keepdim=True)
+    torch.testing.assert_close(groups(coded(value.flatten(-2), codes)).gather(-1, place), value.gather(-1, place), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("codes", [torch.int8, FP8])
+def test_an_outlier_spoils_its_own_group_alone(codes):
+    value = noise(1, 256, spread=0.0)
+    spoilt = value.clone()
+    spoilt[0, 70] = 1e4
+    same = (groups(coded(spoilt, codes)) == groups(coded(value, codes))).all(-1)
+    assert same.tolist() == [[True, False, True, True]]
+
+
+@pytest.mark.parametrize("codes", [torch.int8, FP8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("width", [8, 64, 100, 256])
+def test_the_share_of_a_coded_value_is_that_of_its_storages(width, dtype, codes):
+    value = torch.ones(3, 5, width, dtype=dtype)
+    parts = quantise(value, codes)
+    assert sum(part.untyped_storage().nbytes() for part in parts) == value.nbytes * share(width, dtype.itemsize)
+    assert dequantise(*parts, dtype).dtype == dtype

@@ -179,14 +179,14 @@ def measured(store):
     return tuple(sum(size for size, is_away in sizes.values() if is_away == wanted) for wanted in (False, True))
 
 
-def watch_stores(monkeypatch):
-    """A list that gets what a store has `measured` whenever, from here on, it has kept, combined or fetched a value, or begun an evaluation."""
+def watch_stores(monkeypatch, look=measured):
+    """A list that gets `look(store)` whenever, from here on, a store has kept, combined or fetched values."""
     found = []
 
     def watched(work):
         def call(self, *given):
             result = work(self, *given)
-            found.append(measured(self))
+            found.append(look(self))
             return result
 
         return call

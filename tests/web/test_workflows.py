@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
-PAGE_ONLY = {"MarkdownNote": (["text"], [], [])}  # nodes that the page has and the server does not: widgets, inputs, outputs
+PAGE_ONLY = {"MarkdownNote": (["text"], [], [], [])}  # nodes that the page has and the server does not: widgets, inputs, outputs, optional inputs
 TALLER_IN_PAGE = 30  # a node's title bar, above its position
 
 
@@ -68,7 +68,7 @@ def test_every_widget_has_a_value_that_it_accepts(workflow, pack):
                 assert isinstance(value, {"STRING": str, "BOOLEAN": bool}[kind])
 
 
-def test_links_join_sockets_of_one_type_and_are_known_at_both_ends(workflow):
+def test_links_join_sockets_of_one_type_and_are_known_at_both_ends(workflow, script):
     nodes = {node["id"]: node for node in workflow["nodes"]}
     for number, source, output, target, slot, kind in workflow["links"]:
         assert number in nodes[source]["outputs"][output]["links"]
@@ -77,7 +77,10 @@ def test_links_join_sockets_of_one_type_and_are_known_at_both_ends(workflow):
         assert nodes[target]["inputs"][slot]["type"] in (kind, "*")
         assert nodes[source]["order"] < nodes[target]["order"]
     ends = [link for node in nodes.values() for link in [i["link"] for i in node["inputs"]] + sum((o["links"] for o in node["outputs"]), [])]
-    assert sorted(ends) == sorted(2 * [link[0] for link in workflow["links"]])  # so every input is joined to something
+    assert sorted(filter(None, ends)) == sorted(2 * [link[0] for link in workflow["links"]])
+    for node in nodes.values():
+        loose = {i["name"] for i in node["inputs"] if i["link"] is None}
+        assert loose <= set(script.CORE[node["type"]].optional if node["type"] in script.CORE else ())
 
 
 def test_ids_are_unique(workflow):
@@ -119,21 +122,21 @@ sys.argv = ["main.py", "--cpu"]
 import comfy.options
 comfy.options.enable_args_parsing()
 import nodes
-for extra in ("flux", "sd3", "custom_sampler", "preview_any"):
+for extra in ("flux", "sd3", "custom_sampler", "hunyuan", "model_advanced", "video"):
     asyncio.run(nodes.load_custom_node(f"comfy_extras/nodes_{extra}.py", module_parent="comfy_extras"))
 found = {}
 for name in json.loads(sys.stdin.read()):
     cls = nodes.NODE_CLASS_MAPPINGS[name]
-    inputs = [(k, *(list(v) + [{}])[:2]) for part in ("required", "optional") for k, v in cls.INPUT_TYPES().get(part, {}).items()]
+    inputs = [(k, *(list(v) + [{}])[:2], part) for part in ("required", "optional") for k, v in cls.INPUT_TYPES().get(part, {}).items()]
     outputs = list(zip(getattr(cls, "RETURN_NAMES", None) or cls.RETURN_TYPES, cls.RETURN_TYPES))
-    found[name] = [[(k, "COMBO" if isinstance(t, list) else t, bool(o.get("control_after_generate"))) for k, t, o in inputs], outputs]
+    found[name] = [[(k, "COMBO" if isinstance(t, list) else t, bool(o.get("control_after_generate")), part) for k, t, o, part in inputs], outputs]
 print("\\n" + json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
-def core(script) -> dict[str, tuple[list[str], list[str], list[str]]]:
-    """What ComfyUI says of its own nodes in the workflows: the page's widgets, the inputs and the outputs, as `name TYPE`."""
+def core(script) -> dict[str, tuple[list[str], list[str], list[str], list[str]]]:
+    """What ComfyUI says of its own nodes in the workflows: the page's widgets, the inputs and the outputs, as `name TYPE`, and the optional inputs."""
     if not (COMFYUI / "nodes.py").is_file():
         pytest.skip(f"no ComfyUI at {COMFYUI} (set COMFYUI_DIR)")
     names = [name for name in script.CORE if name not in PAGE_ONLY]
@@ -145,12 +148,14 @@ def core(script) -> dict[str, tuple[list[str], list[str], list[str]]]:
     found = dict(PAGE_ONLY)
     for name, (inputs, outputs) in json.loads(asked.stdout.splitlines()[-1]).items():
         types = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
-        widgets = [w for key, kind, control in inputs if kind in types for w in ([key, "control"] if control else [key])]
-        found[name] = (widgets, [f"{key} {kind}" for key, kind, _ in inputs if kind not in types], [f"{key} {kind}" for key, kind in outputs])
+        widgets = [w for key, kind, control, _ in inputs if kind in types for w in ([key, "control"] if control else [key])]
+        sockets = [(f"{key} {kind}", key, part) for key, kind, _, part in inputs if kind not in types]
+        optional = [key for _, key, part in sockets if part == "optional"]
+        found[name] = (widgets, [socket for socket, _, _ in sockets], [f"{key} {kind}" for key, kind in outputs], optional)
     return found
 
 
 def test_core_nodes_are_as_comfyui_has_them(script, core):
-    declared = {name: (list(kind.widgets), [f"{k} {t}" for k, t in kind.inputs.items()], [f"{k} {t}" for k, t in kind.outputs.items()])
-                for name, kind in script.CORE.items()}
+    declared = {name: (list(kind.widgets), [f"{k} {t}" for k, t in kind.inputs.items()], [f"{k} {t}" for k, t in kind.outputs.items()],
+                       list(kind.optional)) for name, kind in script.CORE.items()}
     assert declared == core

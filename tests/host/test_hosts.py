@@ -1,0 +1,69 @@
+"""Every host on ComfyUI's own classes: its paths resolve, each site fires once, nothing is demoted, nothing stays behind."""
+
+import sys
+from collections import Counter
+
+import pytest
+import torch
+from comfy_models import MIXED, NEVER
+from tiny import TINY, sampled
+
+
+@pytest.fixture(params=TINY.values(), ids=TINY)
+def tiny(request):
+    return request.param
+
+
+def untouched(model):
+    return not any("forward" in module.__dict__ for module in model.model.diffusion_model.modules())
+
+
+def test_the_model_matches_its_host(tiny, pack):
+    hosts = sys.modules[f"{pack.__name__}.cache_core.hosts"]
+    model = tiny.build().model.diffusion_model
+    host = hosts.match(model)
+    assert host.name == tiny.host
+    assert type(model).__name__ in host.classes
+
+
+def test_never_reuse_is_bit_identical_and_leaves_nothing_behind(tiny, feb):
+    model = tiny.build()
+    plain = sampled(tiny, model)
+    assert plain.isfinite().all()
+    assert torch.equal(sampled(tiny, feb(model, **NEVER)[0]), plain)
+    assert untouched(model)
+    assert torch.equal(sampled(tiny, model), plain)
+
+
+def test_every_state_runs_undemoted(tiny, feb):
+    model = tiny.build()
+    cached, mailbox = feb(model, **MIXED, stage_boundary=0.8)
+    assert sampled(tiny, cached, steps=24).isfinite().all()
+    report = mailbox.latest
+    assert report.demotions == ()
+    assert {row.state for row in report.rows} == {"compute", "reuse attention", "reuse mlp", "reuse both"}
+    assert report.shares["attention"] < 0.8
+    assert untouched(model)
+
+
+def test_auto_runs_undemoted(tiny, feb):
+    cached, mailbox = feb(tiny.build(), "auto")
+    assert sampled(tiny, cached, steps=16).isfinite().all()
+    assert mailbox.latest.demotions == ()
+    assert mailbox.latest.shares["mlp"] < 0.9
+
+
+def test_each_site_fires_once_in_a_call_of_the_model(tiny, feb, pack, monkeypatch):
+    run = sys.modules[f"{pack.__name__}.cache_core.run"].Run
+    asked, remember = Counter(), run.remember
+
+    def counted(self, kind, site, value):
+        asked[len(self.evaluations), self._call, site] += 1
+        return remember(self, kind, site, value)
+
+    monkeypatch.setattr(run, "remember", counted)
+    cached, mailbox = feb(tiny.build(), **MIXED)
+    sampled(tiny, cached, steps=12)
+    assert set(asked.values()) == {1}
+    assert max(Counter((n, call) for n, call, _ in asked).values()) > 2
+    assert mailbox.latest.restarts == 0

@@ -1,0 +1,102 @@
+"""Tiny models of every family, of ComfyUI's own classes, and how each is sampled."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from comfy_models import comfy_model_from, conditioning
+
+WAN = {"image_model": "wan2.1", "model_type": "t2v", "dim": 128, "ffn_dim": 64, "num_layers": 3, "num_heads": 1, "text_dim": 64, "freq_dim": 32,
+       "in_dim": 16, "out_dim": 16, "patch_size": (1, 2, 2)}
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """`kind`: class in comfy.supported_models. `config`: arguments of the diffusion model. `shape`: one latent's, without the batch."""
+
+    kind: str
+    host: str
+    config: dict
+    shape: tuple[int, ...] = (16, 8, 8)
+    width: int = 64
+    vector: int = 32
+    extra: dict = field(default_factory=dict)
+
+    def build(self):
+        import comfy.supported_models
+
+        if not hasattr(comfy.supported_models, self.kind):
+            pytest.skip(f"this ComfyUI has no {self.kind}")
+        model = comfy_model_from(self.kind, self.config)
+        positions = getattr(model.model.diffusion_model, "pos_embed", None)  # a buffer, which ComfyUI leaves uninitialised
+        if positions is not None:
+            positions.copy_(0.02 * noise(positions.shape, 0))
+        return model
+
+    def prompts(self) -> tuple[list, list]:
+        found = tuple(conditioning(seed, width=self.width, vector=self.vector) for seed in (1, 2))
+        for seed, prompt in enumerate(found):
+            prompt[0][1].pop("guidance")
+            prompt[0][1].update({name: torch.ones(shape, dtype=torch.long) if "mask" in name else noise(shape, seed) for name, shape in self.extra.items()})
+        return found
+
+
+def noise(shape, seed: int) -> torch.Tensor:
+    return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed))
+
+
+VIDEO = (16, 3, 8, 8)
+MASK = {"attention_mask": (1, 8)}
+TINY = {
+    "wan": Tiny("WAN21_T2V", "Wan", WAN, VIDEO),
+    "wan_i2v": Tiny("WAN21_I2V", "Wan", WAN | {"model_type": "i2v", "in_dim": 36}, VIDEO, extra={"concat_latent_image": (1, *VIDEO)}),
+    "wan_camera": Tiny("WAN21_Camera", "Wan", WAN | {"model_type": "camera", "in_dim": 32, "in_dim_control_adapter": 24}, VIDEO),
+    "wan_vace": Tiny("WAN21_Vace", "Wan VACE", WAN | {"model_type": "vace", "vace_layers": 2, "vace_in_dim": 96, "num_layers": 4}, VIDEO),
+    "qwen_image": Tiny("QwenImage", "Qwen-Image", {"image_model": "qwen_image", "num_layers": 2, "attention_head_dim": 128,
+                                                   "num_attention_heads": 1, "joint_attention_dim": 64}, (16, 1, 8, 8)),
+    "sd3": Tiny("SD3", "SD3", {"in_channels": 16, "out_channels": 16, "input_size": None, "depth": 2, "adm_in_channels": 32, "patch_size": 2,
+                               "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": 64, "out_features": 128}},
+                               "pos_embed_max_size": 16, "num_patches": 256, "pos_embed_scaling_factor": None, "qk_norm": "rms",
+                               "x_block_self_attn_layers": [0]}),
+    "ltxv": Tiny("LTXV", "LTX-Video", {"image_model": "ltxv", "in_channels": 128, "cross_attention_dim": 64, "attention_head_dim": 32,
+                                       "num_attention_heads": 2, "caption_channels": 64, "num_layers": 2}, (128, 2, 4, 4), extra=MASK),
+    "lumina": Tiny("Lumina2", "Lumina 2", {"image_model": "lumina2", "in_channels": 16, "dim": 128, "n_layers": 2, "n_heads": 1, "n_kv_heads": 1,
+                                           "cap_feat_dim": 64, "axes_dims": [32, 48, 48], "axes_lens": [300, 512, 512], "qk_norm": True,
+                                           "multiple_of": 32, "ffn_dim_multiplier": 1.0}),
+    "z_image": Tiny("ZImage", "Lumina 2", {"image_model": "lumina2", "in_channels": 16, "dim": 256, "n_layers": 2, "n_heads": 2, "n_kv_heads": 2,
+                                           "cap_feat_dim": 64, "axes_dims": [32, 48, 48], "axes_lens": [1536, 512, 512], "qk_norm": True,
+                                           "multiple_of": 32, "ffn_dim_multiplier": 1.0, "z_image_modulation": True, "time_scale": 1000.0,
+                                           "pad_tokens_multiple": 32, "rope_theta": 256.0}),
+    "hidream": Tiny("HiDream", "HiDream", {"image_model": "hidream", "patch_size": 2, "in_channels": 16, "out_channels": 16, "num_layers": 2,
+                                           "num_single_layers": 2, "attention_head_dim": 128, "num_attention_heads": 1, "caption_channels": [64, 64],
+                                           "text_emb_dim": 32, "num_routed_experts": 2, "num_activated_experts": 1, "axes_dims_rope": [64, 32, 32],
+                                           "llama_layers": [0, 1, 0, 1]}, extra={"conditioning_llama3": (1, 2, 8, 64)}),
+    "kandinsky5": Tiny("Kandinsky5", "Kandinsky 5", {"image_model": "kandinsky5", "in_visual_dim": 16, "out_visual_dim": 16, "in_text_dim": 64,
+                                                     "in_text_dim2": 32, "time_dim": 32, "model_dim": 128, "ff_dim": 64, "visual_embed_dim": 132,
+                                                     "num_text_blocks": 1, "num_visual_blocks": 2, "axes_dims": (32, 48, 48)}, VIDEO),
+    "cosmos_predict2": Tiny("CosmosT2IPredict2", "Cosmos Predict 2",
+                            {"image_model": "cosmos_predict2", "max_img_h": 24, "max_img_w": 24, "max_frames": 8, "in_channels": 16,
+                             "out_channels": 16, "patch_spatial": 2, "patch_temporal": 1, "model_channels": 128, "num_blocks": 2, "num_heads": 1,
+                             "crossattn_emb_channels": 64, "pos_emb_cls": "rope3d", "use_adaln_lora": True, "adaln_lora_dim": 16}, (16, 1, 8, 8)),
+    "aura": Tiny("AuraFlow", "AuraFlow", {"in_channels": 4, "out_channels": 4, "dim": 128, "n_layers": 4, "n_double_layers": 2, "n_heads": 2,
+                                          "global_conddim": 128, "cond_seq_dim": 64, "max_seq": 64}, (4, 8, 8)),
+    "pixart": Tiny("PixArtSigma", "PixArt", {"image_model": "pixart_sigma", "input_size": 8, "hidden_size": 96, "depth": 2, "num_heads": 2,
+                                             "caption_channels": 64, "model_max_length": 8, "micro_condition": False}, (4, 40, 40)),
+    "omnigen2": Tiny("Omnigen2", "OmniGen2", {"image_model": "omnigen2", "hidden_size": 96, "num_layers": 2, "num_refiner_layers": 1,
+                                              "num_attention_heads": 1, "num_kv_heads": 1, "multiple_of": 32, "text_feat_dim": 64}, extra=MASK),
+    "mochi": Tiny("GenmoMochi", "Mochi", {"image_model": "mochi_preview", "in_channels": 12, "hidden_size_x": 128, "hidden_size_y": 64, "depth": 2,
+                                          "num_heads": 2, "mlp_ratio_x": 96.0, "learn_sigma": False, "qk_norm": True, "qkv_bias": False,
+                                          "use_t5": True, "t5_feat_dim": 64, "t5_token_length": 8, "timestep_scale": 1000.0,
+                                          "posenc_preserve_area": True}, (12, 2, 4, 4), extra=MASK),
+}
+
+
+def sampled(tiny: Tiny, model, steps: int = 10, cfg: float = 3.0) -> torch.Tensor:
+    """What the KSampler node does."""
+    import comfy.samplers
+
+    start = noise((1, *tiny.shape), 1)
+    positive, negative = tiny.prompts()
+    worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple", denoise=1.0,
+                                     model_options=model.model_options)
+    return worker.sample(start, positive, negative, cfg=cfg, latent_image=torch.zeros_like(start), disable_pbar=True, seed=1)
