@@ -7,13 +7,14 @@ from cache_core.store.eight_bit import FP8, dequantise, quantise, share
 from cache_core.store.history import History
 from cache_core.store.kept import PLAIN, Form
 
+FORMS = [Form(offloaded, codes) for offloaded in (False, True) for codes in (None, torch.int8, FP8)]
 GROUP = 64  # features that share a scale, if it divides their number
 
 
-def filled(depth, *samples, dtype=torch.float32):
+def filled(depth, *samples, dtype=torch.float32, form=PLAIN):
     history = History(depth)
     for node, value in samples:
-        history.push(node, torch.tensor([value], dtype=dtype))
+        history.push(node, torch.tensor([value], dtype=dtype), form)
     return history
 
 
@@ -53,11 +54,20 @@ def test_the_combination_is_the_weighted_sum_of_the_newest_samples():
     assert float(history.combine((1,))) == 100
 
 
-@pytest.mark.parametrize("weights", [(1,), (1.0, 0.0), (2, -1)])
-def test_a_combination_is_a_fresh_tensor(weights):
-    history = filled(2, (0.9, 1.0), (0.8, 10.0))
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize(("weights", "wanted"), [((1,), 10), ((1.0, 0.0), 10), ((2, -1), 19)])
+def test_a_combination_is_a_fresh_tensor(weights, wanted, form):
+    history = filled(2, (0.9, 1.0), (0.8, 10.0), form=form)
     history.combine(weights).zero_()
-    assert values(history) == [10, 1]
+    assert float(history.combine(weights)) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_sample_is_a_copy(form):
+    history, value = History(1), torch.tensor([10.0])
+    history.push(0.9, value, form)
+    value.zero_()
+    assert float(history.combine((1,))) == pytest.approx(10)
 
 
 def test_low_precision_samples_are_summed_in_float32_and_given_back_in_their_own_type():

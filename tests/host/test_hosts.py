@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 from comfy_models import MIXED, NEVER
-from tiny import TINY, sampled
+from tiny import TINY, latent, sampled
 
 
 @pytest.fixture(params=TINY.values(), ids=TINY)
@@ -67,3 +67,30 @@ def test_each_site_fires_once_in_a_call_of_the_model(tiny, feb, pack, monkeypatc
     assert set(asked.values()) == {1}
     assert max(Counter((n, call) for n, call, _ in asked).values()) > 2
     assert mailbox.latest.restarts == 0
+
+
+def test_the_high_and_the_low_noise_expert_are_two_runs(feb):
+    """Wan 2.2: two models, one after the other, the first leaving its noise to the second."""
+    import comfy.samplers
+
+    tiny = TINY["wan"]
+    positive, negative = tiny.prompts()
+
+    def both(models):
+        x = latent(tiny)
+        for i, model in enumerate(models):
+            worker = comfy.samplers.KSampler(model, steps=24, device=model.load_device, sampler="euler", scheduler="simple", denoise=1.0,
+                                             model_options=model.model_options)
+            x = worker.sample(torch.zeros_like(x) if i else x, positive, negative, cfg=3.0, latent_image=x if i else 0 * x, start_step=12 * i,
+                              last_step=12 * (i + 1), force_full_denoise=bool(i), disable_pbar=True, seed=1)
+        return x
+
+    experts = [tiny.build(), tiny.build()]
+    never = [feb(model, **NEVER) for model in experts]
+    assert torch.equal(both([model for model, _ in never]), both(experts))
+    cached = [feb(model, "auto") for model in experts]
+    assert both([model for model, _ in cached]).isfinite().all()
+    for _, mailbox in cached:
+        assert len(mailbox.reports) == 1
+        assert mailbox.latest.steps == 12
+        assert mailbox.latest.shares["attention"] < 1

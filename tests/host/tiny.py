@@ -21,6 +21,7 @@ class Tiny:
     width: int = 64
     vector: int = 32
     extra: dict = field(default_factory=dict)
+    sound: tuple[int, ...] = ()  # a second latent's shape
 
     def build(self):
         import comfy.supported_models
@@ -37,7 +38,8 @@ class Tiny:
         found = tuple(conditioning(seed, width=self.width, vector=self.vector) for seed in (1, 2))
         for seed, prompt in enumerate(found):
             prompt[0][1].pop("guidance")
-            prompt[0][1].update({name: torch.ones(shape, dtype=torch.long) if "mask" in name else noise(shape, seed) for name, shape in self.extra.items()})
+            given = {name: torch.ones(shape, dtype=torch.long) if "mask" in name else noise(shape, seed) for name, shape in self.extra.items()}
+            prompt[0][1].update(given)
         return found
 
 
@@ -52,6 +54,13 @@ TINY = {
     "wan_i2v": Tiny("WAN21_I2V", "Wan", WAN | {"model_type": "i2v", "in_dim": 36}, VIDEO, extra={"concat_latent_image": (1, *VIDEO)}),
     "wan_camera": Tiny("WAN21_Camera", "Wan", WAN | {"model_type": "camera", "in_dim": 32, "in_dim_control_adapter": 24}, VIDEO),
     "wan_vace": Tiny("WAN21_Vace", "Wan VACE", WAN | {"model_type": "vace", "vace_layers": 2, "vace_in_dim": 96, "num_layers": 4}, VIDEO),
+    "wan_s2v": Tiny("WAN22_S2V", "Wan S2V", WAN | {"model_type": "s2v", "audio_dim": 16, "num_audio_token": 4, "enable_adain": True, "cond_dim": 16,
+                                                   "audio_inject_layers": [0, 2], "adain_mode": "attn_norm", "framepack_drop_mode": "padd"},
+                    VIDEO, extra={"audio_embed": (1, 25, 16, 12)}),
+    "wan_animate": Tiny("WAN22_Animate", "Wan Animate", WAN | {"model_type": "animate", "num_layers": 5, "in_dim": 36, "num_heads": 1},
+                        VIDEO, extra={"concat_latent_image": (1, *VIDEO)}),
+    "wan_humo": Tiny("WAN21_HuMo", "Wan", WAN | {"model_type": "humo", "in_dim": 36, "audio_token_num": 16}, VIDEO,
+                     extra={"audio_embed": (1, 3, 8, 5, 1280)}),
     "qwen_image": Tiny("QwenImage", "Qwen-Image", {"image_model": "qwen_image", "num_layers": 2, "attention_head_dim": 128,
                                                    "num_attention_heads": 1, "joint_attention_dim": 64}, (16, 1, 8, 8)),
     "sd3": Tiny("SD3", "SD3", {"in_channels": 16, "out_channels": 16, "input_size": None, "depth": 2, "adm_in_channels": 32, "patch_size": 2,
@@ -60,13 +69,17 @@ TINY = {
                                "x_block_self_attn_layers": [0]}),
     "ltxv": Tiny("LTXV", "LTX-Video", {"image_model": "ltxv", "in_channels": 128, "cross_attention_dim": 64, "attention_head_dim": 32,
                                        "num_attention_heads": 2, "caption_channels": 64, "num_layers": 2}, (128, 2, 4, 4), extra=MASK),
+    "ltx2": Tiny("LTXAV", "LTX-2", {"image_model": "ltxav", "in_channels": 128, "audio_in_channels": 128, "cross_attention_dim": 64,
+                                    "audio_cross_attention_dim": 64, "attention_head_dim": 32, "audio_attention_head_dim": 32,
+                                    "num_attention_heads": 2, "audio_num_attention_heads": 2, "caption_channels": 64, "num_layers": 2},
+                 (128, 2, 4, 4), width=128, extra=MASK, sound=(8, 4, 16)),
     "lumina": Tiny("Lumina2", "Lumina 2", {"image_model": "lumina2", "in_channels": 16, "dim": 128, "n_layers": 2, "n_heads": 1, "n_kv_heads": 1,
                                            "cap_feat_dim": 64, "axes_dims": [32, 48, 48], "axes_lens": [300, 512, 512], "qk_norm": True,
-                                           "multiple_of": 32, "ffn_dim_multiplier": 1.0}),
+                                           "multiple_of": 32, "ffn_dim_multiplier": 1.0}, extra=MASK),
     "z_image": Tiny("ZImage", "Lumina 2", {"image_model": "lumina2", "in_channels": 16, "dim": 256, "n_layers": 2, "n_heads": 2, "n_kv_heads": 2,
                                            "cap_feat_dim": 64, "axes_dims": [32, 48, 48], "axes_lens": [1536, 512, 512], "qk_norm": True,
                                            "multiple_of": 32, "ffn_dim_multiplier": 1.0, "z_image_modulation": True, "time_scale": 1000.0,
-                                           "pad_tokens_multiple": 32, "rope_theta": 256.0}),
+                                           "pad_tokens_multiple": 32, "rope_theta": 256.0}, extra=MASK),
     "hidream": Tiny("HiDream", "HiDream", {"image_model": "hidream", "patch_size": 2, "in_channels": 16, "out_channels": 16, "num_layers": 2,
                                            "num_single_layers": 2, "attention_head_dim": 128, "num_attention_heads": 1, "caption_channels": [64, 64],
                                            "text_emb_dim": 32, "num_routed_experts": 2, "num_activated_experts": 1, "axes_dims_rope": [64, 32, 32],
@@ -91,12 +104,23 @@ TINY = {
 }
 
 
+def latent(tiny: Tiny):
+    """Noise to start from; two of them, nested, if there is sound."""
+    pictures = noise((1, *tiny.shape), 1)
+    if not tiny.sound:
+        return pictures
+    from comfy.nested_tensor import NestedTensor
+
+    return NestedTensor((pictures, noise((1, *tiny.sound), 2)))
+
+
 def sampled(tiny: Tiny, model, steps: int = 10, cfg: float = 3.0) -> torch.Tensor:
     """What the KSampler node does."""
     import comfy.samplers
 
-    start = noise((1, *tiny.shape), 1)
+    start = latent(tiny)
     positive, negative = tiny.prompts()
     worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple", denoise=1.0,
                                      model_options=model.model_options)
-    return worker.sample(start, positive, negative, cfg=cfg, latent_image=torch.zeros_like(start), disable_pbar=True, seed=1)
+    samples = worker.sample(start, positive, negative, cfg=cfg, latent_image=start * 0, disable_pbar=True, seed=1)
+    return torch.cat([part.flatten() for part in samples.unbind()]) if tiny.sound else samples

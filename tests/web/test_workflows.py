@@ -136,7 +136,7 @@ print("\\n" + json.dumps(found))
 
 @pytest.fixture(scope="module")
 def core(script) -> dict[str, tuple[list[str], list[str], list[str], list[str]]]:
-    """What ComfyUI says of its own nodes in the workflows: the page's widgets, the inputs and the outputs, as `name TYPE`, and the optional inputs."""
+    """What ComfyUI says of its own nodes in the workflows: the page's widgets, inputs and outputs as `name TYPE`, and which inputs are optional."""
     if not (COMFYUI / "nodes.py").is_file():
         pytest.skip(f"no ComfyUI at {COMFYUI} (set COMFYUI_DIR)")
     names = [name for name in script.CORE if name not in PAGE_ONLY]

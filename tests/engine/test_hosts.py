@@ -1,0 +1,89 @@
+"""Every host, on a mirror of its names: it is recognised, reached and left as it was. The same on the real classes: tests/host/test_hosts.py."""
+
+from collections import Counter
+
+import pytest
+import torch
+from mirrors import Mirror
+from toy import Bench, Marks
+
+from cache_core import MODULES, Plan
+from cache_core.hosts import HOSTS, blocks_of, match, submodule
+from cache_core.run import Run
+
+STATES = "##a#m#.#"
+
+
+@pytest.fixture(params=HOSTS, ids=lambda host: host.name)
+def host(request):
+    return request.param
+
+
+def inputs(seed=0, batch=2):
+    chance = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, 6, 8, generator=chance), torch.rand(batch, generator=chance)
+
+
+def test_a_mirror_of_a_host_matches_that_host_alone(host):
+    assert match(Mirror(host)) is host
+
+
+def test_every_path_of_a_host_resolves(host):
+    model = Mirror(host)
+    for spec in host.blocks:
+        assert len(blocks_of(model, spec)) == 2
+        assert all(submodule(block, need) is not None for block in blocks_of(model, spec) for mount in spec.mounts for need in mount.needs)
+
+
+def test_no_two_hosts_have_the_same_name_and_each_says_what_users_know_it_as():
+    assert len({host.name for host in HOSTS}) == len(HOSTS)
+    assert all(host.models and host.classes for host in HOSTS)
+
+
+def test_every_site_fires_once_in_a_call_of_the_model(host, monkeypatch):
+    fired, remember = Counter(), Run.remember
+
+    def counted(self, kind, site, value):
+        fired[kind, site] += 1
+        return remember(self, kind, site, value)
+
+    monkeypatch.setattr(Run, "remember", counted)
+    bench = Bench(Mirror(host), Plan(Marks("#.")))
+    bench(*inputs())
+    assert set(fired.values()) == {1}
+    assert Counter(kind for kind, _ in fired if kind in MODULES) == Counter({kind: bench.run.sites[kind] for kind in MODULES})
+
+
+def test_computing_everything_changes_nothing(host):
+    model = Mirror(host)
+    bench = Bench(model, Plan(Marks("")))
+    for seed in range(3):
+        assert torch.equal(bench(*inputs(seed)), model(*inputs(seed), {}))
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_every_state_replays_what_was_computed_from_the_same_input(host, merge):
+    model = Mirror(host)
+    bench = Bench(model, Plan(Marks(STATES if not merge else "##.#..#."), merge=merge))
+    wanted = model(*inputs(), {})
+    for _ in range(8):
+        torch.testing.assert_close(bench(*inputs()), wanted, atol=1e-5, rtol=1e-5)
+    assert bench.run.demotions == []
+    assert bench.run.merged == merge
+
+
+@pytest.mark.parametrize("mark", "am.")
+def test_what_is_predicted_is_not_computed_from_the_new_input(host, mark):
+    model = Mirror(host)
+    bench = Bench(model, Plan(Marks(f"#{mark}")))
+    bench(*inputs(1))
+    assert not torch.allclose(bench(*inputs(2)), model(*inputs(2), {}))
+    assert bench.run.evaluation.predicted == {"a": MODULES - {"attention"}, "m": MODULES - {"mlp"}, ".": MODULES}[mark]
+
+
+def test_modules_are_left_as_they_were(host):
+    model = Mirror(host)
+    bench = Bench(model, Plan(Marks(STATES)))
+    for seed in range(8):
+        bench(*inputs(seed))
+    assert not any("forward" in module.__dict__ for module in model.modules())
