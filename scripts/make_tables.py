@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md between their marks: python3 scripts/make_tables.py.
+"""Write the generated tables of README.md between their marks: python3 scripts/make_tables.py (needs torch, as in `.venv`).
 
 The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
 """
@@ -27,12 +27,21 @@ def models() -> str:
     return "\n".join([*lines, "| any other | U-Nets (SD 1.5, SDXL) and every other ComfyUI diffusion model | no, it says so | yes |"])
 
 
+def memory() -> str:
+    """What each way of keeping less costs on the lab models."""
+    lines = ["| model | setting | kept | device | host | PSNR | relative L2 to every site |", "|---|---|---|---|---|---|---|"]
+    for row in json.loads((ROOT / "lab" / "results" / "memory.json").read_text())["rungs"]:
+        lines.append(f"| {row['model'].split(' (')[0]} | {row['setting']} | {row['kept']} | {row['device_mb']:.2f} MB | {row['host_mb']:.2f} MB | "
+                     f"{row['psnr_db']:.1f} dB | {row['relative_l2_to_every_site']:.4f} |")
+    return "\n".join(lines)
+
+
 def between(text: str, mark: str, table: str) -> str:
     """`text` with what stands between the comments `mark`:begin and `mark`:end replaced. Raises ValueError if they are missing."""
-    pattern = re.compile(rf"(<!-- {mark}:begin -->\n).*?(\n<!-- {mark}:end -->)", re.DOTALL)
+    pattern = re.compile(rf"(<!-- {mark}:begin -->\n).*?(<!-- {mark}:end -->)", re.DOTALL)
     if not pattern.search(text):
         raise ValueError(f"README.md has no marks for {mark!r}.")
-    return pattern.sub(lambda found: found[1] + table + found[2], text)
+    return pattern.sub(lambda found: found[1] + table + "\n" + found[2], text)
 
 
 def tables() -> dict[str, str]:
@@ -40,7 +49,7 @@ def tables() -> dict[str, str]:
     from lab.demo import table
 
     kept = {mark: table(json.loads((ROOT / "lab" / "results" / name).read_text())["rows"]) for mark, name in RESULTS.items()}
-    return {"models": models(), **kept}
+    return {"models": models(), "memory": memory(), **kept}
 
 
 def written(text: str) -> str:

@@ -1,0 +1,26 @@
+"""README's generated tables are those that the hosts and the kept results give."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("make_tables", ROOT / "scripts" / "make_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_is_up_to_date(script):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert script.written(text) == text
+
+
+def test_missing_marks_are_named(script):
+    with pytest.raises(ValueError, match="no marks for 'models'"):
+        script.between("", "models", "")
