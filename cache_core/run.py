@@ -13,6 +13,7 @@ from .plan import MIN_STEPS, Plan, table_of, uncached
 from .schedule import Table
 from .site import MODULES, Kind, names
 from .store import Budget, Footprint, Full, Store, coarser, ladder, megabytes
+from .store.history import disagreement
 from .streams import Streams
 
 MODEL_SITE = "model"
@@ -134,18 +135,9 @@ class Run:
         return plan.adaptive.computes(self._disagreement, self._in_a_row - 1)
 
     def _pair_distance(self, plan: Plan, sigma: float) -> float:
-        """||order k - order k-1|| / ||order k|| of the predictions at `sigma`, over the streams of the last computed evaluation; inf when
-        there are too few samples."""
+        """How far the embedded pair disagrees at `sigma`, over the streams of the last computed evaluation."""
         high, low = plan.predictor.pair()
-        histories = [h for h in self.store.of(Kind.MODEL) if h.nodes[0] == self._model_node]
-        if not histories or any(len(h.nodes) < 2 for h in histories):
-            return float("inf")
-        apart = size = 0.0
-        for history in histories:
-            value = history.combine(high.weights(history.nodes, sigma))
-            apart = apart + (value - history.combine(low.weights(history.nodes, sigma))).square().sum(dtype=torch.float32)
-            size = size + value.square().sum(dtype=torch.float32)
-        return float((apart / size).sqrt())  # the one synchronisation of the evaluation
+        return disagreement([h for h in self.store.of(Kind.MODEL) if h.nodes[0] == self._model_node], high, low, sigma)
 
     # Streams -----------------------------------------------------------------------------------------------------------
 

@@ -2,22 +2,27 @@
 
     OMP_NUM_THREADS=2 python3 -m lab.memory
 
-Writes lab/results/memory.json. "rungs": the trained lab models at 50 steps. "budgets": FLUX's block counts with random weights, so many rows
-that the plan wants 6 GB; the bytes are what the storages of all kept tensors sum up to. On a CPU the host's memory and the device's are
-one: the copies are made, but to the same place.
+Writes lab/results/memory.json. "rungs": the trained lab models at 50 steps. "codes": the 8-bit types on the lab's FLUX. "budgets": FLUX's block
+counts with random weights, so many rows that the plan wants 6 GB; the bytes are what the storages of all kept tensors sum up to. On a CPU
+the host's memory and the device's are one: the copies are made, but to the same place.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch import Tensor
 
 from cache_core import Run, RunReport, Timeline
 from cache_core.settings import FEBSettings
-from cache_core.store import Budget, Rung
-from cache_core.store.store import Store
+from cache_core.store import Budget, Rung, Store, eight_bit
+from cache_core.store.kept import Form
 
 from .demo import GUIDANCE, as_pictures, psnr
 from .families import FAMILIES, Family
@@ -42,8 +47,27 @@ class Standing(Run):
         self._stand()
 
 
-def standing(rung: Rung) -> type[Run]:
-    return type("Standing", (Standing,), {"rung": rung})
+@contextmanager
+def standing(rung: Rung) -> Iterator[None]:
+    """Inside, the lab samples by `rung`."""
+    import lab.sample as sampling
+
+    sampling.Run = type("Standing", (Standing,), {"rung": rung})
+    try:
+        yield
+    finally:
+        sampling.Run = Run
+
+
+@dataclass(frozen=True)
+class Coded(Rung):
+    """A rung with an 8-bit type of its own."""
+
+    codes: torch.dtype = torch.int8
+
+    @property
+    def form(self) -> Form:
+        return Form(self.offloaded, self.codes)
 
 
 def relative(a: Tensor, b: Tensor) -> float:
@@ -52,8 +76,6 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 def rungs(family: Family, clips: int, steps: int) -> list[dict]:
     """Each rung of each setting, against every site and against the uncached run."""
-    import lab.sample as sampling
-
     model, _ = load(family)
     noise, labels = noise_of(list(range(clips)), family.latents), torch.arange(clips) % len(CLASSES)
     sigmas, rows = flow_sigmas(steps, family.shift), []
@@ -62,13 +84,29 @@ def rungs(family: Family, clips: int, steps: int) -> list[dict]:
         plans = (settings.plan(Timeline.flow(sigmas)),)
         every_site = None
         for rung in dict.fromkeys((Rung(), *Run(plans, Timeline.flow(sigmas)).store.ladder)):
-            sampling.Run = standing(rung)
-            latents, report = sample(model, noise, labels, sigmas, plans, GUIDANCE)
-            sampling.Run = Run
+            with standing(rung):
+                latents, report = sample(model, noise, labels, sigmas, plans, GUIDANCE)
             every_site = latents if every_site is None else every_site
             rows.append({"model": family.title, "setting": name, "kept": str(rung), "device_mb": round(report.peak_bytes / 2**20, 2),
                          "host_mb": round(report.peak_host_bytes / 2**20, 2), "psnr_db": round(psnr(as_pictures(latents), as_pictures(uncached)), 2),
                          "relative_l2_to_every_site": round(relative(latents, every_site), 5)})
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def codes(pictures: int, steps: int) -> list[dict]:
+    """Each 8-bit type, with a scale for 64 features and for a whole token: distance from the same plan without."""
+    model, _ = load()
+    noise, labels, sigmas, rows = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES), flow_sigmas(steps), []
+    for name, merged in (("balanced", True), ("stage rule", False)):
+        plans = (SETTINGS[name].plan(Timeline.flow(sigmas)),)
+        with standing(Rung(merged)):
+            plain, _ = sample(model, noise, labels, sigmas, plans, GUIDANCE)
+        for kind, group in product((torch.int8, eight_bit.FP8), (eight_bit.GROUP, model.config.hidden)):
+            with standing(Coded(merged, codes=kind)), mock.patch.object(eight_bit, "GROUP", group):
+                latents, _ = sample(model, noise, labels, sigmas, plans, GUIDANCE)
+            rows.append({"setting": name, "merged": merged, "codes": str(kind), "features_per_scale": group,
+                         "relative_l2": round(relative(latents, plain), 5)})
             print(json.dumps(rows[-1]), flush=True)
     return rows
 
@@ -127,7 +165,7 @@ def main() -> None:
     args = parser.parse_args()
     counts = {"flux": args.pictures, "hunyuan_video": args.clips}
     found = {"rungs": [row for name, family in FAMILIES.items() for row in rungs(family, counts[name], args.steps)],
-             "budgets": budgets(args.wanted, (args.wanted * 4 / 6, args.wanted / 6, args.wanted / 60))}
+             "codes": codes(args.pictures, args.steps), "budgets": budgets(args.wanted, (args.wanted * 4 / 6, args.wanted / 6, args.wanted / 60))}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 

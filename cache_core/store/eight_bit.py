@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-FP8 = getattr(torch, "float8_e4m3fn", torch.int8)  # storage only: every device can convert, none has to compute in it
+FP8 = getattr(torch, "float8_e4m3fn", torch.int8)  # storage only: no device has to compute in it
 GROUP = 64  # features of a token that share a scale: a few outlying ones spoil their neighbours only
 
 
@@ -24,6 +24,11 @@ def dequantise(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
     """What `quantise` was given, about, in `dtype`."""
     groups = codes.unflatten(-1, (scale.shape[-1], -1)).float()
     return groups.mul_(scale.unsqueeze(-1)).flatten(-2).to(dtype)
+
+
+def held(codes: torch.dtype, device: torch.device) -> torch.dtype:
+    """`codes`, or int8 where the device cannot hold fp8."""
+    return torch.int8 if device.type == "mps" else codes
 
 
 def share(width: int, element_size: int) -> float:

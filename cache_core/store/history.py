@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
+from ..predictor import Predictor
 from .kept import PLAIN, Form, Kept, combine
 from .transfer import Arrival, Transfer
 
@@ -53,3 +55,15 @@ class History:
         if len(weights) == 1 and weights[0] == 1:
             return values[0].clone() if self.kept[0].owns(values[0]) else values[0]
         return combine(values, tuple(weights), self.kept[0].dtype)
+
+
+def disagreement(histories: Sequence[History], high: Predictor, low: Predictor, node: float) -> float:
+    """||high - low|| / ||high|| of the two predictions at `node`, over all `histories`; inf when there are too few samples."""
+    if not histories or any(len(history.nodes) < 2 for history in histories):
+        return float("inf")
+    apart = size = 0.0
+    for history in histories:
+        value = history.combine(high.weights(history.nodes, node))
+        apart = apart + (value - history.combine(low.weights(history.nodes, node))).square().sum(dtype=torch.float32)
+        size = size + value.square().sum(dtype=torch.float32)
+    return float((apart / size).sqrt())  # the one synchronisation of the evaluation

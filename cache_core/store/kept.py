@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .eight_bit import dequantise, quantise
+from .eight_bit import dequantise, held, quantise
 from .transfer import Arrival, Transfer
 
 
@@ -28,7 +28,7 @@ class Kept:
     __slots__ = ("device", "dtype", "form", "parts")
 
     def __init__(self, value: Tensor, form: Form, transfer: Transfer):
-        parts = quantise(value, form.codes) if form.codes else (value.clone(),)
+        parts = quantise(value, held(form.codes, value.device)) if form.codes else (value.clone(),)
         self.device, self.dtype, self.form = value.device, value.dtype, form
         self.parts = transfer.out(parts) if form.offloaded else parts
 

@@ -23,9 +23,6 @@ SMALL_MERGED = Rung(merged=True, eight_bit=True)
 TOGETHER, MIXED = "##.#.#..", "##m#a.#."
 
 
-# Arithmetic ------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("rung", "device", "host"), [
     (EVERY, 1000, 0), (AWAY, 200, 1000), (SMALL, 250, 0), (BOTH, 50, 250),
     (MERGED, 100, 0), (Rung(merged=True, offloaded=True), 100, 100), (SMALL_MERGED, 25, 0), (COARSER, 100, 0),
@@ -87,9 +84,6 @@ def test_a_coarser_run_computes_where_its_table_predicts_one_kind():
     assert report(bench.run, "Toy", True).shares == pytest.approx({"attention": 0.8, "mlp": 0.8})
 
 
-# Foreseen and real -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("merge", [False, True], ids=["every site", "merged"])
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -122,9 +116,6 @@ def test_tokens_are_counted_by_the_models_patch_size(patch, cells, count):
     if patch:
         model.patch_size = patch
     assert tokens(model, cells) == count
-
-
-# Budgets ---------------------------------------------------------------------------------------------------------------
 
 
 def many_blocks():
@@ -177,9 +168,6 @@ def test_a_run_that_keeps_more_than_was_foreseen_steps_down_and_stays_within_its
     assert max(kept for kept, _ in found) <= device
     assert max(away for _, away in found) <= host
     assert list(runs[0].store.tensors()) == []
-
-
-# What it costs ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -90,14 +90,6 @@ def test_no_block_runs_in_a_predicted_call(monkeypatch):
     assert work == {"time": 1}
 
 
-def test_what_is_kept_is_nobodys_to_write_into():
-    bench = Bench(toy(), merged("#.."))
-    bench(*inputs(0)).zero_()
-    before = kept(bench.run)
-    bench(*inputs(1)).zero_()
-    assert all(torch.equal(value, before[site]) for site, value in kept(bench.run).items())
-
-
 def test_batched_and_split_conditionings_give_the_same_picture():
     given = small_flux(), noise_of([3], (4, 4, 4)), torch.tensor([5]), flow_sigmas(10), (merged("##.#..#.", order=2),)
     batched, told = sample(*given, guidance=2.0)

@@ -1,5 +1,7 @@
 """What a store keeps in which form, what it fetches ahead, and when it is full."""
 
+import weakref
+
 import pytest
 import torch
 from toy import Bench, Marks, inputs, measured, plan, toy, watch_stores
@@ -17,9 +19,6 @@ OFFLOADED = Rung(offloaded=True)
 
 def table(marks, kinds=MODULES):
     return Marks(marks, kinds).table(Timeline.even(len(marks)))
-
-
-# The ladder ------------------------------------------------------------------------------------------------------------
 
 
 def forms(merged=False, coarser=False):
@@ -60,9 +59,6 @@ def test_a_coarser_table_computes_both_kinds_where_one_was_predicted():
 def test_a_coarser_table_leaves_the_steps_at_which_the_model_is_predicted():
     finer, wanted = (nest(table("#.##.#", OUTPUT), table(marks)) for marks in ("#m.a", "##.#"))
     assert coarser(finer) == wanted
-
-
-# Keeping ---------------------------------------------------------------------------------------------------------------
 
 
 def counted(store):
@@ -113,7 +109,19 @@ def test_a_store_goes_down_to_its_last_rung_and_no_further():
     assert [(store.step_down(), store.rung) for _ in range(2)] == [(True, MERGED), (False, MERGED)]
 
 
-# Fetching ahead --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("rung", [*forms(), *forms(True)], ids=str)
+def test_a_closed_store_keeps_nothing_alive_and_nothing_fetched(rung):
+    bench = Bench(toy(), plan("##.a", order=2))
+    bench.run.store.ladder = (rung,)
+    for seed in range(2):
+        bench(*inputs(seed))
+    bench.run.begin(0.8)  # fetches ahead what the blocks would now read
+    kept = [weakref.ref(tensor) for tensor in bench.run.store.tensors()]
+    assert all(ref() is not None for ref in kept)
+    assert measured(bench.run.store)[0] == bench.run.store.bytes > 0
+    bench.run.close()
+    assert [ref() for ref in kept] == [None] * len(kept)
+    assert (*counted(bench.run.store), list(bench.run.store)) == (0, 0, [])
 
 
 def key(i, kind=ATTENTION):
