@@ -2,12 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from statistics import mean, median
+from textwrap import fill
 
 from .evaluation import Evaluation
 from .run import Run
 from .site import Kind
 from .store import megabytes
 
+WIDE = 72  # characters in a line of a sentence
 _STATES = {
     frozenset(): "compute",
     frozenset({Kind.ATTENTION}): "reuse attention",
@@ -83,20 +85,20 @@ class RunReport:
                 + "".join(f"; {said}" for said in (*self.demotions, *self._restarted())))
 
     def text(self) -> str:
-        """Several lines for a person."""
+        """Several lines for a person; sentences are no wider than a node."""
         lines = [f"{self.name} on {self.model}" + ("" if self.finished else ", stopped before the end"),
                  f"{self.steps} steps, {self.evaluations} evaluations; the model ran in {self.computed}",
                  *(f"{kind}: {share:.0%} of calls computed" for kind, share in self.shares.items()),
                  f"time: {self.seconds:.2f} s; {self._saved()}",
-                 f"peak cache: {self._peak()}",
-                 *(f"demoted: {d}" for d in self.demotions),
-                 *self._restarted(),
-                 *(f"note: {n}" for n in self.notes),
+                 *(fill(said, WIDE, subsequent_indent="    ") for said in self._said()),
                  "", "# all computed     a only attention computed", ". all predicted    m only mlp computed",
                  "".join(_MARKS[row.state] for row in self.rows), "",
                  "step  sigma   state            seconds"]
         lines += [f"{r.step:4d}  {r.sigma:6.4f}  {r.state:15s}  {r.seconds:7.4f}" for r in self.rows]
         return "\n".join(lines)
+
+    def _said(self) -> list[str]:
+        return [f"peak cache: {self._peak()}", *(f"demoted: {d}" for d in self.demotions), *self._restarted(), *(f"note: {n}" for n in self.notes)]
 
     def _peak(self) -> str:
         host = f" and {megabytes(self.peak_host_bytes)} in host memory" if self.peak_host_bytes else ""

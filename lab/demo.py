@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 import torch
 from PIL import Image, ImageDraw
@@ -28,7 +28,7 @@ Sampler = Callable[[Setting], tuple[Tensor, RunReport | None]]
 
 @dataclass
 class Measured:
-    """A setting's samples and how long each round took, in seconds."""
+    """A setting's samples and what each round took, in CPU seconds: on a shared machine they say more than the clock."""
 
     setting: Setting
     pictures: Tensor
@@ -62,9 +62,9 @@ def measure(sampler: Sampler, rounds: int) -> list[Measured]:
         for _ in range(rounds):
             for setting in SETTINGS:
                 bar.set_description(setting.name)
-                start = perf_counter()
+                start = process_time()
                 pictures, report = sampler(setting)
-                taken = perf_counter() - start
+                taken = process_time() - start
                 found.setdefault(setting.name, Measured(setting, pictures, report, [])).seconds.append(taken)
                 bar.update()
     return list(found.values())
@@ -77,7 +77,7 @@ def psnr(pictures: Tensor, reference: Tensor) -> float:
 
 
 def row(family: Family, measured: Measured, uncached: Measured, steps: int) -> dict:
-    """One row of the report. Shares are of calls; the speed-up is the median over rounds of measured time against measured time."""
+    """One row of the report. Shares are of calls; the speed-up is the median over rounds of measured against measured."""
     report = measured.report
     model = 1.0 if report is None else report.shares.get("model", 1.0)
     shares = {kind: 1.0 if report is None else report.shares.get(kind, model) for kind in ("attention", "mlp")}
@@ -92,7 +92,7 @@ def row(family: Family, measured: Measured, uncached: Measured, steps: int) -> d
 
 def table(rows: list[dict]) -> str:
     """The rows as Markdown."""
-    lines = ["| setting | model runs | attention | MLP | seconds | speed-up | PSNR | relative L2 |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| setting | model runs | attention | MLP | CPU seconds | speed-up | PSNR | relative L2 |", "|---|---|---|---|---|---|---|---|"]
     for r in rows:
         quality = "-" if r["psnr_db"] is None else f"{r['psnr_db']:.1f} dB"
         lines.append(f"| {r['name']} | {r['evaluations']} of {r['steps']} | {r['attention_computed']:.0%} | {r['mlp_computed']:.0%} | "

@@ -32,7 +32,7 @@ def main() -> int:
                f"--out={args.out.resolve()}"]
     if args.comfyui:
         command.append(f"--comfyui={args.comfyui.resolve()}")
-    return subprocess.run(command, cwd=ROOT).returncode
+    return subprocess.run(command, cwd=ROOT, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ}).returncode  # waiting threads cost no CPU seconds
 
 
 if __name__ == "__main__":

@@ -1,36 +1,16 @@
-"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves: python scripts/make_workflows.py [FOLDER].
-
-A workflow is columns of groups of nodes, from left to right; positions, ids and links follow from that.
-"""
+"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves: python scripts/make_workflows.py [FOLDER]."""
 
 import importlib.util
 import json
 import sys
-from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from types import ModuleType
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from canvas import BLUE, PURPLE, Column, Group, Kind, Node, save_format
+
 ROOT = Path(__file__).resolve().parent.parent
-PACK_ID = "feb-ab-cache"  # the pack's name in pyproject.toml, by which the page finds the pack of a missing node
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN")
-TITLE, ROW, GAP, PADDING = 30, 28, 24, 14  # a node's title bar, a widget's row, which is lower on the canvas than in "Nodes 2.0", and spaces
-OURS, NOTE = ("#323", "#535"), ("#432", "#653")  # a node's title bar and body, in the page's own purple and in its colour for notes
-PURPLE, BLUE = "#a1309b", "#3f789e"  # the page's own group colours
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A node class: its sockets, name to type, and its widgets in the page's order (a seed is followed by its `control`).
-
-    `optional`: inputs that may be left unconnected.
-    """
-
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-    widgets: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-
 
 CORE = {
     "UNETLoader": Kind({}, {"MODEL": "MODEL"}, ("unet_name", "weight_dtype")),
@@ -57,30 +37,6 @@ CORE = {
     "SaveVideo": Kind({"video": "VIDEO"}, {}, ("filename_prefix", "format", "codec")),
     "MarkdownNote": Kind({}, {}, ("text",)),
 }
-
-
-@dataclass
-class Node:
-    """`values`: every widget's value, by name. `links`: where each input comes from, `Class.OUTPUT`. `height` 0: as low as it goes."""
-
-    cls: str
-    values: dict[str, object] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-    height: int = 0
-    title: str = ""
-
-
-@dataclass
-class Group:
-    title: str
-    color: str
-    nodes: list[Node]
-
-
-@dataclass
-class Column:
-    width: int
-    groups: list[Group]
 
 
 def load_pack() -> ModuleType:
@@ -122,12 +78,12 @@ CACHES = {  # node class: what it is called, and how its widgets switch it off
 def note(model: str, apply: Node, files: dict[str, str], hints: str) -> Node:
     """What a workflow needs, `files` by folder, and what to try with it."""
     cache, never_reuse = CACHES[apply.cls]
-    rows = "\n".join(f"| {file} | models/{folder} |" for file, folder in files.items())
+    rows = "\n".join(f"| {file} | {folder} |" for file, folder in files.items())
     text = f"""## {model} with {cache}
 
 Put these files into their folders, then press **R** in the page or restart ComfyUI:
 
-| file | folder in ComfyUI |
+| file | folder in models |
 |---|---|
 {rows}
 
@@ -136,7 +92,7 @@ Put these files into their folders, then press **R** in the page or restart Comf
 To see what the cache costs in quality, {never_reuse} and run the same seed again: everything is then computed. \
 Choosing the preset again brings the cache back.
 """
-    return Node("MarkdownNote", {"text": text}, height=400, title="Files to download")
+    return Node("MarkdownNote", {"text": text}, height=460, title="Files to download")
 
 
 def around(apply: Node, models: list[Node], prompt: list[Node], inputs: list[Node], sampler: Node, output: str, result: Group) -> list[Column]:
@@ -245,53 +201,6 @@ def workflows(classes: dict[str, type]) -> dict[str, list[Column]]:
         "hunyuan_video_feb_cache": hunyuan_video(feb),
         "hunyuan_video_ab_cache": hunyuan_video(ab),
     }
-
-
-def save_format(columns: list[Column], kinds: dict[str, Kind], titles: dict[str, str]) -> dict:
-    """The workflow as the page saves it. Every class occurs once, so that its name identifies a node."""
-    nodes, links, groups, ids = {}, [], [], count(1)
-    x = 0
-    for column in columns:
-        y = 0
-        for group in column.groups:
-            top, y = y, y + 2 * PADDING + TITLE
-            for node in group.nodes:
-                kind = kinds[node.cls]
-                height = max(node.height, minimum_height(kind))
-                nodes[node.cls] = as_saved(node, kind, titles.get(node.cls), next(ids), [x + PADDING, y + TITLE], [column.width, height])
-                y += TITLE + height + GAP
-            y += PADDING - GAP
-            groups.append({"id": len(groups) + 1, "title": group.title, "bounding": [x, top, column.width + 2 * PADDING, y - top],
-                           "color": group.color, "font_size": 24, "flags": {}})
-            y += 2 * GAP
-        x += column.width + 2 * PADDING + 2 * GAP
-    for node in (node for column in columns for group in column.groups for node in group.nodes):
-        kind = kinds[node.cls]
-        for slot, name in enumerate(kind.inputs):
-            if name in kind.optional and name not in node.links:
-                continue
-            source, output = node.links[name].split(".")
-            origin, target = nodes[source], nodes[node.cls]
-            out = [o["name"] for o in origin["outputs"]].index(output)
-            links.append([len(links) + 1, origin["id"], out, target["id"], slot, origin["outputs"][out]["type"]])
-            origin["outputs"][out]["links"].append(len(links))
-            target["inputs"][slot]["link"] = len(links)
-    return {"last_node_id": len(nodes), "last_link_id": len(links), "nodes": list(nodes.values()), "links": links, "groups": groups,
-            "config": {}, "extra": {}, "version": 0.4}
-
-
-def minimum_height(kind: Kind) -> int:
-    return 20 * max(len(kind.inputs), len(kind.outputs)) + ROW * len(kind.widgets) + 16
-
-
-def as_saved(node: Node, kind: Kind, title: str | None, number: int, pos: list[int], size: list[int]) -> dict:
-    """One node. Its links are filled in later. `title`: of a node of ours, which is coloured too."""
-    title, colors = node.title or title, OURS if title else NOTE if node.cls == "MarkdownNote" else ()
-    return {"id": number, "type": node.cls, **({"title": title} if title else {}), "pos": pos, "size": size, "flags": {}, "order": number - 1,
-            "mode": 0, "inputs": [{"name": name, "type": type_, "link": None} for name, type_ in kind.inputs.items()],
-            "outputs": [{"name": name, "type": type_, "links": []} for name, type_ in kind.outputs.items()],
-            "properties": {"Node name for S&R": node.cls} | ({"cnr_id": PACK_ID} if colors == OURS else {}),
-            "widgets_values": [node.values[name] for name in kind.widgets], **dict(zip(("color", "bgcolor"), colors, strict=False))}
 
 
 def main(folder: Path) -> None:

@@ -6,10 +6,11 @@ import pytest
 import torch
 from toy import Bench, inputs, plan, prepare_runs, small_flux, standing, toy, watch_stores
 
-from cache_core import Plan, TwoStage, report
+from cache_core import MODULES, Plan, TwoStage, report
 from cache_core.hosts import match
 from cache_core.mount import footprint, tokens
 from cache_core.store import Budget, Footprint, Rung
+from cache_core.store.eight_bit import FP8
 from lab.condition import condition
 from lab.families import FAMILIES
 from lab.flux import Flux, FluxConfig
@@ -67,6 +68,17 @@ def test_a_run_says_what_it_keeps_and_why():
     assert run.notes == [wanted]
 
 
+def test_a_plan_that_keeps_nothing_fits_any_budget_without_a_word():
+    model = toy()
+    bench = Bench(model, plan(""))
+    bench.run.fit(footprint(model, match(model), bench.run.table, 8, 4), Budget(0, 0))
+    assert bench.run.notes == bench.run.demotions == []
+
+
+def test_single_sites_are_coded_as_int8_and_residuals_of_many_blocks_as_fp8():
+    assert [rung.form.codes for rung in (EVERY, MERGED, SMALL, SMALL_MERGED, BOTH)] == [None, None, torch.int8, FP8, torch.int8]
+
+
 def test_a_run_without_room_computes_attention_and_mlp_and_says_why():
     bench = Bench(model := toy(), plan(TOGETHER))
     bench.run.fit(SOME, Budget(24, 0))
@@ -81,7 +93,20 @@ def test_a_coarser_run_computes_where_its_table_predicts_one_kind():
     bench.run.fit(Footprint(10 * MB, MB, 2 * MB, 0.25), Budget(MB, 0))
     computed = [torch.equal(bench(*inputs(seed)), model(*inputs(seed), {})) for seed in range(10)]
     assert computed == [mark != "." for mark in "##.##.####"]
+    assert bench.run.outlook() == "attention computed at 8, mlp computed at 8 of 10 steps"
     assert report(bench.run, "Toy", True).shares == pytest.approx({"attention": 0.8, "mlp": 0.8})
+
+
+def test_the_report_of_a_merged_run_counts_attention_and_mlp_as_its_table_does():
+    bench = Bench(toy(), plan("##.#..#.", order=2, merge=True))
+    for seed in range(10):
+        bench(*inputs(seed))
+    done = report(bench.run, "Toy", True)
+    assert done.shares == pytest.approx({"attention": 0.6, "mlp": 0.6})
+    assert [row.state for row in done.rows] == ["reuse both" if mark == "." else "compute" for mark in "##.#..#.##"]
+    for evaluation, row in zip(bench.run.evaluations, done.rows, strict=True):
+        sites = 2 * 2 + 2 if row.state == "reuse both" else 0  # of two double blocks and two single ones
+        assert [evaluation.predicted_calls[kind] for kind in MODULES] == [sites, sites]
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -141,6 +166,7 @@ def test_a_plan_that_wants_6_mb_stays_within_its_budget(marks, device, host, mon
     assert min(told.shares.values()) < 1
     assert list(runs[0].store.tensors()) == []
     if told.store == str(AWAY):
+        assert max(kept for kept, _ in found) <= foresee(model, runs[0], noise, 1.0).window
         assert torch.equal(picture, sample(model, noise, labels, flow_sigmas(10), plans)[0])
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cache_core.store.eight_bit import FP8, dequantise, quantise, share
+from cache_core.store.eight_bit import FP8, dequantise, held, quantise, share
 from cache_core.store.history import History
 from cache_core.store.kept import PLAIN, Form
 
@@ -57,9 +57,10 @@ def test_the_combination_is_the_weighted_sum_of_the_newest_samples():
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @pytest.mark.parametrize(("weights", "wanted"), [((1,), 10), ((1.0, 0.0), 10), ((2, -1), 19)])
 def test_a_combination_is_a_fresh_tensor(weights, wanted, form):
-    history = filled(2, (0.9, 1.0), (0.8, 10.0), form=form)
+    history = filled(2, (0.9, 1.0), (0.8, 10.0), dtype=torch.bfloat16, form=form)
     history.combine(weights).zero_()
-    assert float(history.combine(weights)) == pytest.approx(wanted)
+    assert float(history.combine(weights)) == wanted
+    assert history.combine(weights).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
@@ -149,6 +150,10 @@ def test_an_outlier_spoils_its_own_group_alone(codes):
     spoilt[0, 70] = 1e4
     same = (groups(coded(spoilt, codes)) == groups(coded(value, codes))).all(-1)
     assert same.tolist() == [[True, False, True, True]]
+
+
+def test_a_device_that_cannot_hold_fp8_holds_int8():
+    assert [held(FP8, torch.device(kind)) for kind in ("cpu", "cuda", "mps")] == [FP8, FP8, torch.int8]
 
 
 @pytest.mark.parametrize("codes", [torch.int8, FP8])

@@ -120,6 +120,14 @@ def test_what_is_kept_of_the_kind_that_does_not_fit_is_given_back_at_once_and_th
     assert kept_after_each_step(bench, 3, lambda run: [kind.value for kind, *_ in run.store]) == [["mlp"] * 3, ["mlp"] * 3, []]
 
 
+def test_the_models_output_is_kept_and_predicted_whatever_becomes_of_the_blocks(monkeypatch):
+    run_out_at(monkeypatch, 1)
+    bench = Bench(one_of_each(), plan("#.#.#."), plan("#.#.#.#.", OUTPUT))
+    kept_after_each_step(bench, 2, count)
+    assert bench.run.demotions
+    assert bench.run.evaluation.predicted_calls == {Kind.MODEL: 1}
+
+
 @pytest.mark.parametrize("nth", [1, 3, SITES])
 @pytest.mark.parametrize("marks", ["#.#.#.", "##m"])
 def test_when_storing_runs_out_of_memory_on_the_last_rung_the_rest_is_computed(marks, nth, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toy import TEXTS, Bench, Single, flux_inputs, inputs, plan, small_flux, toy, watch_work
 
-from cache_core import MODULES, OUTPUT, Kind, Predictor, report
+from cache_core import MODULES, OUTPUT, Kind, Predictor
 from cache_core.engine import evaluate
 from cache_core.hosts import match
 from cache_core.store import Rung
@@ -159,6 +159,21 @@ def test_lists_whose_streams_another_pack_edits_keep_every_site_and_say_so(patch
     assert bench.run.evaluation.predicted_calls == SITES
 
 
+def test_a_list_that_another_pack_edits_from_some_step_on_is_computed_there():
+    bench = Bench(model := toy(), merged("#..."))
+    bench(*inputs(0))
+    assert torch.equal(bench(*inputs(1), options={"patches": {"double_block": [print]}}), model(*inputs(1), {}))
+
+
+def test_a_merged_run_whose_attention_is_barred_computes_and_keeps_nothing():
+    bench = Bench(model := toy(), merged("#...#."))
+    bench(*inputs(0))
+    bench.run.bar({Kind.ATTENTION}, "somebody looks at it")
+    for seed in range(1, 6):
+        assert torch.equal(bench(*inputs(seed)), model(*inputs(seed), {}))
+        assert list(bench.run.store) == []
+
+
 class Shortening(Single):
     """Returns fewer tokens than it gets."""
 
@@ -224,17 +239,6 @@ def test_a_list_whose_last_block_is_skipped_is_computed():
     for seed in range(4):
         assert torch.equal(bench(*inputs(seed), options=options), model(*inputs(seed), options))
     assert list(bench.run.store) == []
-
-
-def test_the_report_of_a_merged_run_counts_attention_and_mlp_as_its_table_does():
-    bench = Bench(toy(), merged("##.#..#.", order=2))
-    for seed in range(10):
-        bench(*inputs(seed))
-    done = report(bench.run, "Toy", True)
-    assert done.shares == pytest.approx({"attention": 0.6, "mlp": 0.6})
-    assert [row.state for row in done.rows] == ["reuse both" if mark == "." else "compute" for mark in "##.#..#.##"]
-    for evaluation, row in zip(bench.run.evaluations, done.rows, strict=True):
-        assert {kind: n for kind, n in evaluation.predicted_calls.items() if kind in MODULES} == (SITES if row.state == "reuse both" else {})
 
 
 def test_merged_blocks_under_a_predicted_model_rest():

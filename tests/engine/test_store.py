@@ -31,8 +31,9 @@ def forms(merged=False, coarser=False):
     (table("#ma#"), forms()),  # never both: were the table coarser, nothing would be predicted
     (table("#mm#"), forms()),
     (table("#..#", frozenset({ATTENTION})), forms()),
+    (table("#..#", OUTPUT), forms()),
     (nest(table("#.##", OUTPUT), table("#a.")), (*forms(), *forms(True, True))),
-], ids=["mixed", "never both", "one kind predicted", "one kind planned", "mixed under AB"])
+], ids=["mixed", "never both", "one kind predicted", "one kind planned", "no block", "mixed under AB"])
 def test_a_table_that_predicts_one_kind_alone_keeps_every_site_as_long_as_it_can(rows, rungs, merge):
     assert ladder(rows, merge) == rungs
 
@@ -86,6 +87,7 @@ def test_an_output_of_the_model_is_kept_as_it_is(rung):
     store.push((MODEL, "model", 1), 1.0, value, 1)
     assert counted(store) == (value.nbytes, 0)
     assert torch.equal(store.combine((MODEL, "model", 1), (1.0,)), value)
+    assert not store.used
 
 
 @pytest.mark.parametrize(("rung", "budget"), [(EVERY, Budget(device=2 * SIZE)), (OFFLOADED, Budget(host=2 * SIZE))])
@@ -102,11 +104,6 @@ def test_a_value_that_takes_the_place_of_an_older_one_needs_no_room():
     store.budget = Budget(device=2 * SIZE)
     filled(2, EVERY, store, node=0.5)
     assert store.bytes == 2 * SIZE
-
-
-def test_a_store_goes_down_to_its_last_rung_and_no_further():
-    store = Store((EVERY, MERGED))
-    assert [(store.step_down(), store.rung) for _ in range(2)] == [(True, MERGED), (False, MERGED)]
 
 
 @pytest.mark.parametrize("rung", [*forms(), *forms(True)], ids=str)
@@ -190,6 +187,15 @@ def test_a_kind_that_will_not_be_predicted_is_not_fetched(fetched):
     store = filled(3)
     filled(3, store=store, first=10, kind=MLP)
     store.begin({ATTENTION, MODEL})
+    assert fetched == [0, 1, 2]
+
+
+def test_a_value_read_before_it_was_fetched_ahead_is_not_fetched_again(fetched):
+    store = filled(3)
+    store.window = SIZE
+    store.begin({ATTENTION})
+    for i in (1, 0, 2):
+        store.combine(key(i), (1.0,))
     assert fetched == [0, 1, 2]
 
 

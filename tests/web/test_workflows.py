@@ -112,8 +112,9 @@ def test_each_has_a_small_thumbnail(path):
     assert len(picture) < 120_000
 
 
-def test_the_pack_is_named_as_in_pyproject(script):
-    assert re.search(r'(?m)^name = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1] == script.PACK_ID
+@pytest.mark.usefixtures("script")
+def test_the_pack_is_named_as_in_pyproject():
+    assert re.search(r'(?m)^name = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1] == sys.modules["canvas"].PACK_ID
 
 
 ASK_COMFYUI = """
