@@ -46,7 +46,7 @@ def match(model: nn.Module) -> Host:
     for host in HOSTS:
         if fits(host, model):
             return host
-    known = ", ".join(name for host in HOSTS for name in host.classes)
+    known = ", ".join(dict.fromkeys(host.name for host in HOSTS))
     raise HostError(f"{type(model).__name__} has no attention and MLP that FEB-Cache knows how to separate (known: {known}). "
                     "AB-Cache works on any diffusion model: use AB-Cache Apply instead.")
 

@@ -88,13 +88,13 @@ def conditioning(seed: int, tokens: int = 8, width: int = 64, vector: int = 32) 
 
 
 def ksample(model, steps: int = 12, cfg: float = 1.0, sampler: str = "euler", seed: int = 1, batch: int = 1, positive=None, negative=None,
-            denoise: float = 1.0, callback=None, size: int = 8, channels: int = 16, latent=None) -> torch.Tensor:
+            denoise: float = 1.0, callback=None, size: int = 8, channels: int = 16, latent=None, noise=None) -> torch.Tensor:
     """What the KSampler node does."""
     import comfy.samplers
 
     shape = (batch, channels, size, size)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    latent = torch.zeros(shape) if latent is None else latent
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) if noise is None else noise
+    latent = torch.zeros_like(noise) if latent is None else latent
     worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler=sampler, scheduler="simple", denoise=denoise,
                                      model_options=model.model_options)
     return worker.sample(noise, positive or conditioning(1), negative or conditioning(2), cfg=cfg, latent_image=latent, disable_pbar=True,

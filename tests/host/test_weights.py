@@ -1,0 +1,206 @@
+"""Weights as users have them: patched, quantised, packed, not all on the device. And models that are no transformers."""
+
+import pytest
+import torch
+from comfy_models import MIXED, NEVER, comfy_model_from, flux, ksample
+
+WAYS = {"merged": {"preset": "auto", "memory": 1.0}, "every site": {**MIXED, "stage_boundary": 0.6, "memory": 1.0}}
+UNET = {"image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 32, "num_res_blocks": [1, 1], "channel_mult": [1, 2],
+        "transformer_depth": [1, 1], "transformer_depth_middle": 1, "transformer_depth_output": [1, 1, 1, 1], "num_heads": 2, "context_dim": 64,
+        "use_spatial_transformer": True, "use_temporal_attention": False, "legacy": False, "adm_in_channels": None}
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    return WAYS[request.param]
+
+
+def apart(a, b):
+    return float((a - b).norm() / b.norm())
+
+
+def with_lora(model, seed=3):
+    """What the LoRA loader node does: a clone with patches of low rank on every linear layer of the blocks."""
+    from comfy.weight_adapter import LoRAAdapter
+
+    generator, patches = torch.Generator().manual_seed(seed), {}
+    for key, weight in model.model.state_dict().items():
+        if "_blocks." in key and key.endswith(".weight") and weight.ndim == 2:
+            up, down = (torch.randn(shape, generator=generator) / 8 for shape in ((weight.shape[0], 4), (4, weight.shape[1])))
+            patches[key] = LoRAAdapter(set(), (up, down, 4.0, None, None, None))
+    clone = model.clone()
+    assert clone.add_patches(patches, 0.5)
+    return clone
+
+
+def test_a_lora_before_the_node_is_a_lora_after_it(model, feb, ab, way):
+    plain, patched = ksample(model), ksample(with_lora(model))
+    assert apart(patched, plain) > 0.1
+    assert torch.equal(ksample(feb(with_lora(model), **NEVER)[0]), patched)
+    for apply, widgets in ((feb, way), (ab, {})):
+        before, after = apply(with_lora(model), **widgets)[0], with_lora(apply(model, **widgets)[0])
+        assert torch.equal(ksample(before), ksample(after))
+    assert torch.equal(ksample(model), plain)
+
+
+def test_a_cached_run_forgets_a_lora_that_was_taken_off(model, feb, way):
+    alone = ksample(feb(model, **way)[0])
+    ksample(with_lora(feb(model, **way)[0]))
+    assert torch.equal(ksample(feb(model, **way)[0]), alone)
+
+
+def limit_loading(monkeypatch):
+    """Let nothing fit the device, so that every layer's weights, and the patches on them, are fetched at each use."""
+    from comfy.model_patcher import ModelPatcher
+
+    load = ModelPatcher.load
+
+    def partly(self, device_to=None, lowvram_model_memory=0, force_patch_weights=False, full_load=False):
+        return load(self, device_to, lowvram_model_memory=1, force_patch_weights=force_patch_weights, full_load=False)
+
+    monkeypatch.setattr(ModelPatcher, "load", partly)
+
+
+def test_weights_fetched_at_each_use_give_the_same(monkeypatch, feb, ab, way):
+    """With a LoRA, which is then added at each use too: sites that slice weights have to see it."""
+    whole = flux()
+    expected = ksample(feb(with_lora(whole), **way)[0])
+    limit_loading(monkeypatch)
+    model = flux()
+    patched = with_lora(model)
+    plain = ksample(patched)
+    assert model.model.model_lowvram
+    assert torch.equal(ksample(feb(patched, **NEVER)[0]), plain)
+    assert torch.equal(ksample(ab(patched, interval=1)[0]), plain)
+    cached, mailbox = feb(patched, **way)
+    assert apart(ksample(cached), expected) <= 1e-5
+    assert mailbox.latest.demotions == ()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
+def test_small_weights_are_cast_at_each_use(feb, ab, way, dtype):
+    model = flux(dtype=dtype)
+    plain = ksample(model, steps=24)
+    assert torch.equal(ksample(feb(model, **NEVER)[0], steps=24), plain)
+    assert torch.equal(ksample(ab(model, interval=1)[0], steps=24), plain)
+    cached, mailbox = feb(model, **way)
+    assert apart(ksample(cached, steps=24), plain) < 0.5
+    sliced = dtype == torch.bfloat16 or way.get("preset") == "auto"
+    assert bool(mailbox.latest.demotions) is not sliced
+
+
+class Packed(torch.nn.Linear):
+    """A layer as GGUF loaders make them: four-bit codes in blocks, unpacked at each use, with no weight to slice."""
+
+    def __init__(self, linear):
+        super().__init__(linear.in_features, linear.out_features, bias=linear.bias is not None, device="meta")
+        blocks = linear.weight.detach().unflatten(1, (-1, 32))
+        scale = blocks.abs().amax(-1, keepdim=True) / 7
+        codes = (blocks / scale).round().to(torch.int8)
+        self.bias = linear.bias
+        del self.weight
+        self.register_buffer("scale", scale)
+        self.register_buffer("weight", (codes[..., ::2] & 15) | (codes[..., 1::2] << 4))  # the shape is not the matrix's
+
+    def forward(self, x):
+        low, high = (self.weight << 4) >> 4, self.weight >> 4
+        weight = (torch.stack((low, high), -1).flatten(2) * self.scale).flatten(1)
+        return torch.nn.functional.linear(x, weight.to(x.dtype), self.bias)
+
+
+def pack(model):
+    for name, module in list(model.model.diffusion_model.named_modules()):
+        if isinstance(module, torch.nn.Linear) and "_blocks." in name and module.in_features % 32 == 0:
+            parent, _, leaf = name.rpartition(".")
+            model.model.diffusion_model.get_submodule(parent).register_module(leaf, Packed(module))
+    return model
+
+
+def test_packed_weights_fall_back_to_the_attention_kernel(feb, ab, way):
+    model = pack(flux())
+    plain = ksample(model, steps=24)
+    assert 1e-3 < apart(plain, ksample(flux(), steps=24)) < 1
+    assert torch.equal(ksample(feb(model, **NEVER)[0], steps=24), plain)
+    cached, mailbox = feb(model, **way)
+    assert apart(ksample(cached, steps=24), plain) < 0.5
+    demotions = mailbox.latest.demotions
+    if way.get("preset") == "auto":
+        assert demotions == ()
+    else:
+        assert all("attention kernel only" in said and "SingleStreamBlock" in said for said in demotions)
+        assert demotions
+    assert ksample(ab(model)[0]).isfinite().all()
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+def test_a_row_of_a_batch_is_what_it_is_alone(model, feb, ab, way, cfg):
+    """Each picture is predicted from its own history: rows of a batch must not mix."""
+    for apply, widgets in ((feb, way), (ab, {})):
+        cached = apply(model, **widgets)[0]
+        batch = ksample(cached, batch=3, cfg=cfg)
+        assert apart(batch[:1], ksample(cached, batch=3, cfg=cfg)[:1]) == 0
+        noise = torch.randn((3, 16, 8, 8), generator=torch.Generator().manual_seed(1))
+        alone = ksample(cached, cfg=cfg, noise=noise[1:2])
+        assert apart(batch[1:2], alone) <= 1e-5
+
+
+def unet():
+    return comfy_model_from("SD15", UNET)
+
+
+def test_ab_cache_takes_a_unet_and_feb_cache_says_why_not(feb, ab):
+    model = unet()
+    plain = ksample(model, channels=4, cfg=3.0, steps=20)
+    assert torch.equal(ksample(ab(model, interval=1)[0], channels=4, cfg=3.0, steps=20), plain)
+    cached, mailbox = ab(model)
+    assert apart(ksample(cached, channels=4, cfg=3.0, steps=20), plain) < 0.5
+    assert mailbox.latest.shares["model"] < 1
+    assert torch.equal(ksample(model, channels=4, cfg=3.0, steps=20), plain)
+    with pytest.raises(TypeError, match="AB-Cache Apply"):
+        feb(model)
+
+
+def test_perturbed_attention_guidance_is_a_stream_of_its_own(ab):
+    from comfy_extras.nodes_pag import PerturbedAttentionGuidance
+
+    node = getattr(PerturbedAttentionGuidance, "execute", None) or PerturbedAttentionGuidance().patch  # 0.3.64 and later
+    guided = node(unet(), 3.0)[0]
+    how = {"channels": 4, "cfg": 3.0, "steps": 20}
+    plain = ksample(guided, **how)
+    assert torch.equal(ksample(ab(guided, interval=1)[0], **how), plain)
+    cached, mailbox = ab(guided)
+    assert apart(ksample(cached, **how), plain) < apart(ksample(ab(unet())[0], **how), plain)  # the extra call was not mistaken for the prompt's
+    assert mailbox.latest.restarts == 0
+
+
+def foreseen_rows(monkeypatch, apply):
+    """Rows of the latent that ComfyUI is told to make room for, when `apply` is sampled on a device with little memory."""
+    import comfy.sampler_helpers
+
+    rows, prepare = [], comfy.sampler_helpers._prepare_sampling
+
+    def spy(model, noise_shape, *args, **kwargs):
+        rows.append(noise_shape[0])
+        return prepare(model, noise_shape, *args, **kwargs)
+
+    monkeypatch.setattr(comfy.sampler_helpers, "_prepare_sampling", spy)
+    ksample(apply, steps=24, size=32, cfg=3.0)
+    return rows[-1]
+
+
+def test_comfyui_is_told_to_make_room_for_what_is_kept(model, feb, ab, monkeypatch):
+    from comfy.model_base import BaseModel
+
+    monkeypatch.setattr(BaseModel, "memory_required", lambda self, shape, **_: 2**16 * shape[0])
+    plain, of_ab, merged, sites = (foreseen_rows(monkeypatch, m) for m in (model, ab(model)[0], feb(model, **WAYS["merged"])[0],
+                                                                           feb(model, **WAYS["every site"])[0]))
+    assert plain == of_ab == 1
+    assert 1 < merged < sites
+
+
+@pytest.mark.parametrize(("gigabytes", "said"), [(0.0005, "8 bits"), (0.0001, "only steps that reuse both kinds, 8 bits"), (0.00001, "are computed")])
+def test_little_memory_finishes_the_picture_and_says_what_was_done(model, feb, gigabytes, said):
+    cached, mailbox = feb(model, **(WAYS["every site"] | {"memory": gigabytes}))
+    assert ksample(cached, steps=24, size=32).isfinite().all()
+    assert mailbox.latest.peak_bytes <= gigabytes * 2**30
+    assert said in " ".join((*mailbox.latest.notes, *mailbox.latest.demotions))
