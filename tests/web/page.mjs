@@ -46,10 +46,15 @@ async function click(type, name, share) {
   await page.waitForTimeout(500);
 }
 
-/** The values of the first node of a type after pressing a key. */
+/** The values of the first node of a type once a key has changed them, or, if nothing changes, after a while. */
 async function after(key, type) {
+  const before = JSON.stringify(await values(type));
   await page.keyboard.press(key);
-  await page.waitForTimeout(1000);
+  for (let tries = 0; tries < 50; tries++) {
+    await page.waitForTimeout(100);
+    if (JSON.stringify(await values(type)) !== before) break;
+  }
+  await page.waitForTimeout(500);  // for the page to take its note of the state
   return values(type);
 }
 
