@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .clock import Timeline
 from .corrector import OFF, NoiseScale
 from .errors import ConfigError
-from .predictor import REUSE, Predictor
+from .predictor import REUSE, Prediction
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
 from .site import Kind, names
 
@@ -22,11 +22,12 @@ class Plan:
     """
 
     schedule: Schedule
-    predictor: Predictor = REUSE
+    predictor: Prediction = REUSE
     corrector: NoiseScale = OFF
     name: str = "plan"
     guided: bool = False
     merge: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.guided or self.adaptive) and self.kinds != {Kind.MODEL}:

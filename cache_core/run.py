@@ -23,13 +23,12 @@ OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 class Run:
     """The engine's memory for one sampling.
 
-    `plans`: what to do; kinds may not overlap. `timeline`: the sampling. Raises ConfigError if the plans do not fit each other
-    or the timeline.
+    `plans`: what to do; kinds may not overlap. `timeline`: the sampling. Raises ConfigError if they do not fit each other.
     """
 
     def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
         self.plans, self.timeline = plans, timeline
-        self.notes: list[str] = []
+        self.notes: list[str] = [note for plan in plans for note in plan.notes]
         self.demotions: list[str] = []
         self.restarts = 0
         self.evaluations: list[Evaluation] = []
@@ -58,7 +57,7 @@ class Run:
 
     def _kept_at(self, step: int) -> frozenset[Kind]:
         needed = self.table.needed
-        return frozenset(k for k, plan in self._plan_of.items() if plan.adaptive or needed(step, k, plan.predictor.order))
+        return frozenset(k for k, plan in self._plan_of.items() if plan.adaptive or plan.predictor.corrects or needed(step, k, plan.predictor.order))
 
     # Memory ------------------------------------------------------------------------------------------------------------
 
@@ -186,6 +185,14 @@ class Run:
         keys = [(kind, site, stream) for stream in self._call]
         rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
         return rows[0] if len(rows) == 1 else torch.cat(rows)
+
+    def corrected(self, kind: Kind, site: str, value: Tensor) -> Tensor:
+        """`value`, just computed and remembered, as the plan's predictor corrects it for the error of the gap before it."""
+        plan, keys = self._plan_of.get(kind), [(kind, site, stream) for stream in self._call]
+        if plan is None or not plan.predictor.corrects or any(key not in self.store or self.store[key].nodes[0] != self.evaluation.sigma for key in keys):
+            return value
+        weights = [plan.predictor.correction(self.store[key].nodes) for key in keys]
+        return torch.cat([self.store.combine(key, w) for key, w in zip(keys, weights, strict=True)]) if all(weights) else value
 
     def remember(self, kind: Kind, site: str, value: Tensor) -> None:
         """Count a computed value and keep a copy of each stream's rows, if a later step needs them."""

@@ -111,4 +111,5 @@ def _apply(nodes: dict, patcher: object, setting: Setting) -> tuple:
         return patcher, None
     kind = nodes[setting.node]
     widgets = {name: spec[1]["default"] for group in kind.INPUT_TYPES().values() for name, spec in group.items() if "default" in spec[1]}
+    widgets |= {name: False for name in widgets if name == "learn"}  # settings are measured as they stand
     return kind().apply(patcher, **{**widgets, "preset": setting.preset, **setting.widgets})

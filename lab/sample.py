@@ -7,6 +7,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
+from cache_core.calibrate import Recorder, Tracker
 from cache_core.engine import evaluate
 from cache_core.hosts import match
 from cache_core.mount import Mounts, footprint
@@ -38,11 +39,12 @@ def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:
 
 @torch.no_grad()
 def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...], plans: tuple[Plan, ...] = (),
-           guidance: float = 1.0, split: bool = False, budget: Budget | None = None) -> tuple[Tensor, RunReport | None]:
+           guidance: float = 1.0, split: bool = False, budget: Budget | None = None,
+           watch: Recorder | Tracker | None = None) -> tuple[Tensor, RunReport | None]:
     """Euler samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
     `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two. `budget`: the
-    memory of the cache; None is as much as it takes.
+    memory of the cache; None is as much as it takes. `watch` sees each state and guided velocity, for calibration.
     """
     run = Run(plans, Timeline.flow(sigmas)) if plans else None
     mounts = _mounts(model, run, noise, guidance, budget) if run and run.table.kinds - {"model"} else None
@@ -52,7 +54,11 @@ def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float,
         for sigma, after in zip(sigmas, sigmas[1:], strict=False):
             if run:
                 run.begin(sigma)
+            if watch:
+                watch.begin(sigma, x)
             velocity = _guided(model, x, labels, sigma, guidance, split, run, mounts)
+            if watch:
+                watch.end(velocity)
             if corrector:
                 denoised = scale_noise(x, x - sigma * velocity, 1 - sigma, corrector.factor(sigma))
                 velocity = (x - denoised) / sigma

@@ -1,9 +1,14 @@
 """AB-Cache Apply."""
 
+from ..cache_core import OUTPUT, ConfigError
+from ..cache_core.cache_plan import CachePlan
 from ..cache_core.settings.ab import DEFAULTS, PRESETS, ABSettings
+from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.settings.presets import CUSTOM
+from ..cache_core.site import names
 from . import attach
 from .mailbox import Mailbox
+from .weights import fingerprint
 from .widgets import choice, integer, number, percents
 
 
@@ -40,8 +45,23 @@ class ABCacheApply:
             "tolerance": number(d["tolerance"], 0.0, 0.2, 0.005,
                                 "0 = fixed interval. Above 0: compute when the relative disagreement of two predictions, summed since the last "
                                 "computed step, would pass this. More is faster and less exact; 0.05 to 0.1 with order 3 is usual."),
+        }, "optional": {
+            "learn": ("BOOLEAN", {"default": True, "of_preset": False, "tooltip":
+                                  "With auto, quality, balanced or fast: the first picture of a model, sampler and step count is computed in full "
+                                  "and a plan made from it; all that follow use it (auto 3x, quality 2x, balanced 3x, fast 4x fewer evaluations). "
+                                  "Off: the widgets as they stand, from the first picture on."}),
+            "plan": ("CACHE_PLAN", {"tooltip": "A plan from Cache Plan Load or Cache Calibrate. It takes the place of all widgets above."}),
         }}
 
-    def apply(self, model: object, preset: str, **given: object) -> tuple[object, Mailbox]:
+    def apply(self, model: object, preset: str, plan: CachePlan | None = None, **given: object) -> tuple[object, Mailbox]:
         mailbox = Mailbox()
-        return attach.attach(model, ABSettings.of(preset, given), mailbox), mailbox
+        settings = ABSettings.of(preset, given) if plan is None else planned(plan, model)
+        return attach.attach(model, settings, mailbox), mailbox
+
+
+def planned(plan: CachePlan, model: object) -> PlannedSettings:
+    """The settings of a node that was given a plan. Raises ConfigError if it is for another model or for other sites."""
+    if plan.table.kinds != OUTPUT:
+        raise ConfigError(f"This plan is for {names(plan.table.kinds)}; AB-Cache Apply takes plans for the model's output. Use FEB-Cache Apply.")
+    plan.check_model(type(model.model.diffusion_model).__name__, fingerprint(model) if plan.origin.weights else "")
+    return PlannedSettings("AB-Cache, plan", plan)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import Protocol
 
 from ..cache_core import ConfigError, Plan, Timeline
+from ..cache_core.calibrate import Tracker
 from ..cache_core.hosts import match
 from ..cache_core.plan import check_together
+from . import library
+from .learning import LearningError, Lesson, settle
 from .mailbox import Mailbox
 from .session import Session
+
+log = logging.getLogger("feb_ab_cache")
 
 KEY = "feb_ab_cache"
 RIVAL_WRAPPERS = {"easycache": "EasyCache", "lazycache": "LazyCache"}
@@ -21,6 +28,7 @@ class Settings(Protocol):
     """What an Apply node was told: checked, frozen, and turned into a plan once the sampling is known."""
 
     memory: float
+    learns: float  # speed-up of the plan that is to be learned; 0 = none
 
     def plan(self, timeline: Timeline) -> Plan: ...
 
@@ -36,21 +44,53 @@ class Attachment:
         return self  # ComfyUI deep-copies model options; a copy would split the wrappers from their sessions
 
     def outer_sample(self, executor, *args, **kwargs):
-        """One sampling: a session for its length, and its report in the mailboxes, whatever happens."""
-        session = Session.begin(self.settings, guider=executor.class_obj, sampler=args[2], sigmas=args[3])
+        """One sampling: a session for its length, and its report in the mailboxes, whatever happens. The first one may be learned from."""
+        guider, (noise, _, sampler, sigmas) = executor.class_obj, args[:4]
+        settings, lesson = settle(self.settings, guider, sampler, sigmas, noise)
+        session = lesson.session(guider, sampler) if lesson else Session.begin(settings, guider, sampler, sigmas)
         if session is None:
             return executor(*args, **kwargs)
+        with self._open(session, self.mailboxes):
+            samples = executor(*args, **kwargs)
+            if lesson:
+                session.run.end()
+                self._learn(lesson, session, samples, executor, args, kwargs)
+        return samples
+
+    @contextmanager
+    def _open(self, session: Session, mailboxes: tuple[Mailbox, ...] = ()):
         self.sessions.append(session)
         finished = False
         try:
-            samples = executor(*args, **kwargs)
+            yield
             finished = True
-            return samples
         finally:
             self.sessions.remove(session)
             report = session.end(finished)
-            for mailbox in self.mailboxes:
+            for mailbox in mailboxes:
                 mailbox.deliver(report)
+
+    def _learn(self, lesson: Lesson, session: Session, samples, executor, args: tuple, kwargs: dict) -> None:
+        """Sample once more, unseen, to fit the plan. Only a cancel may cost the picture that is there."""
+        from comfy.model_management import InterruptProcessingException
+
+        guider, (noise, latent, sampler, _, *rest) = executor.class_obj, args
+        rest[1:3] = [None, True][: len(rest[1:3])]  # no callback and no progress bar
+        unseen = {name: {"callback": None, "disable_pbar": True}.get(name, value) for name, value in kwargs.items()}
+
+        def again(settings: Settings, tracker: Tracker):
+            guider.conds = lesson.conds
+            with self._open(Session.begin((settings,), guider, sampler, lesson.sigmas, tracker)):
+                return executor(noise, latent, sampler, lesson.sigmas, *rest, **unseen)
+
+        try:
+            lesson.learn(session.run, samples, again)
+        except InterruptProcessingException:
+            raise
+        except Exception as error:
+            library.unlearnable.add(lesson.key)
+            log.warning("No plan was learned", exc_info=None if isinstance(error, LearningError) else error)
+            session.run.note(f"no plan was learned, the widgets count from the next run on: {error or type(error).__name__}")
 
     def prepare_sampling(self, executor, model, noise_shape, *args, **kwargs):
         """ComfyUI makes room for a sampling, and for what it will keep."""

@@ -40,6 +40,16 @@ def raw_output(model_sampling, sigma, x, denoised):
     return (denoised.float() - a * x.float()) / b
 
 
+def displacement(model_sampling, sigmas) -> tuple[float, ...]:
+    """What a unit of raw output adds to the state for each unit of sigma, in a first-order step, at each of `sigmas` but the last: `-b / sigma`
+    where denoised = a x + b out. 1 for flow models, and for those that predict noise."""
+    import torch
+
+    zero, one = (torch.full((1, 1, 1, 1), v, dtype=torch.float64) for v in (0.0, 1.0))
+    scales = (float(model_sampling.calculate_denoised(torch.full((1,), s, dtype=torch.float64), one, zero)) / -s for s in sigmas[:-1])
+    return tuple(scales)
+
+
 def alpha(model_sampling, sigma: float) -> float:
     """How much of the clean latent is in x at `sigma`: 1 - sigma for flow models, 1 where noise is only added, 0 (no scaling) for
     models that return the clean latent itself."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..cache_core import ConfigError, Kind, Plan, Run, RunReport, report, scale_noise
 from ..cache_core.engine import evaluate
 from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
+from ..cache_core.predictor import REUSE
 from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
 from . import memory, sampling, streams
@@ -22,11 +23,20 @@ if TYPE_CHECKING:
 log = logging.getLogger("feb_ab_cache")
 
 
+class Observer(Protocol):
+    """What watches a run to make a plan of it (cache_core.calibrate): `begin` and `end` of each evaluation."""
+
+    def begin(self, sigma: float, state) -> None: ...
+
+    def end(self, output) -> None: ...
+
+
 class Session:
     """`run` is the engine's memory; the rest is what is needed to speak ComfyUI."""
 
-    def __init__(self, run: Run, model_sampling, model_name: str, gigabytes: float = 0.0, guided_alone: bool = False):
-        self.run, self.model_sampling, self.model_name, self.gigabytes = run, model_sampling, model_name, gigabytes
+    def __init__(self, run: Run, model_sampling, model_name: str, gigabytes: float = 0.0, guided_alone: bool = False,
+                 observer: Observer | None = None):
+        self.run, self.model_sampling, self.model_name, self.gigabytes, self.observer = run, model_sampling, model_name, gigabytes, observer
         self.guided_alone = guided_alone  # whether the negative conditioning is not evaluated
         self.foreseen: Footprint | None = None
         self.fitted = False
@@ -38,8 +48,8 @@ class Session:
         self.mounts: dict[int, Mounts] = {}
 
     @classmethod
-    def begin(cls, settings: tuple[Settings, ...], guider, sampler, sigmas) -> Session | None:
-        """A session for the coming sampling, or None if it has no steps."""
+    def begin(cls, settings: tuple[Settings, ...], guider, sampler, sigmas, observer: Observer | None = None) -> Session | None:
+        """A session for the coming sampling, or None if it has no steps. `observer` sees its states and guided outputs."""
         if len(sigmas) < 2:
             return None
         model_sampling = guider.model_patcher.get_model_object("model_sampling")
@@ -47,7 +57,7 @@ class Session:
         plans, notes = fit_to_sampler(tuple(s.plan(timeline) for s in settings), sampling.sampler_name(sampler))
         run = Run(plans, timeline)
         session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
-                      getattr(guider, "cfg", None) == 1.0)
+                      getattr(guider, "cfg", None) == 1.0, observer)
         for note in notes:
             run.note(note)
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([run.outlook(), *run.notes]))
@@ -86,11 +96,15 @@ class Session:
         """PREDICT_NOISE: the guided, denoised prediction for `x`."""
         run, sigma = self.run, float(timestep.max())  # the one synchronisation of the evaluation
         run.begin(sigma)
+        if self.observer and sigma:
+            self.observer.begin(sigma, x)
         if self.guided is None or not sigma:
             denoised = executor(x, timestep, *args, **kwargs)
         else:
             signature = (tuple(x.shape), x.dtype, x.device)
             denoised = self._through_engine(("guided",), signature, x, timestep, lambda: executor(x, timestep, *args, **kwargs), None)
+        if self.observer and sigma:
+            self.observer.end(sampling.raw_output(self.model_sampling, timestep, x, denoised))
         if self.corrector is None:
             return denoised
         time = run.timeline.times[run.evaluation.step]
@@ -116,14 +130,16 @@ class Session:
 
     def _through_engine(self, conditionings, signature, x, sigma, model, mounts):
         """`model`'s denoised prediction, or one rebuilt from a predicted raw output. The engine only ever sees raw outputs."""
-        computed = []
+        denoised = raw = None
 
-        def raw():
-            computed.append(model())
-            return sampling.raw_output(self.model_sampling, sigma, x, computed[0])
+        def compute():
+            nonlocal denoised, raw
+            denoised = model()
+            raw = sampling.raw_output(self.model_sampling, sigma, x, denoised)
+            return raw
 
-        out = evaluate(self.run, conditionings, signature, raw, mounts)
-        return computed[0] if computed else self.model_sampling.calculate_denoised(sigma, out, x)
+        out = evaluate(self.run, conditionings, signature, compute, mounts)
+        return denoised if out is raw else self.model_sampling.calculate_denoised(sigma, out, x)
 
     def _mounts(self, diffusion_model) -> Mounts:
         """The mounts of the module that really runs: a copy of the model on another device has its own."""
@@ -139,5 +155,5 @@ def fit_to_sampler(plans: tuple[Plan, ...], sampler: str) -> tuple[tuple[Plan, .
         raise ConfigError(f"after_guidance cannot be used with {sampler}: it needs the unguided output of every step. Switch after_guidance off.")
     if not sampling.adds_noise(sampler) or all(plan.predictor.order == 1 for plan in plans):
         return plans, []
-    lowered = tuple(replace(plan, predictor=replace(plan.predictor, order=1)) for plan in plans)
+    lowered = tuple(replace(plan, predictor=REUSE) for plan in plans)
     return lowered, [f"{sampler} adds new noise at each step, so outputs are reused, not extrapolated"]

@@ -1,4 +1,6 @@
-"""The full weights of a ComfyUI linear layer, LoRA and lowvram included."""
+"""A ComfyUI model's weights: read in full, LoRA and lowvram included, or told apart from others'."""
+
+from hashlib import sha256
 
 PLAIN = ("float16", "bfloat16", "float32", "float64")
 
@@ -14,3 +16,44 @@ def full_weights(linear, x):
     from comfy.ops import cast_bias_weight
 
     return cast_bias_weight(linear, x)[:2]
+
+
+def fingerprint(patcher, tensors: int = 64) -> str:
+    """A name for the weights of a ModelPatcher's diffusion model and the patches on them: the same on every machine and in every run.
+
+    A few values of `tensors` parameters are looked at, as they are without patches, and a few of every patch, with its strengths.
+    """
+    digest = sha256()
+    named = sorted(patcher.model.diffusion_model.named_parameters(), key=lambda pair: pair[0])
+    for name, weight in named[:: max(1, len(named) // tensors)]:
+        backup = patcher.backup.get(f"diffusion_model.{name}")  # while a LoRA is in the weights, they are kept here
+        _digest(digest, (name, weight if backup is None else backup.weight))
+    for key in sorted(patcher.patches, key=str):
+        _digest(digest, (str(key), patcher.patches[key]))
+    return digest.hexdigest()
+
+
+def _digest(digest, value, values: int = 64) -> None:
+    """Add to the digest what a patch consists of: numbers, words, tensors, and what holds them."""
+    if isinstance(value, str | int | float | type(None)):
+        digest.update(repr(value).encode())
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _digest(digest, part)
+    elif hasattr(value, "flatten"):
+        digest.update(f"{tuple(value.shape)} {value.dtype}".encode())
+        digest.update(_some(value, values))
+    else:
+        digest.update(type(value).__name__.encode())
+        _digest(digest, getattr(value, "weights", None))
+
+
+def _some(tensor, values: int) -> bytes:
+    """Bytes of a few values, evenly taken; none of a tensor that cannot be read that way, such as a packed one of another pack."""
+    import torch
+
+    try:
+        flat = tensor.detach().flatten()
+        return flat[:: max(1, len(flat) // values)][:values].cpu().contiguous().view(torch.uint8).numpy().tobytes()
+    except (RuntimeError, NotImplementedError, TypeError):
+        return b""

@@ -2,11 +2,12 @@
 
 from .adaptive import Adaptive
 from .interval import Frame, Interval, Steps, evenly, parse_steps
+from .planned import Planned
 from .released import Released
 from .table import Table, everything, from_steps, nest, side_by_side
 from .two_stage import TwoStage
 
-Schedule = Interval | Steps | TwoStage | Released | Adaptive
+Schedule = Interval | Steps | TwoStage | Released | Adaptive | Planned
 
-__all__ = ["Adaptive", "Frame", "Interval", "Released", "Schedule", "Steps", "Table", "TwoStage", "evenly", "everything", "from_steps",
+__all__ = ["Adaptive", "Frame", "Interval", "Planned", "Released", "Schedule", "Steps", "Table", "TwoStage", "evenly", "everything", "from_steps",
            "nest", "parse_steps", "side_by_side"]

@@ -20,6 +20,7 @@ PRESETS = {  # measured on the lab's model, 50 steps: `python3 scripts/demo.py`
     "fast": {"interval": 6, "warmup_steps": 5},
     "paper": {"interval": 6, "warmup_steps": 5, "final_steps": 0, "coefficients": "paper"},
 }
+LEARNED = {"auto": 3.0, "quality": 2.0, "balanced": 3.0, "fast": 4.0}  # steps for each computed one, once a plan is learned
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ABSettings:
     computed_steps: str
     after_guidance: bool
     tolerance: float
+    learn: bool = False
     memory: ClassVar[float] = 0.0  # what it keeps is a few latents
 
     def __post_init__(self) -> None:
@@ -50,12 +52,19 @@ class ABSettings:
     @classmethod
     def of(cls, preset: str, given: Values) -> "ABSettings":
         """The settings of a node whose widgets, in `given`, stand beside `preset`. Widgets left out show their defaults."""
-        name, values = resolve(PRESETS, DEFAULTS, preset, {**DEFAULTS, **given})
-        return cls(name, **values)
+        widgets = {**DEFAULTS, **given}
+        learn = bool(widgets.pop("learn", False))  # no part of a preset: it says where the plan comes from
+        name, values = resolve(PRESETS, DEFAULTS, preset, widgets)
+        return cls(name, **values, learn=learn)
 
     @property
     def name(self) -> str:
         return f"AB-Cache {self.preset}"
+
+    @property
+    def learns(self) -> float:
+        """The speed-up, in evaluations, of the plan that is to be learned for this sampling; 0 where the widgets are the plan."""
+        return LEARNED.get(self.preset, 0.0) if self.learn else 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
         """Raises ConfigError for a value out of range."""

@@ -1,6 +1,7 @@
 """What FEB-Cache Apply can be told, and the plan it makes of it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..clock import Timeline
 from ..corrector import NoiseScale
@@ -42,6 +43,7 @@ class FEBSettings:
     noise_scale_low: float
     table: str = "two-stage"
     memory: float = 0.0  # GB; 0: what is free
+    learns: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         check_choice("table", self.table, TABLES)

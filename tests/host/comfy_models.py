@@ -105,6 +105,7 @@ def applying(pack, node: str):
     """The node as a function of a model and its moved widgets; the others show their defaults."""
     kind = pack.NODE_CLASS_MAPPINGS[node]
     defaults = {name: spec[1]["default"] for group in kind.INPUT_TYPES().values() for name, spec in group.items() if "default" in spec[1]}
+    defaults |= {name: False for name in defaults if name == "learn"}  # or the first run of each test would be a lesson
 
     def apply(model, preset: str = "custom", **widgets):
         return kind().apply(model, **{**defaults, "preset": preset, **widgets})

@@ -41,7 +41,7 @@ def test_the_function_takes_the_inputs_it_declares(pack):
 def test_defaults_of_the_widgets_are_those_of_the_settings(pack, node):
     module = __import__(f"{pack.__name__}.cache_core.settings.{'feb' if node.startswith('FEB') else 'ab'}", fromlist=["DEFAULTS"])
     widgets = {name: spec[1]["default"] for group in pack.NODE_CLASS_MAPPINGS[node].INPUT_TYPES().values() for name, spec in group.items()
-               if name not in ("model", "preset") and spec[1].get("of_preset", True)}
+               if name not in ("model", "preset", "plan") and spec[1].get("of_preset", True)}
     assert widgets == module.DEFAULTS
 
 

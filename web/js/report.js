@@ -1,7 +1,8 @@
-// Cache Report shows its text in the node. Without this file the text is still an output of the node.
+// Cache Report and Cache Plan Info show their text in the node. Without this file the text is still an output of the node.
 import { app } from "../../../scripts/app.js";
 
 const NAME = "feb_ab_cache.report";
+const NODES = ["CacheReport", "CachePlanInfo"];
 
 /** A read-only text box that is neither saved with the workflow nor sent with the prompt. */
 function addTextBox(node) {
@@ -22,7 +23,7 @@ if (!app.extensions.some((extension) => extension.name === NAME)) {
   app.registerExtension({
     name: NAME,
     nodeCreated(node) {
-      if (node.comfyClass !== "CacheReport") return;
+      if (!NODES.includes(node.comfyClass)) return;
       const widget = addTextBox(node);
       const { onExecuted, onConfigure } = node;
       node.onExecuted = function (output) {

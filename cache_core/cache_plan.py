@@ -1,0 +1,88 @@
+"""A plan that was made for one model and sampling, with everything that is known of it."""
+
+from dataclasses import dataclass
+
+from .clock import Timeline
+from .errors import ConfigError
+from .plan import Plan
+from .predictor import GAIN_LIMIT, Fit, Fitted, Predictor
+from .schedule import Planned, Table, from_steps
+from .site import MODULES, OUTPUT
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a plan was made for. `model`: class of the diffusion model. `weights`: fingerprint of its weights and patches, empty where the plan
+    is for all of them. `cells`: latent positions of one sample. `samples`: how many were looked at; 0 for a published list."""
+
+    model: str
+    weights: str = ""
+    sampler: str = ""
+    cells: int = 0
+    samples: int = 0
+    made: str = ""
+
+
+@dataclass(frozen=True)
+class CachePlan:
+    """`schedule`: what each step computes. `fits`: weights of predictions. `order`: of predictions without one. `drift`: relative L2 distance of the
+    plan's own samples to the uncached ones, as measured when it was made; None if it was not."""
+
+    origin: Origin
+    schedule: Planned
+    fits: tuple[Fit, ...] = ()
+    order: int = 2
+    drift: float | None = None
+
+    @property
+    def table(self) -> Table:
+        return self.schedule.rows
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        return self.schedule.sigmas
+
+    @property
+    def speedup(self) -> float:
+        """Steps for each computed one, of the kind that is computed most."""
+        return len(self.table.rows) / max(len(self.table.computed(kind)) for kind in self.table.kinds)
+
+    def plan(self, timeline: Timeline, name: str) -> Plan:
+        """The plan for a sampling. At another one than it was made for the steps are moved, the weights are left out, and a note says so."""
+        fallback = Predictor(self.order, gain_limit=GAIN_LIMIT)
+        merge = self.table.kinds == MODULES and self.table.states() <= {MODULES}
+        if self.schedule.fits(timeline):
+            return Plan(self.schedule, Fitted(self.fits, fallback) if self.fits else fallback, name=name, merge=merge)
+        return Plan(self.schedule, fallback, name=name, merge=merge, notes=(self._moved(timeline),))
+
+    def _moved(self, timeline: Timeline) -> str:
+        lost = f"; its {len(self.fits)} fitted weights are for its own steps only, so order {self.order} is used" if self.fits else ""
+        return (f"the plan is for {len(self.table.rows)} steps from sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}, this sampling has "
+                f"{timeline.steps} from {timeline.sigmas[0]:.4g} to {timeline.sigmas[-1]:.4g}: moved over sigma{lost}")
+
+    def check_model(self, model: str, weights: str) -> None:
+        """Raise ConfigError, with both sides, unless the plan is for a model of this class with weights of this fingerprint."""
+        if self.origin.model and self.origin.model != model:
+            raise ConfigError(f"The plan is for {self.origin.model} and this model is {model}. Calibrate this model, or load its own plan.")
+        if self.origin.weights and self.origin.weights != weights:
+            raise ConfigError(f"The plan is for weights {self.origin.weights[:12]} and this {model} has {weights[:12]}: another checkpoint or other "
+                              "LoRAs. Calibrate again with this model.")
+
+    def text(self) -> str:
+        """What is in it, in a few lines."""
+        origin, sampler = self.origin, f", {self.origin.sampler}" if self.origin.sampler else ""
+        kinds = sorted(self.table.kinds, key=lambda kind: kind.value)
+        return "\n".join([
+            f"for {origin.model or 'any model'}, {f'weights {origin.weights[:12]}' if origin.weights else 'any weights'}",
+            f"{len(self.table.rows)} steps, sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}{sampler}",
+            *(f"{kind.value} computed at {len(self.table.computed(kind))} steps: {', '.join(map(str, self.table.computed(kind)))}" for kind in kinds),
+            f"{self.speedup:.2f}x fewer evaluations; {f'{len(self.fits)} fitted steps' if self.fits else f'order {self.order}'}",
+            "drift not measured" if self.drift is None else f"drift {self.drift:.4f}: relative L2 of its own samples to the uncached ones",
+            f"made from {origin.samples} samples, {origin.made}" if origin.samples else f"a list, not made from a run: {origin.made}",
+        ])
+
+
+def model_plan(computed: tuple[int, ...], sigmas: tuple[float, ...], origin: Origin, fits: tuple[Fit, ...] = (),
+               drift: float | None = None) -> CachePlan:
+    """A plan for the model's output, computed at the steps `computed`."""
+    return CachePlan(origin, Planned(from_steps(OUTPUT, computed, len(sigmas) - 1), sigmas), fits, drift=drift)

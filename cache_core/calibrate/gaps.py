@@ -1,0 +1,65 @@
+"""Which steps to compute: dynamic programming on the signed error of each gap."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import check_range
+from ..predictor import lagrange
+
+LONGEST = 14  # steps from one computed step to the next, at most
+
+
+def gap_error(nodes: Sequence[float], weights: Sequence[float], before: int | None, start: int, end: int) -> np.ndarray:
+    """Coefficients `(N,)` of the outputs in the displacement that a gap causes: what the steps between `start` and `end`, both computed,
+    should have added to the state, less what they add when they are extrapolated from `start` and the computed step `before` it.
+
+    Signed, so errors within the gap may cancel. Without a step before, `start` is reused.
+    """
+    anchors = [start] if before is None else [start, before]
+    error = np.zeros(len(nodes))
+    for step in range(start + 1, end):
+        error[step] += weights[step]
+        for anchor, share in zip(anchors, lagrange([nodes[a] for a in anchors], nodes[step]), strict=True):
+            error[anchor] -= weights[step] * share
+    return error
+
+
+def gap_costs(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], longest: int = LONGEST) -> np.ndarray:
+    """Squared norm of the displacement of each gap, by (before, start, end): `(N + 1, N, N)`; index N is no step before. Infinite where
+    there is no such gap."""
+    steps = len(nodes)
+    costs = np.full((steps + 1, steps, steps), np.inf)
+    for start in range(steps):
+        befores = range(max(0, start - longest), start) if start else [steps]
+        for end in range(start + 1, min(steps, start + longest + 1)):
+            for before in befores:
+                error = gap_error(nodes, weights, None if before == steps else before, start, end)
+                used = np.flatnonzero(error)
+                costs[before, start, end] = max(0.0, error[used] @ gram[np.ix_(used, used)] @ error[used])
+    return costs
+
+
+def best_steps(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], count: int) -> tuple[int, ...]:
+    """The `count` steps to compute, the first and the last among them, whose gaps displace the state least in sum.
+
+    `gram`: inner products of the outputs `(N, N)`. The state of the programme is the last two computed steps. The sum is not the error of
+    the sampling (gaps disturb each other): a schedule counts once a run with it was compared. Raises ConfigError for a `count` outside
+    2 to N, or one too small for gaps of at most 14 steps.
+    """
+    steps = len(nodes)
+    check_range("count", count, max(2, 1 + -(-(steps - 1) // LONGEST)), steps)
+    costs = gap_costs(np.asarray(gram, dtype=np.float64), nodes, weights)
+    least = np.full((steps + 1, steps), np.inf)  # of reaching (before, start)
+    least[steps, 0] = 0.0
+    came: list[np.ndarray] = []
+    for _ in range(count - 1):
+        totals = least[:, :, None] + costs
+        came.append(totals.argmin(axis=0))
+        least = np.vstack([totals.min(axis=0), np.full(steps, np.inf)])
+    end, start = steps - 1, int(least[:steps, steps - 1].argmin())
+    chosen = [end]
+    for before in reversed(came):
+        chosen.append(start)
+        start, end = int(before[start, end]), start
+    return tuple(sorted(set(chosen) - {steps}))

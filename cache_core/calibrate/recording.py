@@ -1,0 +1,77 @@
+"""What one uncached run leaves for planning: its states and outputs, at each step, on a fixed sample of their elements."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..clock import Timeline
+from ..predictor import same
+
+ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; 100 MB for 50 steps
+
+
+def probe(value: Tensor, limit: int = ELEMENTS) -> Tensor:
+    """At most `limit` elements of `value`, the same for each tensor of its size, in float32 on the CPU: `(P,)`."""
+    flat = value.flatten()
+    if len(flat) > limit:
+        chosen = torch.randint(len(flat), (limit,), generator=torch.Generator().manual_seed(0))
+        flat = flat[chosen.to(flat.device)]
+    return flat.to("cpu", torch.float32, copy=True)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """`nodes`: the sigma of each step, `(N,)`. `weights`: what a unit of output adds to the state in a first-order step from there, `(N,)`;
+    for flow models the difference of the sigmas. `states`, `outputs`: `(N, P)`, of the guided model, before and from each step."""
+
+    nodes: tuple[float, ...]
+    weights: tuple[float, ...]
+    states: Tensor
+    outputs: Tensor
+
+    def gram(self) -> Tensor:
+        """Inner products of the outputs: `(N, N)`, float64."""
+        outputs = self.outputs.double()
+        return outputs @ outputs.T
+
+    def target(self, step: int, state: Tensor) -> Tensor:
+        """The output at `step` that brings `state` back to the recorded run by the end of the step: `(P,)`.
+
+        For Euler `(x_ref[i+1] - x_i) / h_i`; written so that it needs nothing of the sampler but its first-order behaviour.
+        """
+        return self.outputs[step] + (self.states[step] - state) / self.weights[step]
+
+
+class Recorder:
+    """Watches an uncached run. `scale` is what a unit of output adds to the state per unit of sigma, at each step (1 for flow models)."""
+
+    def __init__(self, timeline: Timeline, scale: tuple[float, ...]):
+        self.timeline = timeline
+        self.weights = tuple(s * (after - at) for s, at, after in zip(scale, timeline.sigmas, timeline.sigmas[1:], strict=False))
+        self._states: dict[int, Tensor] = {}
+        self._outputs: dict[int, Tensor] = {}
+        self._step: int | None = None
+        self._between = False
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        """Note the state at an evaluation. Of several at one step the last counts: the others are a sampler's own trials."""
+        step = self.timeline.step_of(sigma)
+        self._step = step if same(sigma, self.timeline.sigmas[step]) else None
+        self._between = self._between or self._step is None
+        if self._step is not None:
+            self._states[step] = probe(state)
+
+    def end(self, output: Tensor) -> None:
+        if self._step is not None:
+            self._outputs[self._step] = probe(output)
+
+    def recording(self) -> Recording | None:
+        """What was seen, or None if the sampler left a step out or looked between two, or something was not finite."""
+        steps = range(self.timeline.steps)
+        if self._between or any(step not in self._outputs for step in steps):
+            return None
+        states, outputs = (torch.stack([kept[step] for step in steps]) for kept in (self._states, self._outputs))
+        if not (states.isfinite().all() and outputs.isfinite().all()):
+            return None
+        return Recording(self.timeline.sigmas[:-1], self.weights, states, outputs)

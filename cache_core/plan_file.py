@@ -1,0 +1,88 @@
+"""Plan files: one safetensors file, with JSON for what is known of the plan and tensors for its weights. No pickle."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .cache_plan import CachePlan, Origin
+from .errors import ConfigError
+from .predictor import Fit
+from .schedule import Planned, Table
+from .site import Kind
+
+KEY, VERSION = "feb_ab_cache_plan", 1
+MOST_BYTES, MOST_STEPS, MOST_SAMPLES = 2**22, 1000, 8
+
+
+def save(plan: CachePlan, path: Path) -> None:
+    """Write `plan`; the folder is made if it is missing."""
+    rows = [sorted(kind.value for kind in row) for row in plan.table.rows]
+    facts = {"version": VERSION, "origin": asdict(plan.origin), "kinds": sorted(kind.value for kind in plan.table.kinds), "rows": rows,
+             "order": plan.order, "drift": plan.drift}
+    width = max((len(fit.nodes) for fit in plan.fits), default=0)
+    tensors = {"sigmas": torch.tensor(plan.sigmas, dtype=torch.float64),
+               "fits": torch.full((len(plan.fits), 1 + 2 * width), float("nan"), dtype=torch.float64)}
+    for row, fit in zip(tensors["fits"], plan.fits, strict=True):
+        row[0], row[1 : 1 + len(fit.nodes)] = fit.at, torch.tensor(fit.nodes, dtype=torch.float64)
+        row[1 + width : 1 + width + len(fit.nodes)] = torch.tensor(fit.weights, dtype=torch.float64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, {KEY: json.dumps(facts)})
+
+
+def load(path: Path) -> CachePlan:
+    """The plan in the file. Raises ConfigError for one that is missing, not ours, newer than this pack, or not a plan."""
+    if not path.is_file():
+        raise ConfigError(f"There is no plan {path.name}.")
+    if path.stat().st_size > MOST_BYTES:
+        raise ConfigError(f"{path.name} has {path.stat().st_size} bytes; a plan has {MOST_BYTES} at most. It is some other file.")
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {}).get(KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in ("sigmas", "fits") if name in file.keys()}  # noqa: SIM118 (not a dict)
+        return _plan(facts, tensors)
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: {error}") from None
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
+        raise ConfigError(f"{path.name} is not a plan of this pack, or is damaged ({type(error).__name__}). Calibrate again.") from None
+
+
+def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> CachePlan:
+    if facts is None:
+        raise ConfigError("it is a safetensors file, but not a plan of this pack.")
+    if facts["version"] != VERSION:
+        raise ConfigError(f"it has format {facts['version']}; this pack reads {VERSION}. Update the pack.")
+    sigmas, rows = tensors["sigmas"], facts["rows"]
+    if not 1 <= len(rows) <= MOST_STEPS or sigmas.shape != (len(rows) + 1,) or not sigmas.isfinite().all():
+        raise ConfigError(f"it has {len(rows)} rows and sigmas of shape {tuple(sigmas.shape)}; 1 to {MOST_STEPS} and one more are allowed.")
+    if (sigmas.diff() >= 0).any() or sigmas[-1] < 0:
+        raise ConfigError("its sigmas do not fall towards 0.")
+    kinds = frozenset(map(Kind, facts["kinds"]))
+    table = Table(kinds, tuple(frozenset(map(Kind, row)) for row in rows))
+    order, drift = int(facts["order"]), facts["drift"]
+    return CachePlan(_origin(facts["origin"]), Planned(table, tuple(sigmas.tolist())), _fits(tensors["fits"]), order,
+                     None if drift is None else float(drift))
+
+
+def _origin(given: dict) -> Origin:
+    words = {name: str(given[name])[:200] for name in ("model", "weights", "sampler", "made")}
+    return Origin(**words, cells=int(given["cells"]), samples=int(given["samples"]))
+
+
+def _fits(rows: torch.Tensor) -> tuple[Fit, ...]:
+    """Raises ConfigError unless each row is one fit: at, nodes, weights, with NaN behind the last of both."""
+    width = (rows.shape[-1] - 1) // 2
+    if rows.ndim != 2 or rows.shape[1] != 1 + 2 * width or width > MOST_SAMPLES or len(rows) > MOST_STEPS:
+        raise ConfigError(f"its weights have shape {tuple(rows.shape)}.")
+    return tuple(_fit(row[0], row[1 : 1 + width], row[1 + width :]) for row in rows.double())
+
+
+def _fit(at: torch.Tensor, nodes: torch.Tensor, weights: torch.Tensor) -> Fit:
+    given = nodes.isfinite()
+    count = int(given.sum())
+    if not at.isfinite() or not count or not given[:count].all() or not weights[:count].isfinite().all() or weights.abs().nan_to_num(0).max() > 1e3:
+        raise ConfigError("its weights are not finite, or larger than 1000.")
+    return Fit(float(at), tuple(nodes[:count].tolist()), tuple(weights[:count].tolist()))

@@ -1,0 +1,98 @@
+"""The first sampling with a preset is computed in full and recorded; from it a plan is made for all that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ..cache_core import OUTPUT, Plan, Run, Steps, Timeline
+from ..cache_core.cache_plan import CachePlan, Origin, model_plan
+from ..cache_core.calibrate import Recorder, Recording, Tracker, best_steps
+from ..cache_core.plan import MIN_STEPS
+from ..cache_core.settings.planned import ComputedSettings, PlannedSettings
+from . import library, sampling
+from .session import Session
+from .weights import fingerprint
+
+if TYPE_CHECKING:
+    from .attach import Settings
+
+FEWEST = 4  # computed steps
+MOST_DRIFT = 0.25  # of a plan, on the picture that it was made from
+
+
+class LearningError(Exception):
+    """No plan could be made. The picture is there all the same."""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Settings of the second run: the chosen steps, predicted with what the tracker fits."""
+
+    name: str
+    steps: tuple[int, ...]
+    tracker: Tracker
+    memory: float = 0.0
+    learns: float = 0.0
+
+    def plan(self, timeline: Timeline) -> Plan:
+        return Plan(Steps(OUTPUT, self.steps), self.tracker, name=self.name)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is to be learned, and what of the guider the second run needs as the first one found it."""
+
+    name: str
+    speedup: float
+    key: str
+    origin: Origin
+    recorder: Recorder
+    conds: dict
+    sigmas: object  # a copy: some samplers write into theirs
+
+    def session(self, guider, sampler) -> Session:
+        """The recorded run."""
+        return Session.begin((ComputedSettings(f"{self.name}, recording"),), guider, sampler, self.sigmas, self.recorder)
+
+    def learn(self, run: Run, samples, again: Callable[[Settings, Tracker], object]) -> None:
+        """Make the plan and keep it. `again` samples once more with these settings, watched. Raises LearningError if nothing came of it."""
+        recording = self.recorder.recording()
+        if recording is None:
+            raise LearningError("the sampler does not call the model just once or more at each step")
+        plan = self._plan(recording, samples, again)
+        if not plan.drift <= MOST_DRIFT:
+            raise LearningError(f"the picture would drift by {plan.drift:.2f} (relative L2)")
+        library.keep(self.key, plan)
+        run.note(f"a plan was learned: from the next run on the model runs at {len(plan.table.computed(*OUTPUT))} of {len(plan.table.rows)} steps; "
+                 f"on this picture it drifts by {plan.drift:.4f} (relative L2)")
+
+    def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
+        count = max(FEWEST, round(len(recording.nodes) / self.speedup))
+        steps, tracker = best_steps(recording.gram().numpy(), recording.nodes, recording.weights, count), Tracker(recording)
+        tracked = again(Tracking(f"{self.name}, fitting", steps, tracker), tracker)
+        drift = float((tracked.float() - samples.float()).norm() / samples.float().norm())
+        return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift)
+
+
+def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tuple[tuple[Settings, ...], Lesson | None]:
+    """The settings with what was learned before put in their place, or, where something is to be learned now, the lesson."""
+    learner = next((s for s in settings if s.learns), None)
+    name = sampling.sampler_name(sampler)
+    if learner is None or len(sigmas) <= MIN_STEPS or sampling.adds_noise(name):
+        return settings, None
+    patcher = guider.model_patcher
+    model_sampling = patcher.get_model_object("model_sampling")
+    timeline = sampling.timeline(model_sampling, sigmas)
+    origin = Origin(type(patcher.model.diffusion_model).__name__, fingerprint(patcher), name, library.cells_of(noise.shape), 1, str(date.today()))
+    key = library.key_of(origin, timeline.sigmas, learner.learns)
+    known = library.learned(key)
+    if key in library.unlearnable:
+        return settings, None
+    if known is not None:
+        return tuple(PlannedSettings(f"{s.name}, learned", known) if s is learner else s for s in settings), None
+    recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))
+    conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
+    return settings, Lesson(learner.name, learner.learns, key, origin, recorder, conds, sigmas.clone())

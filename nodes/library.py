@@ -1,0 +1,78 @@
+"""Plan files: where they lie, and the ones that were learned."""
+
+from __future__ import annotations
+
+import logging
+from hashlib import sha256
+from math import log2, prod
+from pathlib import Path
+
+from ..cache_core import ConfigError
+from ..cache_core.cache_plan import CachePlan, Origin
+from ..cache_core.plan_file import load, save
+
+log = logging.getLogger("feb_ab_cache")
+FOLDER = "cache_plans"
+_unsaved: dict[str, CachePlan] = {}  # learned ones that the disk did not take, until ComfyUI ends
+unlearnable: set[str] = set()  # keys for which learning has failed, until ComfyUI ends: it is not tried at every picture
+
+
+def folder() -> Path:
+    """ComfyUI's folder for plans, next to its other model folders; a path in extra_model_paths.yaml comes first."""
+    import folder_paths
+
+    if FOLDER not in folder_paths.folder_names_and_paths:
+        folder_paths.folder_names_and_paths[FOLDER] = ([str(Path(folder_paths.models_dir) / FOLDER)], {".safetensors"})
+    return Path(folder_paths.get_folder_paths(FOLDER)[0])
+
+
+def available() -> list[str]:
+    """Names of the plans there, newest first; none outside ComfyUI."""
+    try:
+        found = [path for path in folder().glob("*.safetensors") if path.is_file()]
+    except ImportError:
+        return []
+    return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)]
+
+
+def path_of(name: str) -> Path:
+    """The file of a plan. Raises ConfigError for a name that leads out of the folder."""
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ConfigError(f"{name!r} is no name of a plan; it must be one of the files in models/{FOLDER}.")
+    return folder() / name
+
+
+def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float) -> str:
+    """One name for all samplings that share a plan. Sizes within a factor of about 1.4 do."""
+    facts = (origin.model, origin.weights, origin.sampler, [f"{sigma:.4g}" for sigma in sigmas], size_class(origin.cells), speedup)
+    return sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def size_class(cells: int) -> int:
+    return round(log2(max(cells, 1)))
+
+
+def cells_of(shape) -> int:
+    """Latent positions of one sample of this shape."""
+    return prod(shape[2:])
+
+
+def learned(key: str) -> CachePlan | None:
+    """The plan that was learned under this key, if there is one that can be read."""
+    path = path_of(f"learned_{key}.safetensors")
+    if not path.is_file():
+        return _unsaved.get(key)
+    try:
+        return load(path)
+    except ConfigError as error:
+        log.warning("%s It is learned anew.", error)
+        return None
+
+
+def keep(key: str, plan: CachePlan) -> None:
+    """Save a learned plan; where the disk does not take it, it holds until ComfyUI ends."""
+    try:
+        save(plan, path_of(f"learned_{key}.safetensors"))
+    except OSError as error:
+        _unsaved[key] = plan
+        log.warning("The plan could not be saved (%s); it is kept until ComfyUI ends.", error)

@@ -1,0 +1,65 @@
+"""Cache Plan Load, Save and Info."""
+
+from ..cache_core.cache_plan import CachePlan
+from ..cache_core.plan_file import load, save
+from . import library
+
+GIVEN = ("CACHE_PLAN", {"tooltip": "A plan, from Cache Plan Load or Cache Calibrate."})
+
+
+class CachePlanLoad:
+    CATEGORY = "model_patches/acceleration"
+    DESCRIPTION = ("Loads a plan: which steps to compute and how to predict the others, made for one model and sampling. Connect it to the plan "
+                   "input of an Apply node.")
+    RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
+    OUTPUT_TOOLTIPS = ("The plan, for the plan input of an Apply node.",)
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {"required": {
+            "plan_name": (library.available(), {"tooltip": "A file in models/cache_plans. Plans learned by AB-Cache Apply are there, too."}),
+        }}
+
+    @classmethod
+    def IS_CHANGED(cls, plan_name: str) -> float:
+        path = library.path_of(plan_name)
+        return path.stat().st_mtime if path.is_file() else 0.0
+
+    def load(self, plan_name: str) -> tuple[CachePlan]:
+        return (load(library.path_of(plan_name)),)
+
+
+class CachePlanSave:
+    CATEGORY = "model_patches/acceleration"
+    DESCRIPTION = "Saves a plan to models/cache_plans, where Cache Plan Load finds it."
+    RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
+    OUTPUT_TOOLTIPS = ("The plan, unchanged.",)
+    FUNCTION, OUTPUT_NODE = "save", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {"required": {
+            "plan": GIVEN,
+            "name": ("STRING", {"default": "my_plan", "tooltip": "File name, without folder. A plan of this name is replaced."}),
+        }}
+
+    def save(self, plan: CachePlan, name: str) -> dict:
+        path = library.path_of(name.strip().removesuffix(".safetensors") + ".safetensors")
+        save(plan, path)
+        return {"ui": {"text": (f"saved as {path.name}",)}, "result": (plan,)}
+
+
+class CachePlanInfo:
+    CATEGORY = "model_patches/acceleration"
+    DESCRIPTION = "What is in a plan: the model it is for, the steps it computes, its speed-up in evaluations and its drift."
+    RETURN_TYPES, RETURN_NAMES = ("STRING",), ("text",)
+    OUTPUT_TOOLTIPS = ("The description, as text.",)
+    FUNCTION, OUTPUT_NODE = "read", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {"required": {"plan": GIVEN}}
+
+    def read(self, plan: CachePlan) -> dict:
+        return {"ui": {"text": (plan.text(),)}, "result": (plan.text(),)}
