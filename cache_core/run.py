@@ -188,8 +188,8 @@ class Run:
 
     def corrected(self, kind: Kind, site: str, value: Tensor) -> Tensor:
         """`value`, just computed and remembered, as the plan's predictor corrects it for the error of the gap before it."""
-        plan, keys = self._plan_of.get(kind), [(kind, site, stream) for stream in self._call]
-        if plan is None or not plan.predictor.corrects or any(key not in self.store or self.store[key].nodes[0] != self.evaluation.sigma for key in keys):
+        plan, keys, now = self._plan_of.get(kind), [(kind, site, stream) for stream in self._call], self.evaluation.sigma
+        if plan is None or not plan.predictor.corrects or any(key not in self.store or self.store[key].nodes[0] != now for key in keys):
             return value
         weights = [plan.predictor.correction(self.store[key].nodes) for key in keys]
         return torch.cat([self.store.combine(key, w) for key, w in zip(keys, weights, strict=True)]) if all(weights) else value

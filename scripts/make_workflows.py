@@ -59,7 +59,8 @@ def kind_of(cls: type) -> Kind:
     inputs = {name: spec[0] for name, spec in specs(cls).items()}
     widgets = tuple(name for name, type_ in inputs.items() if isinstance(type_, list) or type_ in WIDGET_TYPES)
     sockets = {name: type_ for name, type_ in inputs.items() if name not in widgets}
-    return Kind(sockets, dict(zip(cls.RETURN_NAMES, cls.RETURN_TYPES, strict=True)), widgets)
+    optional = tuple(name for name in cls.INPUT_TYPES().get("optional", {}) if name in sockets)
+    return Kind(sockets, dict(zip(cls.RETURN_NAMES, cls.RETURN_TYPES, strict=True)), widgets, optional)
 
 
 def defaults(cls: type) -> dict[str, object]:
@@ -69,15 +70,17 @@ def defaults(cls: type) -> dict[str, object]:
     return values | options["preset"]["presets"][values["preset"]]
 
 
-CACHES = {  # node class: what it is called, and how its widgets switch it off
-    "FEBCacheApply": ("FEB-Cache", "set attention_interval, mlp_interval and fragile_interval to 1"),
-    "ABCacheApply": ("AB-Cache", "set interval to 1"),
+CACHES = {  # node class: what it is called, how its widgets switch it off, and what else to know
+    "FEBCacheApply": ("FEB-Cache", "set attention_interval, mlp_interval and fragile_interval to 1", ""),
+    "ABCacheApply": ("AB-Cache", "set interval to 1",
+                     "\n\nThe **first picture** is computed in full, and a plan is made from it; all that follow are fast. Switch **learn** off to "
+                     "go by the widgets from the first picture on."),
 }
 
 
 def note(model: str, apply: Node, files: dict[str, str], hints: str) -> Node:
     """What a workflow needs, `files` by folder, and what to try with it."""
-    cache, never_reuse = CACHES[apply.cls]
+    cache, never_reuse, more = CACHES[apply.cls]
     rows = "\n".join(f"| {file} | {folder} |" for file, folder in files.items())
     text = f"""## {model} with {cache}
 
@@ -90,7 +93,7 @@ Put these files into their folders, then press **R** in the page or restart Comf
 {hints}
 
 To see what the cache costs in quality, {never_reuse} and run the same seed again: everything is then computed. \
-Choosing the preset again brings the cache back.
+Choosing the preset again brings the cache back.{more}
 """
     return Node("MarkdownNote", {"text": text}, height=460, title="Files to download")
 
