@@ -20,7 +20,7 @@ from .scenes import CLASSES, film
 WIDTHS = (16, 16, 16, 16)  # channels at 64, 32, 16 and 8 pixels
 SEED = 0
 FLOOR = 0.03  # a response well below it counts as none; colours span [-1, 1]
-CHUNK = 64  # pictures in the network at once, to bound its memory
+CHUNK = 8  # pictures or clips in the network at once: their maps stay in the processor's cache
 
 
 @dataclass(frozen=True)

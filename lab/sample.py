@@ -1,6 +1,7 @@
 """Sample a lab model with and without a plan: the engine at work, in one screen, without ComfyUI."""
 
 import json
+from collections.abc import Callable
 
 import torch
 from safetensors import safe_open
@@ -68,6 +69,11 @@ def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float,
         if run:
             run.close()
     return x, report(run, type(model).__name__, finished) if run else None
+
+
+def uncached_velocity(model: nn.Module, labels: Tensor, guidance: float) -> Callable[[Tensor, float], Tensor]:
+    """The guided velocity as a function of the state and sigma, for solvers of its own (lab.solvers)."""
+    return torch.no_grad()(lambda x, sigma: _guided(model, x, labels, sigma, guidance, False, None, None))
 
 
 def _mounts(model: nn.Module, run: Run, noise: Tensor, guidance: float, budget: Budget | None) -> Mounts:

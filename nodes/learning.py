@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..cache_core import OUTPUT, Plan, Run, Steps, Timeline
 from ..cache_core.cache_plan import CachePlan, Origin, model_plan
-from ..cache_core.calibrate import Recorder, Recording, Tracker, best_steps
+from ..cache_core.calibrate import Recorder, Recording, Tracker, best_steps, first_gap
 from ..cache_core.plan import MIN_STEPS
 from ..cache_core.settings.planned import ComputedSettings, PlannedSettings
 from . import library, sampling
@@ -70,8 +70,10 @@ class Lesson:
                  f"on this picture it drifts by {plan.drift:.4f} (relative L2)")
 
     def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
-        count = max(FEWEST, round(len(recording.nodes) / self.speedup))
-        steps, tracker = best_steps(recording.gram().numpy(), recording.nodes, recording.weights, count), Tracker(recording)
+        total = len(recording.nodes)
+        count = max(FEWEST, round(total / self.speedup))
+        steps = best_steps(recording.gram().numpy(), recording.nodes, recording.weights, count, first_gap(total))
+        tracker = Tracker(recording)
         tracked = again(Tracking(f"{self.name}, fitting", steps, tracker), tracker)
         drift = float((tracked.float() - samples.float()).norm() / samples.float().norm())
         return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift)

@@ -49,9 +49,11 @@ def between(text: str, mark: str, table: str) -> str:
 def tables() -> dict[str, str]:
     """Every generated table, by mark."""
     from lab.demo import table
+    from lab.quality import table as quality
 
     kept = {mark: table(json.loads((ROOT / "lab" / "results" / name).read_text())["rows"]) for mark, name in RESULTS.items()}
-    return {"models": models(), "memory": memory(), **kept}
+    learned = quality(json.loads((ROOT / "lab" / "results" / "quality.json").read_text())["rows"])
+    return {"models": models(), "memory": memory(), "quality": learned, **kept}
 
 
 def written(text: str) -> str:

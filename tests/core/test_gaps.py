@@ -65,5 +65,8 @@ def test_no_gap_is_longer_than_allowed():
     nodes = tuple(1 - i / 40 for i in range(40))
     with pytest.raises(ConfigError, match="count"):
         best_steps(np.eye(40), nodes, (-1 / 40,) * 40, 3)
+    with pytest.raises(ConfigError, match="count"):
+        best_steps(np.eye(40), nodes, (-1 / 40,) * 40, 4, first=3)
+    assert best_steps(np.eye(40), nodes, (-1 / 40,) * 40, 5, first=3)[1] <= 3
     chosen = best_steps(np.eye(40), nodes, (-1 / 40,) * 40, 4)
     assert max(b - a for a, b in zip(chosen, chosen[1:], strict=False)) <= LONGEST
