@@ -22,7 +22,7 @@ from .solvers import SOLVERS
 
 RESULT = Path(__file__).parent / "results" / "quality.json"
 SPEEDUPS = (2, 3, 4, 5)
-TESTED, FIRST_CALIBRATED = 24, 1000  # seeds 0 to 23 are tested, those from 1000 on are learned from
+TESTED, CLIPS, FIRST_CALIBRATED = 24, 8, 1000  # seeds from 0 on are tested, so many pictures or clips; those from 1000 on are learned from
 ALONE = 4  # plans from one picture: so many, each of another picture
 TOGETHER = 8
 
@@ -35,7 +35,7 @@ class Bench:
         self.model: nn.Module = load(family)[0]
         self.sigmas = flow_sigmas(steps, family.shift)
         self.timeline = Timeline.flow(self.sigmas)
-        self.tested = self.drawn(range(TESTED))
+        self.tested = self.drawn(range(TESTED if family.frames == 1 else CLIPS))
         self.uncached = self.sample(self.tested)
 
     def drawn(self, seeds: range) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,7 @@ from .weights import fingerprint
 if TYPE_CHECKING:
     from .attach import Settings
 
+log = logging.getLogger("feb_ab_cache")
 FEWEST = 4  # computed steps
 MOST_DRIFT = 0.25  # of a plan, on the picture that it was made from
 
@@ -66,8 +68,10 @@ class Lesson:
         if not plan.drift <= MOST_DRIFT:
             raise LearningError(f"the picture would drift by {plan.drift:.2f} (relative L2)")
         library.keep(self.key, plan)
-        run.note(f"a plan was learned: from the next run on the model runs at {len(plan.table.computed(*OUTPUT))} of {len(plan.table.rows)} steps; "
-                 f"on this picture it drifts by {plan.drift:.4f} (relative L2)")
+        learned = (f"a plan was learned: from the next run on the model runs at {len(plan.table.computed(*OUTPUT))} of {len(plan.table.rows)} steps; "
+                   f"on this picture it drifts by {plan.drift:.4f} (relative L2)")
+        run.note(learned)
+        log.info("%s: %s", self.name, learned)
 
     def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
         total = len(recording.nodes)

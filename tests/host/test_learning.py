@@ -189,3 +189,32 @@ def test_a_plan_is_saved_loaded_applied_and_refused_for_another_model(pack, mode
     for bad in ("../mine.safetensors", "", "gone.safetensors"):
         with pytest.raises(ValueError, match="plan"):
             nodes["CachePlanLoad"]().load(bad)
+
+
+def test_beside_feb_cache_the_first_picture_is_uncached_and_the_next_skips_at_both_sites(model, learning, feb):
+    plain = ksample(model, steps=STEPS)
+    cached, mailbox = learning(feb(model, "auto")[0])
+    assert torch.equal(ksample(cached, steps=STEPS), plain)
+    assert ksample(cached, steps=STEPS).isfinite().all()
+    shares = mailbox.latest.shares
+    assert shares["attention"] < shares["model"] < 0.4
+    assert torch.equal(ksample(model, steps=STEPS), plain)
+
+
+def test_a_batch_and_part_of_a_sampling_learn_plans_too(model, learning):
+    for how in ({"batch": 3}, {"denoise": 0.7, "latent": torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(3))}):
+        plain = ksample(model, steps=STEPS, **how)
+        cached, mailbox = learning(model)
+        assert torch.equal(ksample(cached, steps=STEPS, **how), plain) or mailbox.latest.computed < STEPS
+        near = ksample(cached, steps=STEPS, **how)
+        assert mailbox.latest.computed < STEPS / 2
+        assert apart(near, plain) < 0.1
+
+
+def test_after_a_lesson_nothing_is_left_on_the_model_or_the_clone(model, learning):
+    cached, _ = learning(model)
+    before = {name: id(value) for name, value in vars(model.model.diffusion_model).items()}
+    ksample(cached, steps=STEPS)
+    assert {name: id(value) for name, value in vars(model.model.diffusion_model).items()} == before
+    attachment = next(iter(cached.get_wrappers("outer_sample", "feb_ab_cache"))).__self__
+    assert attachment.sessions == []

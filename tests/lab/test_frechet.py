@@ -27,7 +27,7 @@ def blurred(pictures: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def drawn():
-    return reference(FLUX, 240, seed=1)
+    return reference(FLUX, 180, seed=1)
 
 
 def test_axes_in_common_add_the_squared_differences_of_their_deviations():
@@ -62,17 +62,17 @@ def test_the_distance_is_symmetric(drawn):
     assert frechet(a, b) == pytest.approx(frechet(b, a), rel=1e-9)
 
 
-@pytest.mark.parametrize(("family", "count"), [(FLUX, 240), (HUNYUAN_VIDEO, 72)], ids=FAMILIES)
-def test_scenes_of_another_seed_are_near_and_spoilt_ones_far(family, count):
+@pytest.mark.parametrize(("family", "count", "ratio"), [(FLUX, 144, 6), (HUNYUAN_VIDEO, 24, 2)], ids=FAMILIES)
+def test_scenes_of_another_seed_are_near_and_spoilt_ones_far(family, count, ratio):
     base, other = statistics(reference(family, count, seed=1)), reference(family, count, seed=2)
-    near = frechet(base, statistics(other))
-    assert near < frechet(base, statistics(blurred(other))) / 4
-    assert near < frechet(base, statistics(other + 0.1 * normal(*other.shape).float())) / 50
-    assert near < frechet(base, statistics(normal(*other.shape))) / 500
+    near, noise = frechet(base, statistics(other)), normal(*other.shape).float()
+    assert near < frechet(base, statistics(blurred(other))) / ratio
+    assert near < frechet(base, statistics(other + 0.1 * noise)) / 30
+    assert near < frechet(base, statistics(noise)) / 500
 
 
 def test_more_pictures_of_one_distribution_are_nearer(drawn):
-    few, many = (frechet(statistics(drawn[:count]), statistics(reference(FLUX, count, seed=2))) for count in (60, 240))
+    few, many = (frechet(statistics(drawn[:count]), statistics(reference(FLUX, count, seed=2))) for count in (45, 180))
     assert many < few / 2
 
 
@@ -105,9 +105,9 @@ def test_a_still_clip_has_the_features_of_its_picture_and_no_change():
 
 
 def test_clips_that_stand_still_are_far_from_moving_ones():
-    moving, other = (reference(HUNYUAN_VIDEO, 36, seed) for seed in (1, 2))
-    still = other[:, :, :1].expand_as(other)
-    assert frechet(statistics(moving), statistics(other)) < frechet(statistics(moving), statistics(still)) / 4
+    moving, other = (reference(HUNYUAN_VIDEO, 18, seed) for seed in (1, 2))
+    base, still = statistics(moving), other[:, :, :1].expand_as(other)
+    assert frechet(base, statistics(other)) < frechet(base, statistics(still)) / 3
 
 
 def test_the_reference_is_the_classes_in_turn_as_the_codec_shows_them():
