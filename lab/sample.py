@@ -8,7 +8,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
-from cache_core.calibrate import Recorder, Tracker
+from cache_core.calibrate import Watch
 from cache_core.engine import evaluate
 from cache_core.hosts import match
 from cache_core.mount import Mounts, footprint
@@ -41,7 +41,7 @@ def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:
 @torch.no_grad()
 def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...], plans: tuple[Plan, ...] = (),
            guidance: float = 1.0, split: bool = False, budget: Budget | None = None,
-           watch: Recorder | Tracker | None = None) -> tuple[Tensor, RunReport | None]:
+           watch: Watch | None = None) -> tuple[Tensor, RunReport | None]:
     """Euler samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
     `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two. `budget`: the

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ..cache_core import ConfigError, Kind, Plan, Run, RunReport, report, scale_noise
+from ..cache_core.calibrate import Watch
 from ..cache_core.engine import evaluate
 from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
@@ -23,20 +24,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("feb_ab_cache")
 
 
-class Observer(Protocol):
-    """What watches a run to make a plan of it (cache_core.calibrate): `begin` and `end` of each evaluation."""
-
-    def begin(self, sigma: float, state) -> None: ...
-
-    def end(self, output) -> None: ...
-
-
 class Session:
     """`run` is the engine's memory; the rest is what is needed to speak ComfyUI."""
 
     def __init__(self, run: Run, model_sampling, model_name: str, gigabytes: float = 0.0, guided_alone: bool = False,
-                 observer: Observer | None = None):
-        self.run, self.model_sampling, self.model_name, self.gigabytes, self.observer = run, model_sampling, model_name, gigabytes, observer
+                 watch: Watch | None = None):
+        self.run, self.model_sampling, self.model_name, self.gigabytes, self.watch = run, model_sampling, model_name, gigabytes, watch
         self.guided_alone = guided_alone  # whether the negative conditioning is not evaluated
         self.foreseen: Footprint | None = None
         self.fitted = False
@@ -48,8 +41,8 @@ class Session:
         self.mounts: dict[int, Mounts] = {}
 
     @classmethod
-    def begin(cls, settings: tuple[Settings, ...], guider, sampler, sigmas, observer: Observer | None = None) -> Session | None:
-        """A session for the coming sampling, or None if it has no steps. `observer` sees its states and guided outputs."""
+    def begin(cls, settings: tuple[Settings, ...], guider, sampler, sigmas, watch: Watch | None = None) -> Session | None:
+        """A session for the coming sampling, or None if it has no steps. `watch` sees its states and guided outputs."""
         if len(sigmas) < 2:
             return None
         model_sampling = guider.model_patcher.get_model_object("model_sampling")
@@ -57,7 +50,7 @@ class Session:
         plans, notes = fit_to_sampler(tuple(s.plan(timeline) for s in settings), sampling.sampler_name(sampler))
         run = Run(plans, timeline)
         session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
-                      getattr(guider, "cfg", None) == 1.0, observer)
+                      getattr(guider, "cfg", None) == 1.0, watch)
         for note in notes:
             run.note(note)
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([run.outlook(), *run.notes]))
@@ -96,15 +89,15 @@ class Session:
         """PREDICT_NOISE: the guided, denoised prediction for `x`."""
         run, sigma = self.run, float(timestep.max())  # the one synchronisation of the evaluation
         run.begin(sigma)
-        if self.observer and sigma:
-            self.observer.begin(sigma, x)
+        if self.watch and sigma:
+            self.watch.begin(sigma, x)
         if self.guided is None or not sigma:
             denoised = executor(x, timestep, *args, **kwargs)
         else:
             signature = (tuple(x.shape), x.dtype, x.device)
             denoised = self._through_engine(("guided",), signature, x, timestep, lambda: executor(x, timestep, *args, **kwargs), None)
-        if self.observer and sigma:
-            self.observer.end(sampling.raw_output(self.model_sampling, timestep, x, denoised))
+        if self.watch and sigma:
+            self.watch.end(sampling.raw_output(self.model_sampling, timestep, x, denoised))
         if self.corrector is None:
             return denoised
         time = run.timeline.times[run.evaluation.step]

@@ -1,0 +1,31 @@
+"""What a calibration samples with, so that it runs alike in the lab and in ComfyUI."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from ..clock import Timeline
+from ..plan import Plan
+
+
+class Watch(Protocol):
+    """What looks on while a run samples."""
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        """Before an evaluation at `sigma` of `state`."""
+        ...
+
+    def end(self, output: Tensor) -> None:
+        """After it: the guided raw output."""
+        ...
+
+
+class Bench(Protocol):
+    """One model, sampler and prompt. `scale`: what a unit of output adds to the state per unit of sigma, at each step (1 for flow models)."""
+
+    timeline: Timeline
+    scale: tuple[float, ...]
+
+    def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
+        """The final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same one for a number whenever it is asked for."""
+        ...
