@@ -1,6 +1,7 @@
 """Plan files: one safetensors file, with JSON for what is known of the plan and tensors for its weights. No pickle."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,12 +24,7 @@ def save(plan: CachePlan, path: Path) -> None:
     rows = [sorted(kind.value for kind in row) for row in plan.table.rows]
     facts = {"version": VERSION, "origin": asdict(plan.origin), "kinds": sorted(kind.value for kind in plan.table.kinds), "rows": rows,
              "order": plan.order, "drift": plan.drift}
-    width = max((len(fit.nodes) for fit in plan.fits), default=0)
-    tensors = {"sigmas": torch.tensor(plan.sigmas, dtype=torch.float64),
-               "fits": torch.full((len(plan.fits), 1 + 2 * width), float("nan"), dtype=torch.float64)}
-    for row, fit in zip(tensors["fits"], plan.fits, strict=True):
-        row[0], row[1 : 1 + len(fit.nodes)] = fit.at, torch.tensor(fit.nodes, dtype=torch.float64)
-        row[1 + width : 1 + width + len(fit.nodes)] = torch.tensor(fit.weights, dtype=torch.float64)
+    tensors = {"sigmas": torch.tensor(plan.sigmas, dtype=torch.float64), "fits": packed(plan.fits)}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, {KEY: json.dumps(facts)})
 
@@ -63,7 +59,7 @@ def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> CachePlan:
     kinds = frozenset(map(Kind, facts["kinds"]))
     table = Table(kinds, tuple(frozenset(map(Kind, row)) for row in rows))
     order, drift = int(facts["order"]), facts["drift"]
-    return CachePlan(_origin(facts["origin"]), Planned(table, tuple(sigmas.tolist())), _fits(tensors["fits"]), order,
+    return CachePlan(_origin(facts["origin"]), Planned(table, tuple(sigmas.tolist())), unpacked(tensors["fits"]), order,
                      None if drift is None else float(drift))
 
 
@@ -72,8 +68,19 @@ def _origin(given: dict) -> Origin:
     return Origin(**words, cells=int(given["cells"]), samples=int(given["samples"]))
 
 
-def _fits(rows: torch.Tensor) -> tuple[Fit, ...]:
-    """Raises ConfigError unless each row is one fit: at, nodes, weights, with NaN behind the last of both."""
+def packed(fits: Sequence[Fit]) -> torch.Tensor:
+    """One row for each fit: at, nodes, weights, with NaN behind the last of both; float64."""
+    width = max((len(fit.nodes) for fit in fits), default=0)
+    rows = [(fit.at, *_padded(fit.nodes, width), *_padded(fit.weights, width)) for fit in fits]
+    return torch.tensor(rows, dtype=torch.float64).reshape(len(fits), 1 + 2 * width)
+
+
+def _padded(values: Sequence[float], width: int) -> tuple[float, ...]:
+    return (*values, *(float("nan"),) * (width - len(values)))
+
+
+def unpacked(rows: torch.Tensor) -> tuple[Fit, ...]:
+    """What `packed` was given. Raises ConfigError for rows of another form."""
     width = (rows.shape[-1] - 1) // 2
     if rows.ndim != 2 or rows.shape[1] != 1 + 2 * width or width > MOST_SAMPLES or len(rows) > MOST_STEPS:
         raise ConfigError(f"its weights have shape {tuple(rows.shape)}.")

@@ -73,6 +73,7 @@ def flux_model() -> object:
     model = kind.get_model({}, "", device=torch.device("cpu"))
     model.diffusion_model.load_state_dict(load()[0].state_dict())
     model.latent_format = latent_formats.LatentFormat()  # the lab's latents are not those of FLUX's VAE
+    model.latent_format.latent_channels = c.channels
     return ModelPatcher(model.eval(), model_management.get_torch_device(), model_management.unet_offload_device())
 
 

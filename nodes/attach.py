@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from ..cache_core import ConfigError, Plan, Timeline
-from ..cache_core.calibrate import Tracker
+from ..cache_core.calibrate import Tracker, Watch
 from ..cache_core.hosts import match
 from ..cache_core.plan import check_together
+from ..cache_core.settings.planned import ComputedSettings, FixedSettings
 from . import library
 from .learning import LearningError, Lesson, settle
 from .mailbox import Mailbox
@@ -36,8 +37,8 @@ class Settings(Protocol):
 class Attachment:
     """What an Apply node leaves on its clone: settings and mailboxes, and, only while sampling, a stack of sessions."""
 
-    def __init__(self, settings: tuple[Settings, ...], mailboxes: tuple[Mailbox, ...]):
-        self.settings, self.mailboxes = settings, mailboxes
+    def __init__(self, settings: tuple[Settings, ...], mailboxes: tuple[Mailbox, ...] = (), watch: Watch | None = None):
+        self.settings, self.mailboxes, self.watch = settings, mailboxes, watch
         self.sessions: list[Session] = []  # a stack, because a sampling may run inside another one
 
     def __deepcopy__(self, memo: dict) -> Attachment:
@@ -47,7 +48,7 @@ class Attachment:
         """One sampling: a session for its length, and its report in the mailboxes, whatever happens. The first one may be learned from."""
         guider, (noise, _, sampler, sigmas) = executor.class_obj, args[:4]
         settings, lesson = settle(self.settings, guider, sampler, sigmas, noise)
-        session = lesson.session(guider, sampler) if lesson else Session.begin(settings, guider, sampler, sigmas)
+        session = lesson.session(guider, sampler) if lesson else Session.begin(settings, guider, sampler, sigmas, self.watch)
         if session is None:
             return executor(*args, **kwargs)
         with self._open(session, self.mailboxes):
@@ -118,9 +119,24 @@ def attach(model, settings: Settings, mailbox: Mailbox):
     present = [wrapper.__self__ for wrapper in model.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY)]
     joined = Attachment((*(s for a in present for s in a.settings), settings), (*(m for a in present for m in a.mailboxes), mailbox))
     check_together(tuple(s.plan(Timeline.even(50)) for s in joined.settings))
+    return _wrapped(model, joined)
+
+
+def watched(model, plans: tuple[Plan, ...], watch: Watch | None):
+    """A clone of `model` that samples with `plans` alone, or with none, while `watch` looks on. Raises ConfigError if another pack's cache is
+    on it."""
+    refuse_rivals(model)
+    settings = tuple(map(FixedSettings, plans)) or (ComputedSettings("calibration"),)
+    return _wrapped(model, Attachment(settings, watch=watch))
+
+
+def _wrapped(model, attachment: Attachment):
+    """A clone of `model` with `attachment` on it, and no other one."""
+    from comfy.patcher_extension import WrappersMP
+
     clone = model.clone()
-    for kind, wrapper in ((WrappersMP.OUTER_SAMPLE, joined.outer_sample), (WrappersMP.PREPARE_SAMPLING, joined.prepare_sampling),
-                          (WrappersMP.PREDICT_NOISE, joined.predict_noise), (WrappersMP.APPLY_MODEL, joined.apply_model)):
+    for kind, wrapper in ((WrappersMP.OUTER_SAMPLE, attachment.outer_sample), (WrappersMP.PREPARE_SAMPLING, attachment.prepare_sampling),
+                          (WrappersMP.PREDICT_NOISE, attachment.predict_noise), (WrappersMP.APPLY_MODEL, attachment.apply_model)):
         clone.remove_wrappers_with_key(kind, KEY)
         clone.add_wrapper_with_key(kind, KEY, wrapper)
     return clone

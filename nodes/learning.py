@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ..cache_core import OUTPUT, Plan, Run, Steps, Timeline
+from ..cache_core import OUTPUT, Plan, Run, Steps
 from ..cache_core.cache_plan import CachePlan, Origin, model_plan
 from ..cache_core.calibrate import Recorder, Recording, Tracker, best_steps, first_gap
 from ..cache_core.plan import MIN_STEPS
-from ..cache_core.settings.planned import ComputedSettings, PlannedSettings
+from ..cache_core.settings.planned import ComputedSettings, FixedSettings, PlannedSettings
 from . import library, sampling
 from .session import Session
 from .weights import fingerprint
@@ -27,20 +27,6 @@ MOST_DRIFT = 0.25  # of a plan, on the picture that it was made from
 
 class LearningError(Exception):
     """No plan could be made. The picture is there all the same."""
-
-
-@dataclass(frozen=True)
-class Tracking:
-    """Settings of the second run: the chosen steps, predicted with what the tracker fits."""
-
-    name: str
-    steps: tuple[int, ...]
-    tracker: Tracker
-    memory: float = 0.0
-    learns: float = 0.0
-
-    def plan(self, timeline: Timeline) -> Plan:
-        return Plan(Steps(OUTPUT, self.steps), self.tracker, name=self.name)
 
 
 @dataclass(frozen=True)
@@ -78,7 +64,7 @@ class Lesson:
         count = max(FEWEST, round(total / self.speedup))
         steps = best_steps(recording.gram().numpy(), recording.nodes, recording.weights, count, first_gap(total))
         tracker = Tracker(recording)
-        tracked = again(Tracking(f"{self.name}, fitting", steps, tracker), tracker)
+        tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), tracker, name=f"{self.name}, fitting")), tracker)
         drift = float((tracked.float() - samples.float()).norm() / samples.float().norm())
         return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift)
 

@@ -23,29 +23,39 @@ def fingerprint(patcher, tensors: int = 64) -> str:
 
     A few values of `tensors` parameters are looked at, as they are without patches, and a few of every patch, with its strengths.
     """
-    digest = sha256()
+    made = sha256()
     named = sorted(patcher.model.diffusion_model.named_parameters(), key=lambda pair: pair[0])
     for name, weight in named[:: max(1, len(named) // tensors)]:
         backup = patcher.backup.get(f"diffusion_model.{name}")  # while a LoRA is in the weights, they are kept here
-        _digest(digest, (name, weight if backup is None else backup.weight))
+        _digest(made, (name, weight if backup is None else backup.weight))
     for key in sorted(patcher.patches, key=str):
-        _digest(digest, (str(key), patcher.patches[key]))
-    return digest.hexdigest()
+        _digest(made, (str(key), patcher.patches[key]))
+    return made.hexdigest()
 
 
-def _digest(digest, value, values: int = 64) -> None:
-    """Add to the digest what a patch consists of: numbers, words, tensors, and what holds them."""
+def digest(value) -> str:
+    """A name for a value that consists of numbers, words, tensors, and what holds them: the same on every machine and in every run."""
+    made = sha256()
+    _digest(made, value)
+    return made.hexdigest()
+
+
+def _digest(made, value, values: int = 64) -> None:
+    """Add to what is digested; a few values of each tensor."""
     if isinstance(value, str | int | float | type(None)):
-        digest.update(repr(value).encode())
+        made.update(repr(value).encode())
     elif isinstance(value, list | tuple):
         for part in value:
-            _digest(digest, part)
+            _digest(made, part)
+    elif isinstance(value, dict):
+        for key in sorted(value, key=str):
+            _digest(made, (str(key), value[key]))
     elif hasattr(value, "flatten"):
-        digest.update(f"{tuple(value.shape)} {value.dtype}".encode())
-        digest.update(_some(value, values))
+        made.update(f"{tuple(value.shape)} {value.dtype}".encode())
+        made.update(_some(value, values))
     else:
-        digest.update(type(value).__name__.encode())
-        _digest(digest, getattr(value, "weights", None))
+        made.update(type(value).__name__.encode())
+        _digest(made, getattr(value, "weights", None))
 
 
 def _some(tensor, values: int) -> bytes:

@@ -1,5 +1,6 @@
 """What one uncached run leaves for planning: its states and outputs, at each step, on a fixed sample of their elements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,16 @@ class Recording:
     states: Tensor
     outputs: Tensor
 
+    @classmethod
+    def of(cls, timeline: Timeline, scale: Sequence[float], states: Tensor, outputs: Tensor) -> "Recording":
+        """`scale`: what a unit of output adds to the state per unit of sigma, at each step (1 for flow models)."""
+        weights = (s * (after - at) for s, at, after in zip(scale, timeline.sigmas, timeline.sigmas[1:], strict=False))
+        return cls(timeline.sigmas[:-1], tuple(weights), states, outputs)
+
+    def step_of(self, sigma: float) -> int | None:
+        """The step at `sigma`; None between two."""
+        return next((step for step, node in enumerate(self.nodes) if same(sigma, node)), None)
+
     def gram(self) -> Tensor:
         """Inner products of the outputs: `(N, N)`, float64."""
         outputs = self.outputs.double()
@@ -44,11 +55,10 @@ class Recording:
 
 
 class Recorder:
-    """Watches an uncached run. `scale` is what a unit of output adds to the state per unit of sigma, at each step (1 for flow models)."""
+    """Watches an uncached run. `scale`: see Recording.of."""
 
-    def __init__(self, timeline: Timeline, scale: tuple[float, ...]):
-        self.timeline = timeline
-        self.weights = tuple(s * (after - at) for s, at, after in zip(scale, timeline.sigmas, timeline.sigmas[1:], strict=False))
+    def __init__(self, timeline: Timeline, scale: Sequence[float]):
+        self.timeline, self.scale = timeline, scale
         self._states: dict[int, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
         self._step: int | None = None
@@ -74,4 +84,4 @@ class Recorder:
         states, outputs = (torch.stack([kept[step] for step in steps]) for kept in (self._states, self._outputs))
         if not (states.isfinite().all() and outputs.isfinite().all()):
             return None
-        return Recording(self.timeline.sigmas[:-1], self.weights, states, outputs)
+        return Recording.of(self.timeline, self.scale, states, outputs)

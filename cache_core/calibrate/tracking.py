@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..predictor import Fit, same
+from ..predictor import Fit
 from .recording import Recording, probe
 
 REACH = 3  # samples besides the newest that a prediction may use
@@ -59,14 +59,14 @@ class Tracker:
         """Fitted when the first conditioning asks; the others get the same."""
         if self._fit is None:
             self._fit = self._fitted(tuple(nodes[: REACH + 1]), at)
-            if self._step(at) is not None:  # not one of a sampler's trials between two steps
+            if self.recording.step_of(at) is not None:  # not one of a sampler's trials between two steps
                 self._gap = [*(fit for fit in self._gap if fit.at > at), self._fit]
             self.fits[at] = self._fit
         return self._fit.weights
 
     def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:
         """The weights of the corrected output at `nodes[0]`; none if no gap was before it."""
-        if self._fit is None and self._gap and self._step(nodes[0]) is not None:
+        if self._fit is None and self._gap and self.recording.step_of(nodes[0]) is not None:
             self._fit = self._corrected(tuple(nodes[: max(len(fit.nodes) for fit in self._gap) + 1]))
             self.fits[nodes[0]] = self._fit
         return () if self._fit is None else self._fit.weights
@@ -83,7 +83,7 @@ class Tracker:
 
     def _fitted(self, nodes: tuple[float, ...], at: float) -> Fit:
         newest, *older = (self._outputs[node].double() for node in nodes)
-        step = self._step(at)
+        step = self.recording.step_of(at)
         if not older or step is None:
             return Fit(at, nodes[:1], (1.0,))
         wanted = self.recording.target(step, self._state).double() - newest
@@ -94,13 +94,10 @@ class Tracker:
         own, start = nodes[:2]
         weights = dict.fromkeys(nodes, 0.0)
         for fit in self._gap:
-            moved, reached = self.recording.weights[self._step(fit.at)], (fit.at - start) / (own - start)
+            moved, reached = self.recording.weights[self.recording.step_of(fit.at)], (fit.at - start) / (own - start)
             weights[own] += moved * reached
             weights[start] += moved * (1 - reached)
             for node, weight in zip(fit.nodes, fit.weights, strict=True):
                 weights[node] -= moved * weight
-        share = self.gain / self.recording.weights[self._step(own)]
+        share = self.gain / self.recording.weights[self.recording.step_of(own)]
         return Fit(own, nodes, (1 + share * weights[own], *(share * weights[node] for node in nodes[1:])))
-
-    def _step(self, sigma: float) -> int | None:
-        return next((step for step, node in enumerate(self.recording.nodes) if same(sigma, node)), None)

@@ -24,6 +24,22 @@ class PlannedSettings:
 
 
 @dataclass(frozen=True)
+class FixedSettings:
+    """`fixed`, for a sampling that is known."""
+
+    fixed: Plan
+    memory: ClassVar[float] = 0.0
+    learns: ClassVar[float] = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.fixed.name
+
+    def plan(self, timeline: Timeline) -> Plan:
+        return self.fixed
+
+
+@dataclass(frozen=True)
 class ComputedSettings:
     """The model runs at each step, and is watched."""
 

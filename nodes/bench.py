@@ -1,0 +1,55 @@
+"""ComfyUI as a calibration sees it: a model, a prompt, a sampler and its sigmas."""
+
+from __future__ import annotations
+
+from ..cache_core import ConfigError, Plan
+from ..cache_core.cache_plan import Origin
+from ..cache_core.calibrate import Watch
+from ..cache_core.plan import MIN_STEPS
+from . import attach, library, sampling
+from .weights import digest, fingerprint
+
+
+class ComfyBench:
+    """A `cache_core.calibrate.Bench`. Sample `number` has the seed `seed` + number, and is what SamplerCustom makes of the first latent.
+
+    A cache of this pack that is on `model` is left out. Raises ConfigError for another pack's cache, for a sampler that adds noise, and for
+    too few steps.
+    """
+
+    def __init__(self, model, positive, negative, cfg: float, latent: dict, sampler, sigmas, seed: int):
+        import comfy.sample
+
+        name = sampling.sampler_name(sampler)
+        if sampling.adds_noise(name):
+            raise ConfigError(f"The sampler is {name}, which adds new noise at each step; calibration needs one that does not, such as euler.")
+        if len(sigmas) <= MIN_STEPS:
+            raise ConfigError(f"There are {len(sigmas) - 1} steps; calibration needs {MIN_STEPS} at least.")
+        self.model, self.positive, self.negative, self.cfg, self.sampler, self.seed = model, positive, negative, cfg, sampler, seed
+        self.sigmas = sigmas
+        self.latent = comfy.sample.fix_empty_latent_channels(model, latent["samples"])[:1]
+        mask = latent.get("noise_mask")
+        self.mask = mask if mask is None else mask[:1]
+        model_sampling = model.get_model_object("model_sampling")
+        self.timeline = sampling.timeline(model_sampling, sigmas)
+        self.scale = sampling.displacement(model_sampling, self.timeline.sigmas)
+
+    def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None):
+        import comfy.sample
+        from comfy.model_management import throw_exception_if_processing_interrupted
+
+        seed = (self.seed + number) % 2**64
+        noise = comfy.sample.prepare_noise(self.latent, seed)
+        return comfy.sample.sample_custom(
+            attach.watched(self.model, plans, watch), noise, self.cfg, self.sampler, self.sigmas.clone(), self.positive, self.negative, self.latent,
+            noise_mask=self.mask, callback=lambda *_: throw_exception_if_processing_interrupted(), disable_pbar=True, seed=seed)
+
+    def origin(self) -> Origin:
+        """What a plan made here is for."""
+        return Origin(type(self.model.model.diffusion_model).__name__, fingerprint(self.model), sampling.sampler_name(self.sampler),
+                      library.cells_of(self.latent.shape))
+
+    def key(self, *asked: object) -> str:
+        """A name for all that a calibration depends on, `asked` among it."""
+        return digest((vars(self.origin()), list(self.timeline.sigmas), self.positive, self.negative, self.cfg, self.latent, self.mask, self.seed,
+                       asked))[:16]

@@ -1,0 +1,111 @@
+"""A calibration as a whole, on the lab's models: it is deterministic, keeps within its budget and never ends below what it tried."""
+
+import pytest
+import torch
+
+from cache_core import ConfigError, Timeline
+from cache_core.cache_plan import Origin
+from cache_core.calibrate import Allowance, Memo, Request, calibrate
+from cache_core.chart import Panel, Strip, picture
+from lab.bench import LabBench
+from lab.families import FLUX, HUNYUAN_VIDEO
+from lab.sample import load
+
+STEPS = 16
+REQUEST = Request(3, samples=2, budget=6)
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return LabBench(FLUX, STEPS, model=load(FLUX)[0])
+
+
+class Counting:
+    """A bench that counts evaluations of its model."""
+
+    def __init__(self, bench):
+        self.bench, self.timeline, self.scale, self.evaluations = bench, bench.timeline, bench.scale, 0
+
+    def sample(self, *args, **kwargs):
+        handle = self.bench.model.register_forward_pre_hook(lambda *_: setattr(self, "evaluations", self.evaluations + 1))
+        try:
+            return self.bench.sample(*args, **kwargs)
+        finally:
+            handle.remove()
+
+
+def test_the_same_request_gives_the_same_plan_and_another_seed_of_the_refinement_may_not(bench):
+    first, again, other = (calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=6, seed=seed)) for seed in (0, 0, 1))
+    assert first.plan == again.plan
+    assert [trial.steps for trial in first.trials] != [trial.steps for trial in other.trials]
+
+
+def test_it_costs_what_it_says_and_no_more_than_allowed(bench):
+    counted, told = Counting(bench), []
+    allowance = Allowance(REQUEST.budget, lambda share, doing: told.append(share))
+    found = calibrate(counted, Origin("Flux"), REQUEST, allowance=allowance)
+    assert counted.evaluations == pytest.approx(STEPS * found.spent)
+    assert found.spent <= REQUEST.budget
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(found.spent / REQUEST.budget)
+
+
+def test_the_plan_is_the_best_of_all_trials_and_each_better_one_was_kept_when_it_was_found(bench):
+    kept = []
+    found = calibrate(bench, Origin("Flux"), REQUEST, keep=kept.append)
+    assert found.plan.drift == min(trial.drift for trial in found.trials)
+    assert kept[-1] == found.plan
+    assert [plan.drift for plan in kept] == sorted((plan.drift for plan in kept), reverse=True)
+    assert {"even, order 2", "planned"} <= {trial.name for trial in found.trials}
+
+
+def test_the_drift_of_the_state_grows_from_none_before_the_first_step(bench):
+    best = calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=2)).best
+    assert best.drifts[0] == 0
+    assert 0 < best.drifts[2] < best.drifts[-1]
+
+
+@pytest.mark.parametrize("off", [{"planned": False}, {"fitted": False}, {"gain": 0.0}, {"refined": False}])
+def test_each_part_of_the_method_can_be_switched_off(bench, off):
+    found = calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=4, **off))
+    names = {trial.name for trial in found.trials}
+    assert ("planned" in names) == off.get("planned", True)
+    assert ("refined" in names) == (off.get("refined", True) and off.get("fitted", True))
+    assert bool(found.plan.fits) == off.get("fitted", True)
+    assert any(fit.at == fit.nodes[0] for fit in found.plan.fits) == (off != {"gain": 0.0} and bool(found.plan.fits))
+
+
+def test_what_was_sampled_before_an_interruption_is_not_sampled_again(bench, tmp_path):
+    undisturbed = calibrate(bench, Origin("Flux"), REQUEST)
+    calibrate(bench, Origin("Flux"), REQUEST, Memo(tmp_path))
+    counted = Counting(bench)
+    assert calibrate(counted, Origin("Flux"), REQUEST, Memo(tmp_path)).plan == undisturbed.plan
+    assert counted.evaluations == 0
+
+
+def test_a_sampler_that_leaves_steps_out_is_refused(bench):
+    class Skipping(Counting):
+        def sample(self, number, plans=(), watch=None):
+            watch.begin(self.timeline.sigmas[0], torch.zeros(4))
+            watch.end(torch.zeros(4))
+            return torch.zeros(4)
+
+    with pytest.raises(ConfigError, match="cannot be calibrated"):
+        calibrate(Skipping(bench), Origin("Flux"), REQUEST)
+
+
+def test_video_is_calibrated_like_pictures():
+    found = calibrate(LabBench(HUNYUAN_VIDEO, 12), Origin("HunyuanVideo"), Request(2, samples=1, budget=3))
+    assert found.plan.schedule.fits(Timeline.flow(LabBench(HUNYUAN_VIDEO, 12).sigmas))
+    assert found.plan.drift < next(trial.drift for trial in found.trials if trial.name == "even, order 2")
+
+
+def test_a_picture_shows_each_part_and_survives_values_that_cannot_be_drawn():
+    strip = Strip("computed", (0, 3), 4)
+    wild = Panel("drift", {"a": [0.0, 1e-3, float("nan"), 1.0], "b": [0.0] * 4}, log=True)
+    flat, empty = Panel("same", {"a": [2.0] * 4}), Panel("none", {})
+    drawn = picture([strip, wild, flat, empty])
+    assert drawn.shape == (1, 16 + 46 + 3 * 280, 900, 3)
+    assert drawn.dtype == torch.float32
+    assert not torch.equal(drawn, picture([Strip("computed", (0, 2), 4), wild, flat, empty]))
+    assert 0 <= float(drawn.min()) < float(drawn.max()) <= 1
