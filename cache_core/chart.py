@@ -70,29 +70,41 @@ def _strip(draw: ImageDraw, strip: Strip, top: int) -> None:
 
 def _panel(draw: ImageDraw, panel: Panel, top: int) -> None:
     _text(draw, (LEFT, top + 2), panel.title, size=15)
-    values = [v for curve in panel.curves.values() for v in curve if isfinite(v) and (v > 0 or not panel.log)]
-    steps = max(map(len, panel.curves.values()), default=0)
-    if not values or steps < 2:
+    curves = {name: drawable(curve, panel.log) for name, curve in panel.curves.items()}
+    values = [value for points in curves.values() for _, value in points]
+    if not values:
         _text(draw, (LEFT, top + TOP), "nothing to show")
         return
-    low, high = limits(values, panel.log)
-    bottom, upper = top + HEIGHT - BOTTOM, top + TOP
+    axes = Axes(max(map(len, panel.curves.values())), *limits(values), top, panel.log)
+    axes.draw(draw)
+    for index, (name, points) in enumerate(curves.items()):
+        _line(draw, [axes.place(*point) for point in points], index)
+        _legend(draw, name, index, list(curves), top)
 
-    def place(step: int, value: float) -> tuple[float, float]:
-        share = (_scaled(value, panel.log) - low) / (high - low)
-        return LEFT + step / (steps - 1) * (WIDTH - LEFT - RIGHT), bottom - share * (bottom - upper)
 
-    for tick in ticks(low, high, panel.log):
-        y = place(0, 10**tick if panel.log else tick)[1]
-        draw.line((LEFT, y, WIDTH - RIGHT, y), FAINT)
-        _text(draw, (LEFT - 6, y), f"{10**tick if panel.log else tick:.3g}", "rm", size=12)
-    for step in range(0, steps, max(1, round(steps / 10))):
-        _text(draw, (place(step, values[0])[0], bottom + 5), str(step), "ma", size=12)
-    _text(draw, (WIDTH - RIGHT, bottom + 19), "step", "ra", size=12)
-    for index, (name, curve) in enumerate(panel.curves.items()):
-        points = [place(step, v) for step, v in enumerate(curve) if isfinite(v) and (v > 0 or not panel.log)]
-        _line(draw, points, index)
-        _legend(draw, name, index, list(panel.curves), top)
+@dataclass(frozen=True)
+class Axes:
+    """Where a value at a step lies on the picture; `low` and `high` are exponents of ten where the axis is logarithmic."""
+
+    steps: int
+    low: float
+    high: float
+    top: int
+    log: bool
+
+    def place(self, step: float, value: float) -> tuple[float, float]:
+        across, up = step / max(1, self.steps - 1), (value - self.low) / (self.high - self.low)
+        return LEFT + across * (WIDTH - LEFT - RIGHT), self.top + HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
+
+    def draw(self, draw: ImageDraw) -> None:
+        for tick in ticks(self.low, self.high, self.log):
+            y = self.place(0, tick)[1]
+            draw.line((LEFT, y, WIDTH - RIGHT, y), FAINT)
+            _text(draw, (LEFT - 6, y), f"{10**tick if self.log else tick:.3g}", "rm", size=12)
+        bottom = self.top + HEIGHT - BOTTOM
+        for step in range(0, self.steps, max(1, round(self.steps / 10))):
+            _text(draw, (self.place(step, 0)[0], bottom + 5), str(step), "ma", size=12)
+        _text(draw, (WIDTH - RIGHT, bottom + 19), "step", "ra", size=12)
 
 
 def _line(draw: ImageDraw, points: list[tuple[float, float]], index: int) -> None:
@@ -113,13 +125,15 @@ def _legend(draw: ImageDraw, name: str, index: int, names: list[str], top: int) 
     _text(draw, (left + 33, top + 36), name, "lm", size=12)
 
 
-def _scaled(value: float, log: bool) -> float:
-    return log10(value) if log else value
+def drawable(curve: Sequence[float], log: bool) -> list[tuple[int, float]]:
+    """Steps and values of a curve that an axis can show, as exponents of ten where it is logarithmic."""
+    found = [(step, value) for step, value in enumerate(curve) if isfinite(value) and (value > 0 or not log)]
+    return [(step, log10(value)) for step, value in found] if log else found
 
 
-def limits(values: Sequence[float], log: bool) -> tuple[float, float]:
-    """Lower and upper end of an axis for these values, as exponents of ten where it is logarithmic."""
-    low, high = (_scaled(end(values), log) for end in (min, max))
+def limits(values: Sequence[float]) -> tuple[float, float]:
+    """Lower and upper end of an axis for these values."""
+    low, high = min(values), max(values)
     room = 0.05 * (high - low) or 0.5 * abs(high) or 0.5
     return low - room, high + room
 

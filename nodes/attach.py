@@ -90,8 +90,9 @@ class Attachment:
             raise
         except Exception as error:
             library.unlearnable.add(lesson.key)
-            log.warning("No plan was learned", exc_info=None if isinstance(error, LearningError) else error)
-            session.run.note(f"no plan was learned, the widgets count from the next run on: {error or type(error).__name__}")
+            reason = f"no plan was learned, the widgets count from the next run on: {error or type(error).__name__}"
+            log.warning("%s: %s", lesson.name, reason, exc_info=None if isinstance(error, LearningError) else error)
+            session.run.note(reason)
 
     def prepare_sampling(self, executor, model, noise_shape, *args, **kwargs):
         """ComfyUI makes room for a sampling, and for what it will keep."""

@@ -57,7 +57,7 @@ class CacheCalibrate:
         bench = ComfyBench(model, positive, negative, cfg, latent_image, sampler, sigmas, seed)
         key = bench.key(*vars(request).values())
         best = library.path_of(f"calibrating_{key}.safetensors")  # what there is, should this be interrupted
-        memo = Memo(library.folder() / "unfinished" / key)
+        memo = Memo(library.folder() / f"unfinished_{key}")
         found = calibrate(bench, bench.origin(), request, memo, Allowance(request.budget, NodeProgress(unique_id)), lambda plan: save(plan, best))
         name = f"calibrated_{key}.safetensors"
         best.replace(library.path_of(name))

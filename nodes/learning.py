@@ -80,9 +80,9 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tu
     timeline = sampling.timeline(model_sampling, sigmas)
     origin = Origin(type(patcher.model.diffusion_model).__name__, fingerprint(patcher), name, library.cells_of(noise.shape), 1, str(date.today()))
     key = library.key_of(origin, timeline.sigmas, learner.learns)
-    known = library.learned(key)
     if key in library.unlearnable:
         return settings, None
+    known = library.learned(key)
     if known is not None:
         return tuple(PlannedSettings(f"{s.name}, learned", known) if s is learner else s for s in settings), None
     recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))

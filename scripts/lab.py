@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
-MEASUREMENTS = ("quality", "memory", "sweep", "overhead", "blocks")
+MEASUREMENTS = ("quality", "distribution", "memory", "sweep", "overhead", "blocks")
 
 
 def main(arguments: list[str]) -> int:
