@@ -1,6 +1,7 @@
 """A plan that was made for one model and sampling, with everything that is known of it."""
 
 from dataclasses import dataclass
+from math import inf
 
 from .clock import Timeline
 from .errors import ConfigError
@@ -25,8 +26,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class CachePlan:
-    """`schedule`: what each step computes. `fits`: weights of predictions. `order`: of predictions without one. `drift`: relative L2 distance of the
-    plan's own samples to the uncached ones, as measured when it was made; None if it was not."""
+    """`schedule`: what each step computes. `fits`: weights of corrections, and of predictions that do not follow `order`. `drift`: relative L2
+    distance to the uncached samples, as measured when it was made; None if it was not."""
 
     origin: Origin
     schedule: Planned
@@ -49,11 +50,11 @@ class CachePlan:
 
     def plan(self, timeline: Timeline, name: str) -> Plan:
         """The plan for a sampling. At another one than it was made for the steps are moved, the weights are left out, and a note says so."""
-        fallback = Predictor(self.order, gain_limit=GAIN_LIMIT)
         merge = self.table.kinds == MODULES and self.table.states() <= {MODULES}
-        if self.schedule.fits(timeline):
-            return Plan(self.schedule, Fitted(self.fits, fallback) if self.fits else fallback, name=name, merge=merge)
-        return Plan(self.schedule, fallback, name=name, merge=merge, notes=(self._moved(timeline),))
+        if not self.schedule.fits(timeline):
+            return Plan(self.schedule, Predictor(self.order, gain_limit=GAIN_LIMIT), name=name, merge=merge, notes=(self._moved(timeline),))
+        tried = Predictor(self.order, gain_limit=inf if self.origin.samples else GAIN_LIMIT)  # steps that were tried bear their own extrapolation
+        return Plan(self.schedule, Fitted(self.fits, tried) if self.fits else tried, name=name, merge=merge)
 
     def _moved(self, timeline: Timeline) -> str:
         lost = f"; its {len(self.fits)} fitted weights are for its own steps only, so order {self.order} is used" if self.fits else ""
@@ -76,7 +77,7 @@ class CachePlan:
             f"for {origin.model or 'any model'}, {f'weights {origin.weights[:12]}' if origin.weights else 'any weights'}",
             f"{len(self.table.rows)} steps, sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}{sampler}",
             *(f"{kind.value} computed at {len(self.table.computed(kind))} steps: {', '.join(map(str, self.table.computed(kind)))}" for kind in kinds),
-            f"{self.speedup:.2f}x fewer evaluations; {f'{len(self.fits)} fitted steps' if self.fits else f'order {self.order}'}",
+            f"{self.speedup:.2f}x fewer evaluations; {f'{len(self.fits)} fitted corrections' if self.fits else f'order {self.order}'}",
             "drift not measured" if self.drift is None else f"drift {self.drift:.4f}: relative L2 of its own samples to the uncached ones",
             f"made from {origin.samples} samples, {origin.made}" if origin.samples else f"a list, not made from a run: {origin.made}",
         ])

@@ -23,6 +23,7 @@ class LabBench:
         self.sigmas = flow_sigmas(steps, family.shift)
         self.timeline = Timeline.flow(self.sigmas)
         self.scale = (1.0,) * steps
+        self.signal = tuple(1 - sigma for sigma in self.sigmas[:-1])
 
     def drawn(self, seeds: range) -> tuple[Tensor, Tensor]:
         """Noise and labels of some seeds."""

@@ -5,91 +5,96 @@ import json
 from pathlib import Path
 from statistics import median
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import OUTPUT, Plan, Predictor, Steps, Timeline, evenly
-from cache_core.cache_plan import Origin, model_plan
-from cache_core.calibrate import Normal, Recorder, Recording, Tracker, best_steps, first_gap
+from cache_core import OUTPUT, Adaptive, Frame, Plan, Predictor, Steps, evenly
+from cache_core.cache_plan import CachePlan, Origin
+from cache_core.calibrate import Memo, Request, calibrate
 from cache_core.predictor import GAIN_LIMIT
+from cache_core.site import MODULES
 
+from .bench import FIRST_CALIBRATED, LabBench
 from .demo import GUIDANCE, as_pictures, psnr
 from .families import FAMILIES, Family
-from .sample import flow_sigmas, load, noise_of, sample, uncached_velocity
-from .scenes import CLASSES
+from .sample import flow_sigmas, sample, uncached_velocity
 from .solvers import SOLVERS
 
 RESULT = Path(__file__).parent / "results" / "quality.json"
 SPEEDUPS = (2, 3, 4, 5)
-TESTED, CLIPS, FIRST_CALIBRATED = 24, 8, 1000  # seeds from 0 on are tested, so many pictures or clips; those from 1000 on are learned from
+TESTED, FIRST_TESTED = 24, 5000  # pictures or clips; other seeds than the method was made with (0 on) and learns from (1000 on)
 ALONE = 4  # plans from one picture: so many, each of another picture
-TOGETHER = 8
+ASKED = Request(samples=4, budget=12)  # what Cache Calibrate does if it is left as it is
+TOLERANCES = 6  # halvings, in search of the tolerance that computes as often as the other settings
 
 
 class Bench:
     """A lab model, its sampling, and the uncached samples of the tested seeds."""
 
     def __init__(self, family: Family, steps: int):
-        self.family, self.steps = family, steps
-        self.model: nn.Module = load(family)[0]
-        self.sigmas = flow_sigmas(steps, family.shift)
-        self.timeline = Timeline.flow(self.sigmas)
-        self.tested = self.drawn(range(TESTED if family.frames == 1 else CLIPS))
-        self.uncached = self.sample(self.tested)
+        self.lab = LabBench(family, steps)
+        self.tested = self.lab.drawn(range(FIRST_TESTED, FIRST_TESTED + TESTED))
+        self.uncached = self.sample(())[0]
 
-    def drawn(self, seeds: range) -> tuple[Tensor, Tensor]:
-        """Noise and labels of some seeds."""
-        return noise_of(list(seeds), self.family.latents), torch.tensor([seed % len(CLASSES) for seed in seeds])
+    def sample(self, plans: tuple[Plan, ...]) -> tuple[Tensor, float]:
+        """Samples of the tested seeds, and how often the model ran."""
+        samples, report = sample(self.lab.model, *self.tested, self.lab.sigmas, plans, GUIDANCE)
+        return samples, report.computed if report else self.lab.timeline.steps
 
-    def sample(self, drawn: tuple[Tensor, Tensor], plans: tuple[Plan, ...] = (), watch: Recorder | Tracker | None = None) -> Tensor:
-        return sample(self.model, *drawn, self.sigmas, plans, GUIDANCE, watch=watch)[0]
-
-    def row(self, name: str, count: int, plan: Plan) -> dict:
+    def row(self, name: str, plan: Plan) -> dict:
         """How far the plan's samples are from the uncached ones."""
-        return self.compared(name, count, self.sample(self.tested, (plan,)))
+        samples, count = self.sample((plan,))
+        return self.compared(name, count, samples)
 
     def fewer(self, solver: str, count: int) -> dict:
         """How far samples in just `count` steps of a solver are from the uncached ones."""
         noise, labels = self.tested
-        samples = SOLVERS[solver](uncached_velocity(self.model, labels, GUIDANCE), noise, flow_sigmas(count, self.family.shift))
+        samples = SOLVERS[solver](uncached_velocity(self.lab.model, labels, GUIDANCE), noise, flow_sigmas(count, self.lab.family.shift))
         return self.compared(f"fewer steps of {solver}", count, samples)
 
     def compared(self, name: str, count: int, samples: Tensor) -> dict:
-        return {"model": self.family.title, "steps": self.steps, "setting": name, "evaluations": count,
+        return {"model": self.lab.family.title, "steps": self.lab.timeline.steps, "setting": name, "evaluations": count,
                 "psnr_db": round(psnr(as_pictures(samples), as_pictures(self.uncached)), 2),
                 "relative_l2": round(float((samples - self.uncached).norm() / self.uncached.norm()), 5)}
 
-    def recorded(self, seed: int) -> Recording:
-        recorder = Recorder(self.timeline, (1.0,) * self.steps)
-        self.sample(self.drawn(range(seed, seed + 1)), watch=recorder)
-        return recorder.recording()
+    def planned(self, request: Request, first: int = FIRST_CALIBRATED) -> CachePlan:
+        """What a calibration finds for the request, on the seeds from `first` on."""
+        bench = LabBench(self.lab.family, self.lab.timeline.steps, first, self.lab.model)
+        return calibrate(bench, Origin(""), request, Memo()).plan
 
-    def planned(self, recordings: dict[int, Recording], count: int) -> Plan:
-        """The plan of `count` computed steps from the recordings, by seed: one schedule for all, weights fitted to one after the other."""
-        first, normal = next(iter(recordings.values())), Normal()
-        gram = sum(recording.gram() for recording in recordings.values())
-        steps = best_steps(gram.numpy(), first.nodes, first.weights, count, first_gap(self.steps))
-        for seed, recording in recordings.items():
-            tracker = Tracker(recording, normal=normal)
-            self.sample(self.drawn(range(seed, seed + 1)), (Plan(Steps(OUTPUT, steps), tracker),), tracker)
-        return model_plan(steps, self.sigmas, Origin(""), tuple(tracker.fits.values())).plan(self.timeline, "planned")
+    def tolerance(self, count: int) -> Plan:
+        """AB-Cache by tolerance, order 2, with the tolerance that computes `count` steps of the first calibration sample, or the next fewer."""
+        low, high = 0.0, 1.0
+        for _ in range(TOLERANCES):
+            middle = (low + high) / 2
+            plan = Plan(Adaptive(OUTPUT, middle, 8, Frame(3, 1)), Predictor(2))
+            report = sample(self.lab.model, *self.lab.drawn(range(FIRST_CALIBRATED, FIRST_CALIBRATED + 1)), self.lab.sigmas, (plan,), GUIDANCE)[1]
+            low, high = (low, middle) if report.computed <= count else (middle, high)
+        return Plan(Adaptive(OUTPUT, high, 8, Frame(3, 1)), Predictor(2))
 
 
-def rows_of(bench: Bench, speedup: int, recordings: dict[int, Recording]) -> list[dict]:
+def rows_of(bench: Bench, speedup: int) -> list[dict]:
     """All settings at one speed-up."""
-    count = round(bench.steps / speedup)
-    even = Steps(OUTPUT, evenly(bench.steps, count))
+    count, timeline = round(bench.lab.timeline.steps / speedup), bench.lab.timeline
+    even = evenly(timeline.steps, count)
     rows = [bench.fewer(solver, count) for solver in SOLVERS]
-    rows += [bench.row(name, count, Plan(even, predictor)) for name, predictor in
-            (("even steps, reuse", Predictor(1)), ("even steps, order 2", Predictor(2, gain_limit=GAIN_LIMIT)),
-             ("even steps, order 3", Predictor(3, gain_limit=GAIN_LIMIT)))]
-    alone = [bench.row("", count, bench.planned({seed: recordings[seed]}, count)) for seed in list(recordings)[:ALONE]]
-    middle = {key: round(median(row[key] for row in alone), 5) for key in ("psnr_db", "relative_l2")}
-    worst = min(row["psnr_db"] for row in alone)
-    rows.append({**rows[0], "setting": f"planned from 1 picture (median of {ALONE})", **middle, "worst_psnr_db": worst})
-    rows.append(bench.row(f"planned from {TOGETHER} pictures", count, bench.planned(recordings, count)))
+    rows += [bench.row(f"even steps, {name}", Plan(Steps(OUTPUT, even), predictor)) for name, predictor in
+             (("reuse", Predictor(1)), ("order 2", Predictor(2, gain_limit=GAIN_LIMIT)), ("order 3", Predictor(3, gain_limit=GAIN_LIMIT)))]
+    hidden = bench.row("even steps, hidden state, order 3", Plan(Steps(MODULES, even), Predictor(3, gain_limit=GAIN_LIMIT), merge=True))
+    rows.append({**hidden, "evaluations": count})  # the blocks run in so many; what is around them runs in all
+    rows.append(bench.row("tolerance, order 2", bench.tolerance(count)))
+    rows.append(learned(bench, speedup))
+    calibrated = bench.planned(Request(speedup, samples=ASKED.samples, budget=ASKED.budget))
+    rows.append(bench.row(f"calibrated, {ASKED.samples} pictures", calibrated.plan(timeline, "calibrated")))
     return [{**row, "speedup": speedup} for row in rows]
+
+
+def learned(bench: Bench, speedup: int) -> dict:
+    """Plans from one picture each, as AB-Cache Apply learns them: the median, and the worst of them."""
+    plans = (bench.planned(Request(speedup, samples=1, budget=2), FIRST_CALIBRATED + number) for number in range(ALONE))
+    rows = [bench.row("", plan.plan(bench.lab.timeline, "learned")) for plan in plans]
+    middle = {key: round(median(row[key] for row in rows), 5) for key in ("psnr_db", "relative_l2")}
+    return {**rows[0], "setting": f"learned from 1 picture (median of {ALONE})", **middle, "worst_psnr_db": min(row["psnr_db"] for row in rows)}
 
 
 def table(rows: list[dict]) -> str:
@@ -112,15 +117,22 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--steps", nargs="+", type=int, default=[50, 28])
     parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--again", action="store_true", help="measure anew what is there")
     args = parser.parse_args()
-    rows: list[dict] = []
+    rows = kept(args.out, args.again)
     for family, steps in ((FAMILIES[name], steps) for name in args.models for steps in args.steps):
-        bench = Bench(family, steps)
-        recordings = {seed: bench.recorded(seed) for seed in range(FIRST_CALIBRATED, FIRST_CALIBRATED + TOGETHER)}
-        for speedup in tqdm(SPEEDUPS, desc=f"{family.name}, {steps} steps"):
-            rows += rows_of(bench, speedup, recordings)
-            args.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")  # at once: it takes a while
+        done = {row["speedup"] for row in rows if (row["model"], row["steps"]) == (family.title, steps)}
+        left = [speedup for speedup in SPEEDUPS if speedup not in done]
+        bench = Bench(family, steps) if left else None
+        for speedup in tqdm(left, desc=f"{family.name}, {steps} steps"):
+            rows += rows_of(bench, speedup)
+            args.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")  # at once: it takes a while, and goes on where it stopped
     print(table(rows))
+
+
+def kept(path: Path, again: bool) -> list[dict]:
+    """What an earlier run has measured."""
+    return [] if again or not path.exists() else json.loads(path.read_text())["rows"]
 
 
 if __name__ == "__main__":

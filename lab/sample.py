@@ -59,7 +59,7 @@ def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float,
                 watch.begin(sigma, x)
             velocity = _guided(model, x, labels, sigma, guidance, split, run, mounts)
             if watch:
-                watch.end(velocity)
+                velocity = watch.end(velocity)
             if corrector:
                 denoised = scale_noise(x, x - sigma * velocity, 1 - sigma, corrector.factor(sigma))
                 velocity = (x - denoised) / sigma

@@ -33,6 +33,7 @@ class ComfyBench:
         model_sampling = model.get_model_object("model_sampling")
         self.timeline = sampling.timeline(model_sampling, sigmas)
         self.scale = sampling.displacement(model_sampling, self.timeline.sigmas)
+        self.signal = sampling.signal(model_sampling, self.timeline)
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None):
         import comfy.sample

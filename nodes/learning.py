@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ..cache_core import OUTPUT, Plan, Run, Steps
+from ..cache_core import OUTPUT, Plan, Predictor, Run, Steps
 from ..cache_core.cache_plan import CachePlan, Origin, model_plan
-from ..cache_core.calibrate import Recorder, Recording, Tracker, best_steps, first_gap
+from ..cache_core.calibrate import Recorder, Recording, Tracker, growth, steps_from
+from ..cache_core.calibrate.ab import FEWEST
 from ..cache_core.plan import MIN_STEPS
 from ..cache_core.settings.planned import ComputedSettings, FixedSettings, PlannedSettings
 from . import library, sampling
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from .attach import Settings
 
 log = logging.getLogger("feb_ab_cache")
-FEWEST = 4  # computed steps
 MOST_DRIFT = 0.25  # of a plan, on the picture that it was made from
 
 
@@ -38,6 +38,7 @@ class Lesson:
     key: str
     origin: Origin
     recorder: Recorder
+    signal: tuple[float, ...]  # see calibrate.Bench
     conds: dict
     sigmas: object  # a copy: some samplers write into theirs
 
@@ -60,11 +61,10 @@ class Lesson:
         log.info("%s: %s", self.name, learned)
 
     def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
-        total = len(recording.nodes)
-        count = max(FEWEST, round(total / self.speedup))
-        steps = best_steps(recording.gram().numpy(), recording.nodes, recording.weights, count, first_gap(total))
-        tracker = Tracker(recording)
-        tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), tracker, name=f"{self.name}, fitting")), tracker)
+        count = max(FEWEST, round(len(recording.nodes) / self.speedup))
+        steps = steps_from([recording], count, growth(self.signal))
+        tracker = Tracker(recording, steps)
+        tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), Predictor(2), name=f"{self.name}, fitting")), tracker)
         drift = float((tracked.float() - samples.float()).norm() / samples.float().norm())
         return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift)
 
@@ -87,4 +87,4 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tu
         return tuple(PlannedSettings(f"{s.name}, learned", known) if s is learner else s for s in settings), None
     recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    return settings, Lesson(learner.name, learner.learns, key, origin, recorder, conds, sigmas.clone())
+    return settings, Lesson(learner.name, learner.learns, key, origin, recorder, sampling.signal(model_sampling, timeline), conds, sigmas.clone())

@@ -60,6 +60,11 @@ def alpha(model_sampling, sigma: float) -> float:
     return 1.0 - sigma if isinstance(model_sampling, kinds.CONST) else 1.0
 
 
+def signal(model_sampling, timeline: Timeline) -> tuple[float, ...]:
+    """`alpha` at each step."""
+    return tuple(alpha(model_sampling, sigma) for sigma in timeline.sigmas[:-1])
+
+
 def synchronise(run: Run) -> None:
     """Wait for the device, so that the last evaluation's time is its own."""
     import torch

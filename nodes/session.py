@@ -97,7 +97,9 @@ class Session:
             signature = (tuple(x.shape), x.dtype, x.device)
             denoised = self._through_engine(("guided",), signature, x, timestep, lambda: executor(x, timestep, *args, **kwargs), None)
         if self.watch and sigma:
-            self.watch.end(sampling.raw_output(self.model_sampling, timestep, x, denoised))
+            raw = sampling.raw_output(self.model_sampling, timestep, x, denoised)
+            corrected = self.watch.end(raw)
+            denoised = denoised if corrected is raw else self.model_sampling.calculate_denoised(timestep, corrected, x)
         if self.corrector is None:
             return denoised
         time = run.timeline.times[run.evaluation.step]

@@ -15,16 +15,18 @@ class Watch(Protocol):
         """Before an evaluation at `sigma` of `state`."""
         ...
 
-    def end(self, output: Tensor) -> None:
-        """After it: the guided raw output."""
+    def end(self, output: Tensor) -> Tensor:
+        """After it: what the sampling goes on with in place of the guided raw output `output`; that itself, as a rule."""
         ...
 
 
 class Bench(Protocol):
-    """One model, sampler and prompt. `scale`: what a unit of output adds to the state per unit of sigma, at each step (1 for flow models)."""
+    """One model, sampler and prompt. `scale`: what a unit of output adds to the state per unit of sigma, at each step (1 for flow models).
+    `signal`: share of the clean latent in the state, at each step (1 - sigma for flow models)."""
 
     timeline: Timeline
     scale: tuple[float, ...]
+    signal: tuple[float, ...]
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
         """The final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same one for a number whenever it is asked for."""

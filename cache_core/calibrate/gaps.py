@@ -8,7 +8,18 @@ from ..errors import check_range
 from ..predictor import lagrange
 
 LONGEST = 14  # steps from one computed step to the next, at most
-FIRST = 0.08  # of all steps, in the first gap: it can only reuse, and a single picture may hide what that costs (docs/DESIGN_NOTES.md)
+FIRST = 0.04  # of all steps, in the first gap: it can only reuse, and one picture may hide what that costs (docs/DESIGN_NOTES.md)
+FREE = 0.8  # share of the steps before which no gap is shorter than the one before it
+LEAST_SIGNAL = 0.1  # below this share of clean latent in the state, an error grows no further
+
+
+def growth(signal: Sequence[float]) -> np.ndarray:
+    """How much an error of the state grows until the end, `(N,)`, where the state holds the share `signal` of the clean latent.
+
+    x = a x0 + s eps: what is off by d in a x0 is off by d / a in x0. For flow models a = 1 - sigma. Measured growth on the lab's models follows
+    this down to about 0.1 (docs/DESIGN_NOTES.md).
+    """
+    return 1 / np.maximum(np.asarray(signal, dtype=np.float64), LEAST_SIGNAL)
 
 
 def gap_error(nodes: Sequence[float], weights: Sequence[float], before: int | None, start: int, end: int) -> np.ndarray:
@@ -46,17 +57,38 @@ def gap_costs(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float]
     return costs
 
 
-def best_steps(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], count: int,
-               first: int = LONGEST) -> tuple[int, ...]:
+def widening(costs: np.ndarray) -> np.ndarray:
+    """The costs without the gaps that are shorter than the one before them and start before the last fifth: extrapolation over a long gap from two
+    samples that lie close together is what goes wrong with other pictures."""
+    steps, kept = costs.shape[1], costs.copy()
+    for start in range(1, int(FREE * steps)):
+        for before in range(start):
+            kept[before, start, start + 1 : 2 * start - before] = np.inf
+    return kept
+
+
+def best_steps(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], count: int, first: int = LONGEST,
+               grown: Sequence[float] | None = None) -> tuple[int, ...]:
     """The `count` steps to compute, the first and the last among them, whose gaps displace the state least in sum.
 
-    `gram`: inner products of the outputs `(N, N)`. `first`: length of the first gap, at most. The state of the programme is the last two
-    computed steps. The sum is not the error of the sampling, because gaps disturb each other: a schedule counts once a run with it was
-    compared. Raises ConfigError for a `count` above N, or too small for gaps of at most `first` and then 14 steps.
+    `gram`: inner products of the outputs `(N, N)`. `first`: length of the first gap, at most. `grown`: see growth; where it is given, a gap
+    counts by what its displacement is at the end, and gaps widen. The sum is not the error of the sampling, because gaps disturb
+    each other: a schedule counts once a run with it was compared. Raises ConfigError for a `count` above N, or too small for gaps of at
+    most `first` and then 14 steps.
     """
     steps = len(nodes)
     check_range("count", count, 2 + max(0, -(-(steps - 1 - first) // LONGEST)), steps)
     costs = gap_costs(np.asarray(gram, dtype=np.float64), nodes, weights, first)
+    if grown is None:
+        return _cheapest(costs, count)[0]
+    costs *= np.square(grown)
+    chosen, total = _cheapest(widening(costs), count)
+    return chosen if np.isfinite(total) else _cheapest(costs, count)[0]
+
+
+def _cheapest(costs: np.ndarray, count: int) -> tuple[tuple[int, ...], float]:
+    """Dynamic programming over the last two computed steps: the cheapest way of `count` steps, and what it costs."""
+    steps = costs.shape[1]
     least = np.full((steps + 1, steps), np.inf)  # of reaching (before, start)
     least[steps, 0] = 0.0
     came: list[np.ndarray] = []
@@ -65,8 +97,8 @@ def best_steps(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float
         came.append(totals.argmin(axis=0))
         least = np.vstack([totals.min(axis=0), np.full(steps, np.inf)])
     end, start = steps - 1, int(least[:steps, steps - 1].argmin())
-    chosen = [end]
+    chosen, total = [end], float(least[start, end])
     for before in reversed(came):
         chosen.append(start)
         start, end = int(before[start, end]), start
-    return tuple(sorted(set(chosen) - {steps}))
+    return tuple(sorted(set(chosen) - {steps})), total

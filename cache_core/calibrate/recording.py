@@ -72,9 +72,10 @@ class Recorder:
         if self._step is not None:
             self._states[step] = probe(state)
 
-    def end(self, output: Tensor) -> None:
+    def end(self, output: Tensor) -> Tensor:
         if self._step is not None:
             self._outputs[self._step] = probe(output)
+        return output
 
     def recording(self) -> Recording | None:
         """What was seen, or None if the sampler left a step out or looked between two, or something was not finite."""

@@ -1,6 +1,6 @@
-"""Weights fitted in closed loop: a run with the plan is steered, step by step, back to the recorded uncached one."""
+"""Weights fitted in closed loop: a run with the plan is steered, computed step by computed step, back to the recorded uncached one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -9,8 +9,7 @@ from torch import Tensor
 from ..predictor import Fit
 from .recording import Recording, probe
 
-REACH = 3  # samples besides the newest that a prediction may use
-GAIN = 0.3  # share of a gap's error, seen at the step after it, that is taken back
+REACH = 3  # computed outputs besides the newest that a correction may use
 RIDGE = 1e-3  # of the diagonal
 
 
@@ -31,73 +30,37 @@ class Normal:
 
 
 class Tracker:
-    """The predictor of a calibration run. At each predicted step `v = v_a + sum_m c_m (v_m - v_a)` is fitted, over the last computed steps
-    a, m1, m2, m3, to the output that leads back to the recorded run; weights sum to 1 by construction.
+    """Watches a run that computes `steps`, and corrects each output that was computed, v_a, to `v_a + sum_m c_m (v_m - v_a)` over the computed
+    outputs m1, m2, m3 before it, as they were: c is fitted to the output that leads back to the recorded run. Weights sum to 1 by construction.
 
-    `begin` and `end` show it the state and the guided output of each evaluation. Because guidance is linear and every conditioning
-    gets the same weights, the fit to the guided output is the fit for each conditioning. At a computed step the gap before it is integrated
-    again with the outputs interpolated, and the share `gain` of the difference goes into the output.
+    Because guidance is linear and every conditioning gets the same weights, the fit to the guided output is the fit for each
+    conditioning. Predictions in between are left as they are: to fit those, too, was worse on other pictures (docs/DESIGN_NOTES.md).
     """
 
-    order = REACH + 2
-
-    def __init__(self, recording: Recording, gain: float = GAIN, normal: Normal | None = None):
-        self.recording, self.gain, self.normal = recording, gain, normal or Normal()
-        self.fits: dict[float, Fit] = {}
-        self._outputs: dict[float, Tensor] = {}  # computed ones, by sigma
-        self._gap: list[Fit] = []  # the predictions since the last computed step
-        self._state, self._sigma, self._fit = torch.empty(0), float("nan"), None
-
-    @property
-    def corrects(self) -> bool:
-        return self.gain > 0
+    def __init__(self, recording: Recording, steps: Iterable[int], normal: Normal | None = None):
+        self.recording, self.steps, self.normal = recording, frozenset(steps), normal or Normal()
+        self.fits: dict[int, Fit] = {}
+        self._computed: list[tuple[int, Tensor]] = []  # outputs, newest first
+        self._state, self._step = torch.empty(0), None
 
     def begin(self, sigma: float, state: Tensor) -> None:
-        self._state, self._sigma, self._fit = probe(state), sigma, None
+        self._state, self._step = probe(state), self.recording.step_of(sigma)
 
-    def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
-        """Fitted when the first conditioning asks; the others get the same."""
-        if self._fit is None:
-            self._fit = self._fitted(tuple(nodes[: REACH + 1]), at)
-            if self.recording.step_of(at) is not None:  # not one of a sampler's trials between two steps
-                self._gap = [*(fit for fit in self._gap if fit.at > at), self._fit]
-            self.fits[at] = self._fit
-        return self._fit.weights
+    def end(self, output: Tensor) -> Tensor:
+        """The corrected output, in float32; `output` itself at a predicted step, and at the first."""
+        if self._step not in self.steps:
+            return output
+        earlier = [(step, value) for step, value in self._computed if step != self._step][:REACH]
+        fresh = output.float()
+        self._computed = [(self._step, fresh), *earlier]
+        if not earlier:
+            return output
+        self.fits[self._step] = fit = self._fit()
+        return sum(weight * value for weight, (_, value) in zip(fit.weights, self._computed, strict=True))
 
-    def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:
-        """The weights of the corrected output at `nodes[0]`; none if no gap was before it."""
-        if self._fit is None and self._gap and self.recording.step_of(nodes[0]) is not None:
-            self._fit = self._corrected(tuple(nodes[: max(len(fit.nodes) for fit in self._gap) + 1]))
-            self.fits[nodes[0]] = self._fit
-        return () if self._fit is None else self._fit.weights
-
-    def end(self, output: Tensor) -> None:
-        """Take note of the guided output; one that was computed is kept as it was before its correction."""
-        if self._fit is not None and self._fit.at != self._fit.nodes[0]:
-            return
-        value = probe(output)
-        if self._fit is not None:
-            own, *others = self._fit.weights
-            value = (value - sum(w * self._outputs[node] for w, node in zip(others, self._fit.nodes[1:], strict=True))) / own
-        self._outputs[self._sigma], self._gap = value, []
-
-    def _fitted(self, nodes: tuple[float, ...], at: float) -> Fit:
-        newest, *older = (self._outputs[node].double() for node in nodes)
-        step = self.recording.step_of(at)
-        if not older or step is None:
-            return Fit(at, nodes[:1], (1.0,))
-        wanted = self.recording.target(step, self._state).double() - newest
-        shares = self.normal.solve(step, torch.stack(older) - newest, wanted).tolist()
-        return Fit(at, nodes, (1.0 - sum(shares), *shares))
-
-    def _corrected(self, nodes: tuple[float, ...]) -> Fit:
-        own, start = nodes[:2]
-        weights = dict.fromkeys(nodes, 0.0)
-        for fit in self._gap:
-            moved, reached = self.recording.weights[self.recording.step_of(fit.at)], (fit.at - start) / (own - start)
-            weights[own] += moved * reached
-            weights[start] += moved * (1 - reached)
-            for node, weight in zip(fit.nodes, fit.weights, strict=True):
-                weights[node] -= moved * weight
-        share = self.gain / self.recording.weights[self.recording.step_of(own)]
-        return Fit(own, nodes, (1 + share * weights[own], *(share * weights[node] for node in nodes[1:])))
+    def _fit(self) -> Fit:
+        newest, *older = (probe(value).double() for _, value in self._computed)
+        wanted = self.recording.target(self._step, self._state).double() - newest
+        shares = self.normal.solve(self._step, torch.stack(older) - newest, wanted).tolist()
+        nodes = tuple(self.recording.nodes[step] for step, _ in self._computed)
+        return Fit(nodes[0], nodes, (1.0 - sum(shares), *shares))

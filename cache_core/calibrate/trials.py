@@ -7,17 +7,18 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
+from ..cache_plan import Origin, model_plan
 from ..errors import ConfigError
 from ..plan import Plan
 from ..plan_file import packed, unpacked
-from ..predictor import GAIN_LIMIT, Fit, Predictor
+from ..predictor import Fit, Predictor
 from ..schedule import Steps
 from ..site import OUTPUT
 from .allowance import Allowance
 from .bench import Bench, Watch
 from .memo import Memo, Results
 from .recording import Recorder, Recording, probe
-from .tracking import GAIN, Normal, Tracker
+from .tracking import Normal, Tracker
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Trial:
-    """Steps that were computed in a sampling of each calibration sample. `fits`: fitted weights, or none: order 2. `drift`: relative L2 distance of
-    the final latents to the uncached ones, root mean square over the samples; `drifts`: of the states before each step, `(N,)`."""
+    """Steps that were computed in a sampling of each calibration sample. `fits`: fitted weights, or none: order 2 alone. `drift`: relative L2
+    distance of the final latents to the uncached ones, root mean square over the samples that were not fitted to, if there are any;
+    `drifts`: of the states before each step, `(N,)`."""
 
     name: str
     steps: tuple[int, ...]
@@ -50,9 +52,10 @@ class Watches:
         for watch in self.watches:
             watch.begin(sigma, state)
 
-    def end(self, output: Tensor) -> None:
+    def end(self, output: Tensor) -> Tensor:
         for watch in self.watches:
-            watch.end(output)
+            output = watch.end(output)
+        return output
 
 
 class Ticker:
@@ -65,7 +68,8 @@ class Ticker:
         self._allowance.say(self._doing, self._ahead)
         self._ahead += self._tick
 
-    def end(self, output: Tensor) -> None: ...
+    def end(self, output: Tensor) -> Tensor:
+        return output
 
 
 class Follower:
@@ -80,14 +84,15 @@ class Follower:
         if step is not None:
             self.drifts[step] = apart(probe(state), self.recording.states[step])
 
-    def end(self, output: Tensor) -> None: ...
+    def end(self, output: Tensor) -> Tensor:
+        return output
 
 
 class Trials:
     """Makes samplings, pays for them from `allowance`, and keeps what came of them in `memo`."""
 
-    def __init__(self, bench: Bench, allowance: Allowance, memo: Memo, gain: float = GAIN):
-        self.bench, self.allowance, self.memo, self.gain = bench, allowance, memo, gain
+    def __init__(self, bench: Bench, allowance: Allowance, memo: Memo):
+        self.bench, self.allowance, self.memo = bench, allowance, memo
         self.recorded: tuple[Recorded, ...] = ()
         self.made: list[Trial] = []
 
@@ -96,7 +101,7 @@ class Trials:
         return self.bench.timeline.steps
 
     def cost(self, count: int) -> float:
-        """Of a trial that computes `count` steps, in uncached samplings."""
+        """Of a trial that computes `count` steps, in uncached samplings; without a fit it is less."""
         return len(self.recorded) * count / self.steps
 
     def record(self, samples: int) -> None:
@@ -116,40 +121,53 @@ class Trials:
                               "Use euler, or another sampler that calls the model once at each step.")
         return {"states": recording.states, "outputs": recording.outputs, "final": probe(final)}
 
+    @property
+    def learners(self) -> range:
+        """The samples that weights are fitted to: the first half."""
+        return range((len(self.recorded) + 1) // 2)
+
+    @property
+    def judges(self) -> range:
+        """The samples that tell trials apart: the others; with one sample, that one."""
+        return range(len(self.learners) if len(self.recorded) > 1 else 0, len(self.recorded))
+
     def fitted(self, name: str, steps: Sequence[int]) -> Trial:
-        """With weights fitted to all samples, one after the other."""
-        return self._trial(name, tuple(steps), f"fitted, gain {self.gain}", self._fit)
+        """With corrections fitted to the learners, one after the other."""
+        return self._trial(name, tuple(steps), self._fitted, len(self.recorded))
 
     def plain(self, name: str, steps: Sequence[int]) -> Trial:
-        """With order 2."""
-        return self._trial(name, tuple(steps), "order 2", self._extrapolate)
+        """With order 2 alone."""
+        return self._trial(name, tuple(steps), self._judged, len(self.judges))
 
-    def _trial(self, name: str, steps: tuple[int, ...], how: str,
-               make: Callable[[str, tuple[int, ...]], Results]) -> Trial:
-        key = sha256(repr((steps, how, len(self.recorded))).encode()).hexdigest()[:16]
+    def _trial(self, name: str, steps: tuple[int, ...], make: Callable[..., Results], samplings: int) -> Trial:
+        key = sha256(repr((steps, make.__name__, len(self.recorded))).encode()).hexdigest()[:16]
         found = self.memo.of(f"trial_{key}", lambda: make(name, steps))
-        self.allowance.spend(self.cost(len(steps)))
+        self.allowance.spend(samplings * len(steps) / self.steps)
         drift, *drifts = found["drifts"].tolist()
         self.made.append(Trial(name, steps, unpacked(found["fits"]), drift, tuple(drifts)))
         return self.made[-1]
 
-    def _fit(self, name: str, steps: tuple[int, ...]) -> Results:
+    def _fitted(self, name: str, steps: tuple[int, ...]) -> Results:
+        """Each learner's own run is corrected as it is fitted, so with one sample it is the judged one, too."""
         normal, fits, drifts = Normal(), (), []
-        for number, recorded in enumerate(self.recorded):
-            tracker = Tracker(recorded.recording, self.gain, normal)
-            drifts.append(self._compared(number, name, Plan(Steps(OUTPUT, steps), tracker, name=name), tracker))
+        for number in self.learners:
+            tracker = Tracker(self.recorded[number].recording, steps, normal)
+            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name), tracker)
             fits = tuple(tracker.fits.values())
-        return {"fits": packed(fits), "drifts": root_mean_square(drifts)}
+        if len(self.recorded) == 1:
+            return {"fits": packed(fits), "drifts": root_mean_square([drifts])}
+        return self._judged(name, steps, fits)
 
-    def _extrapolate(self, name: str, steps: tuple[int, ...]) -> Results:
-        plan = Plan(Steps(OUTPUT, steps), Predictor(2, gain_limit=GAIN_LIMIT), name=name)
-        return {"fits": packed(()), "drifts": root_mean_square([self._compared(number, name, plan) for number in range(len(self.recorded))])}
+    def _judged(self, name: str, steps: tuple[int, ...], fits: tuple[Fit, ...] = ()) -> Results:
+        judged = enumerate(self.judges, len(self.learners) if fits else 0)
+        plan = model_plan(steps, self.bench.timeline.sigmas, Origin("", samples=1), fits).plan(self.bench.timeline, name)
+        return {"fits": packed(fits), "drifts": root_mean_square([self._compared(number, before, plan) for before, number in judged])}
 
-    def _compared(self, number: int, name: str, plan: Plan, *watches: Watch) -> list[float]:
-        """Sample with the plan: the drift of the final latent, and then of the state before each step."""
-        recorded, share = self.recorded[number], len(plan.schedule.computed) / self.steps
+    def _compared(self, number: int, before: int, plan: Plan, *watches: Watch) -> list[float]:
+        """Sample with the plan, `before` samplings into a trial: the drift of the final latent, and then of the state before each step."""
+        recorded, share = self.recorded[number], len(plan.schedule.table(self.bench.timeline).computed(*OUTPUT)) / self.steps
         follower = Follower(recorded.recording)
-        ticker = self._ticker(f"{name}, sample {number + 1}", share, number * share)
+        ticker = self._ticker(f"{plan.name}, sample {number + 1}", share, before * share)
         final = self.bench.sample(number, (plan,), Watches(follower, *watches, ticker))
         return [apart(probe(final), recorded.final), *(follower.drifts[step] for step in range(self.steps))]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cache_core import ConfigError
-from cache_core.calibrate.gaps import LONGEST, best_steps, gap_costs, gap_error
+from cache_core.calibrate.gaps import FREE, LONGEST, best_steps, gap_costs, gap_error, growth
 
 STEPS = 9
 NODES = tuple(float(s) for s in np.linspace(1, 0, STEPS + 1)[:-1] ** 1.5)
@@ -70,3 +70,34 @@ def test_no_gap_is_longer_than_allowed():
     assert best_steps(np.eye(40), nodes, (-1 / 40,) * 40, 5, first=3)[1] <= 3
     chosen = best_steps(np.eye(40), nodes, (-1 / 40,) * 40, 4)
     assert max(b - a for a, b in zip(chosen, chosen[1:], strict=False)) <= LONGEST
+
+
+@pytest.mark.parametrize("count", [8, 12, 20, 25])
+def test_where_errors_grow_gaps_widen_but_for_the_last_fifth(count):
+    steps = 50
+    nodes = tuple(1 - i / steps for i in range(steps))
+    v = outputs(3, steps)
+    chosen = best_steps(v @ v.T, nodes, (-1 / steps,) * steps, count, 2, growth([1 - s for s in nodes]))
+    assert len(chosen) == count
+    gaps = [b - a for a, b in zip(chosen, chosen[1:], strict=False) if a < FREE * steps]
+    assert gaps == sorted(gaps)
+
+
+def test_where_errors_grow_the_early_steps_are_computed_more_often():
+    steps, count = 50, 10
+    nodes = tuple(1 - i / steps for i in range(steps))
+    v = outputs(3, steps)
+    alike, grown = (best_steps(v @ v.T, nodes, (-1 / steps,) * steps, count, 2, g) for g in (np.ones(steps), np.linspace(20, 1, steps) ** 2))
+    assert sum(grown) < sum(alike)
+
+
+def test_a_count_for_which_gaps_cannot_widen_is_planned_without():
+    assert best_steps(np.eye(STEPS), NODES, WEIGHTS, STEPS - 1, 1, np.ones(STEPS))[1] == 1
+    gram = outputs() @ outputs().T
+    assert len(best_steps(gram, NODES, WEIGHTS, 3, 1, np.ones(STEPS))) == 3  # 0, 1, 8
+    with pytest.raises(ConfigError, match="count"):
+        best_steps(gram, NODES, WEIGHTS, 1, 1, np.ones(STEPS))
+
+
+def test_an_error_grows_as_the_clean_latent_does_down_to_a_tenth_of_it():
+    np.testing.assert_allclose(growth([0.0, 0.05, 0.1, 0.5, 1.0]), [10, 10, 10, 2, 1])

@@ -1,5 +1,7 @@
 """A calibration as a whole, on the lab's models: it is deterministic, keeps within its budget and never ends below what it tried."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -24,7 +26,8 @@ class Counting:
     """A bench that counts evaluations of its model."""
 
     def __init__(self, bench):
-        self.bench, self.timeline, self.scale, self.evaluations = bench, bench.timeline, bench.scale, 0
+        self.bench, self.evaluations = bench, 0
+        self.timeline, self.scale, self.signal = bench.timeline, bench.scale, bench.signal
 
     def sample(self, *args, **kwargs):
         handle = self.bench.model.register_forward_pre_hook(lambda *_: setattr(self, "evaluations", self.evaluations + 1))
@@ -65,14 +68,25 @@ def test_the_drift_of_the_state_grows_from_none_before_the_first_step(bench):
     assert 0 < best.drifts[2] < best.drifts[-1]
 
 
-@pytest.mark.parametrize("off", [{"planned": False}, {"fitted": False}, {"gain": 0.0}, {"refined": False}])
+@pytest.mark.parametrize("off", [{"planned": False}, {"grown": False}, {"fitted": False}, {"refined": False}])
 def test_each_part_of_the_method_can_be_switched_off(bench, off):
-    found = calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=4, **off))
-    names = {trial.name for trial in found.trials}
-    assert ("planned" in names) == off.get("planned", True)
-    assert ("refined" in names) == (off.get("refined", True) and off.get("fitted", True))
+    request = Request(3, samples=2, budget=8)
+    whole, found = calibrate(bench, Origin("Flux"), request), calibrate(bench, Origin("Flux"), replace(request, **off))
+    steps = [{trial.name.removesuffix(", order 2"): trial.steps for trial in each.trials} for each in (whole, found)]
+    assert ("planned" in steps[1]) == off.get("planned", True)
+    assert (steps[1].get("planned") == steps[0]["planned"]) == (off.get("grown", True) and off.get("planned", True))
+    assert ("refined" in steps[1]) == off.get("refined", True)
     assert bool(found.plan.fits) == off.get("fitted", True)
-    assert any(fit.at == fit.nodes[0] for fit in found.plan.fits) == (off != {"gain": 0.0} and bool(found.plan.fits))
+
+
+def test_the_drift_of_a_plan_is_that_of_a_sample_it_was_not_fitted_to(bench):
+    found = calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=4))
+    cached, plain = bench.sample(1, (found.plan.plan(bench.timeline, "plan"),)), bench.sample(1)
+    assert found.plan.drift == pytest.approx(float((cached - plain).norm() / plain.norm()), rel=1e-3)
+
+
+def test_with_one_sample_the_schedule_is_not_refined_because_that_sample_would_be_learned_by_heart(bench):
+    assert "refined" not in {trial.name for trial in calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=8)).trials}
 
 
 def test_what_was_sampled_before_an_interruption_is_not_sampled_again(bench, tmp_path):
@@ -88,7 +102,7 @@ def test_a_sampler_that_leaves_steps_out_is_refused(bench):
         def sample(self, number, plans=(), watch=None):
             watch.begin(self.timeline.sigmas[0], torch.zeros(4))
             watch.end(torch.zeros(4))
-            return torch.zeros(4)
+            return torch.zeros(1, 4)
 
     with pytest.raises(ConfigError, match="cannot be calibrated"):
         calibrate(Skipping(bench), Origin("Flux"), REQUEST)
