@@ -91,6 +91,9 @@ class Session:
         run.begin(sigma)
         if self.watch and sigma:
             self.watch.begin(sigma, x)
+            for kinds in run.trials:
+                with run.trial(kinds):
+                    self.watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, executor(x, timestep, *args, **kwargs)))
         if self.guided is None or not sigma:
             denoised = executor(x, timestep, *args, **kwargs)
         else:
