@@ -18,7 +18,8 @@ class Curves:
         shape = [len(self.errors), *{len(a) for a in self.errors}, *{len(b) for a in self.errors for b in a}]
         ages = {len(c) for a in self.errors for b in a for c in b}
         if shape != [len(STAGES), len(REUSED), len(BANDS)] or len(ages) != 1 or not 1 <= max(ages) <= MOST_AGES:
-            raise ConfigError(f"its error curves are {shape} with ages {sorted(ages)}; 2 stages, 3 states, 2 bands and 1 to {MOST_AGES} ages are needed.")
+            raise ConfigError(f"its error curves are {shape} with ages {sorted(ages)}; 2 stages, 3 states, 2 bands and 1 to {MOST_AGES} ages are "
+                              "needed.")
 
     def of(self, stage: str, reused: str, band: str) -> tuple[float, ...]:
         """One curve, from age 1 on."""

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-BANDS = ("low", "high")
 EDGE = 0.5  # of the largest frequency along an axis: where the low band ends
 
 

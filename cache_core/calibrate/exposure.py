@@ -30,7 +30,8 @@ def noise_sizes(recording: Recording, alpha: Alpha = flow_alpha) -> tuple[float,
     return tuple(found)
 
 
-def fit_scale(cached: Sequence[Sequence[float]], uncached: Sequence[Sequence[float]], times: Sequence[float], boundary: float = BOUNDARY) -> NoiseScale:
+def fit_scale(cached: Sequence[Sequence[float]], uncached: Sequence[Sequence[float]], times: Sequence[float],
+              boundary: float = BOUNDARY) -> NoiseScale:
     """The b(t) with which the sizes of the noise in cached runs come nearest to those in uncached ones, least squares over samples and steps.
 
     b(t) is linear in b_h and b_l (corrector.staged_scale), so both follow from one 2 x 2 system; either sign of b - 1 may come of it.

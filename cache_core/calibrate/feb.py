@@ -13,7 +13,7 @@ from ..curves import Curves
 from ..errors import check_range
 from ..plan import MIN_STEPS, Plan
 from .bench import Bench, Watch
-from .candidates import Candidate, candidates, fitted, full_steps
+from .candidates import Candidate, candidates, fitted
 from .exposure import Alpha, fit_scale, flow_alpha, noise_sizes
 from .measure import Pass, curves_of, drift, measure_pass, measure_reach, measured_costs
 from .recording import Recorder, probe
@@ -88,6 +88,16 @@ class Laboratory:
         return drift(final, self.final[number].final)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What plans for any speed-up are made from."""
+
+    passes: tuple[Pass, ...]
+    gain: tuple[float, ...]
+    costs: Costs
+    curves: Curves
+
+
 def feb_plan(bench: Bench, origin: Origin, speedup: float, samples: int = SAMPLES, budget: float = BUDGET, progress: Progress = silent,
              costs: Costs | None = None, alpha: Alpha = flow_alpha, clock: Callable[[], float] = perf_counter) -> tuple[CachePlan, FebReport]:
     """The plan that drifts least among those that take at most 1 / `speedup` of an uncached run's compute, and what was found on the way.
@@ -97,24 +107,32 @@ def feb_plan(bench: Bench, origin: Origin, speedup: float, samples: int = SAMPLE
     clean latent by sigma, for the noise scale. Raises ConfigError for settings out of range and for a speed-up that reuse cannot give,
     CacheError if the sampler cannot be recorded; what `bench.sample` raises, a cancel for one, goes through.
     """
-    check_range("samples", samples, 1, 64)
-    check_range("budget", budget, LEAST_BUDGET, 10000)
-    check_range("steps", bench.timeline.steps, MIN_STEPS, 1000)
     check_range("speedup", speedup, 1.0, 10.0)
     lab = Laboratory(bench, budget, progress)
+    return choose(lab, measure(lab, samples, costs, clock), origin, speedup, alpha)
+
+
+def measure(lab: Laboratory, samples: int = SAMPLES, costs: Costs | None = None, clock: Callable[[], float] = perf_counter) -> Measured:
+    """Trials, how far errors reach, and costs: the part of the work that plans for several speed-ups share."""
+    check_range("samples", samples, 1, 64)
+    check_range("budget", lab.budget, LEAST_BUDGET, 10000)
+    check_range("steps", lab.timeline.steps, MIN_STEPS, 1000)
     passes = _passes(lab, samples, clock)
-    reach = measure_reach(bench, passes, _probes(lab), clock)
+    reach = measure_reach(lab.bench, passes, _probes(lab), clock)
     lab.pay(_probes(lab), "how far errors reach")
-    costs = costs or measured_costs(passes, reach)
-    full_steps(costs, bench.timeline.steps, speedup)
-    found = candidates(passes, bench.timeline, costs, reach.gain, speedup)
+    return Measured(tuple(passes), reach.gain, costs or measured_costs(passes, reach), curves_of(passes, lab.timeline.times))
+
+
+def choose(lab: Laboratory, measured: Measured, origin: Origin, speedup: float, alpha: Alpha = flow_alpha) -> tuple[CachePlan, FebReport]:
+    """The plan for `speedup`, and the report (see feb_plan)."""
+    costs, curves = measured.costs, measured.curves
+    found = candidates(measured.passes, lab.timeline, costs, measured.gain, speedup)
     best, compared = _choose(lab, found, costs)
     scale, unscaled, scaled = _scale(lab, best, alpha, 1 / costs.speedup(best.table))
-    helps = scale is not None and scaled < unscaled
-    curves = curves_of(passes, bench.timeline.times)
-    plan = replace(best.cache_plan(replace(origin, samples=len(passes)), bench.timeline.sigmas, costs), drift=compared[0].drift, curves=curves,
-                   **({"corrector": scale} if helps else {}))
-    return plan, FebReport(costs, curves, reach.gain, compared, scale, scaled, unscaled, lab.spent)
+    helps = {"corrector": scale} if scale is not None and scaled < unscaled else {}
+    plan = replace(best.cache_plan(replace(origin, samples=len(measured.passes)), lab.timeline.sigmas, costs), drift=compared[0].drift,
+                   curves=curves, **helps)
+    return plan, FebReport(costs, curves, measured.gain, compared, scale, scaled, unscaled, lab.spent)
 
 
 def _passes(lab: Laboratory, samples: int, clock: Callable[[], float]) -> list[Pass]:
