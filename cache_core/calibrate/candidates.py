@@ -18,6 +18,7 @@ from .gaps import best_steps, first_gap
 from .greedy import algorithm_1, error_of
 from .measure import Pass, propagated
 from .refresh import Programme
+from .trials import Trials
 
 FEWEST = 3  # computed steps
 
@@ -74,25 +75,28 @@ def candidates(passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: S
              Candidate("presets' steps, reuse", front), Candidate("presets' steps, order 2", front, 2)]
     ruled = stage_rule(timeline, costs, speedup)
     voted = algorithm_1([error_of(p.trials, banded=True) for p in passes], timeline.times, lambda table: costs.speedup(table) >= speedup)
-    found += [Candidate("stage rule", ruled)] if ruled else []
-    found.append(Candidate("Algorithm 1", voted))
-    return found + planned(passes, timeline, costs, gain, speedup)
+    rules = [Candidate("Algorithm 1", voted), *([Candidate("stage rule", ruled)] if ruled else [])]
+    return [*found, *planned(passes, timeline, costs, gain, speedup), *rules]
 
 
 def planned(passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: Sequence[float], speedup: float) -> list[Candidate]:
     """Tables by dynamic programming: over the measured errors of reuse, and over those of extrapolating the recorded outputs."""
     felt = [propagated(p.trials, gain) for p in passes]
-    found = []
-    for name, alone in (("planned", False), ("planned, four states", True)):
-        try:
-            table = Programme(felt, costs, alone).table(speedup)
-        except ConfigError:
-            continue  # one that reuses kinds alone cannot merge, and is not so fast
-        found += [Candidate(f"{name}, reuse", table), Candidate(f"{name}, order 2", table, 2)]
+    merged, alone = (by_programme(felt, costs, alone, speedup) for alone in (False, True))
     gram = sum(np.asarray(p.trials.recording.gram()) for p in passes)
     recording, count = felt[0].recording, full_steps(costs, timeline.steps, speedup)
     steps = best_steps(gram, recording.nodes, recording.weights, count, first_gap(timeline.steps))
-    return [*found, Candidate("planned for order 2", from_steps(MODULES, steps, timeline.steps), 2)]
+    return [Candidate("planned for order 2", from_steps(MODULES, steps, timeline.steps), 2), *merged, *alone]
+
+
+def by_programme(felt: Sequence[Trials], costs: Costs, alone: bool, speedup: float) -> list[Candidate]:
+    """Candidates with the table that displaces least; none where one that reuses kinds alone, and so cannot merge, is not so fast."""
+    try:
+        table = Programme(felt, costs, alone).table(speedup)
+    except ConfigError:
+        return []
+    name = "planned, four states" if alone else "planned"
+    return [Candidate(f"{name}, order 2", table, 2), Candidate(f"{name}, reuse", table)]
 
 
 def full_steps(costs: Costs, steps: int, speedup: float) -> int:

@@ -25,6 +25,7 @@ LEAST_BUDGET = 12.0
 GUESS = 2.8  # uncached generations that a pass with trials takes, until it was timed
 SHARES = {"passes": 0.38, "reach": 0.13, "compare": 0.2}  # of the budget, what is left goes to fits and to the choice
 FINALISTS = 3
+FIRST_ROUND = 0.8  # of the budget, at most, when all candidates were looked at once; those that come too late are left out
 SCALED = 6  # samples for the noise scale: it is fitted to half of them and tried on the others
 Progress = Callable[[float, str], None]
 
@@ -165,8 +166,9 @@ def _choose(lab: Laboratory, found: list[Candidate], costs: Costs) -> tuple[Cand
         if results[found[0].name] and lab.spent + sum(prices.values()) > allowed:
             break
         for candidate in found:
-            look(candidate, number)
-    ranked = sorted(found, key=lambda c: mean(results[c.name]))
+            if lab.affords(prices[candidate.name], FIRST_ROUND):
+                look(candidate, number)
+    ranked = sorted((c for c in found if results[c.name]), key=lambda c: mean(results[c.name]))
     finalists = ranked[:FINALISTS]
     finalists += _fits(lab, [c for c in ranked if not c.alone], prices)
     results |= {c.name: results.get(c.name, []) for c in finalists}
@@ -182,11 +184,14 @@ def _final(lab: Laboratory, finalists: list[Candidate], ranked: list[Candidate],
     earlier = {name: list(drifts) for name, drifts in results.items()}
     for number in lab.final:
         price = sum(1 / costs.speedup(c.table) for c in finalists)
-        if number and not lab.affords(price + _price_of_scale(lab, 1 / costs.speedup(finalists[0].table))):
+        spare = _price_of_scale(lab, 1 / costs.speedup(finalists[0].table)) if number else 0.0
+        if not lab.affords(price + spare):
             break
         for candidate in finalists:
             look(candidate, number)
             held[candidate.name].append(results[candidate.name][-1])
+    if not any(held.values()):  # the budget is too small for a second look
+        finalists, held = ranked, earlier
     order = sorted(finalists, key=lambda c: mean(held[c.name]))
     others = [c for c in ranked if c.name not in held]
     compared = [Compared(c.name, costs.speedup(c.table), mean(held[c.name]), len(held[c.name])) for c in order]

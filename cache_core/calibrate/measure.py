@@ -23,7 +23,7 @@ SKIPPED = 2  # steps that a probe of propagation reuses
 CLOSEST = 2  # decimals of a cost: more would be the noise of a clock, and would change plans
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no one truth value
 class Pass:
     """One uncached run with trials: what it showed, and its final latent `(P,)`."""
 
