@@ -18,6 +18,7 @@ from .schedule import Planned, Table
 from .site import Kind
 
 KEY, VERSION = "feb_ab_cache_plan", 1
+BUNDLED = Path(__file__).parent / "plans"  # published lists that come with the pack (scripts/make_plans.py)
 MOST_BYTES, MOST_STEPS, MOST_SAMPLES = 2**22, 1000, 8
 
 

@@ -56,9 +56,10 @@ class Run:
         self._kept = [self._kept_at(step) for step in range(self.timeline.steps)]
 
     def _kept_at(self, step: int) -> frozenset[Kind]:
-        needed, kinds = self.table.needed, self.table.rows[step] if self.trying else self.table.kinds
-        plans = {kind: plan for kind, plan in self._plan_of.items() if kind in kinds}
-        return frozenset(k for k, plan in plans.items() if plan.adaptive or plan.predictor.corrects or needed(step, k, plan.predictor.order))
+        if self.trying:
+            return self.table.rows[step]
+        needed = self.table.needed
+        return frozenset(k for k, plan in self._plan_of.items() if plan.adaptive or plan.predictor.corrects or needed(step, k, plan.predictor.order))
 
     # Memory ------------------------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ def measure_reach(bench: Bench, passes: Sequence[Pass], count: int, clock: Calla
 
 def _gain(passes: Sequence[Pass], number: int, start: int, final: Tensor) -> float:
     """Displacement of the final latent for each unit of that which the nearest pass's trials cause in the gap after `start`; 1 if that is none."""
-    trials = nearest([p.trials for p in passes], start)[0]
+    trials = nearest([p.trials for p in passes], start, start + 1 + SKIPPED)[0]
     both = (STATES.index(MODULES),) * SKIPPED
     c = shares(trials, start, both)
     local = (c @ gap_gram(trials, start, start + 1 + SKIPPED) @ c).clip(0) ** 0.5

@@ -41,10 +41,10 @@ def shares(trials: Trials, start: int, states: Sequence[int]) -> np.ndarray:
     return np.array(found)
 
 
-def nearest(passes: Sequence[Trials], start: int) -> list[Trials]:
-    """The passes whose refreshes lie nearest to `start`: what they tried after it is as old as it would be."""
+def nearest(passes: Sequence[Trials], start: int, end: int) -> list[Trials]:
+    """The passes in which what was tried between `start` and `end` was computed nearest to `start`."""
     def distance(trials: Trials) -> int:
-        return min(abs(start - anchor) for anchor in {*trials.anchors})
+        return sum(abs(anchor - start) for anchor in trials.anchors[start + 1 : end])
 
     least = min(map(distance, passes))
     return [trials for trials in passes if distance(trials) == least]
@@ -55,7 +55,7 @@ def choices(passes: Sequence[Trials], start: int, end: int, costs: Costs, alone:
     options = ways(end - start - 1, alone)
     spent = [sum(costs.of(STATES[i], merged=not alone) for i in states) for states in options]
     moved = np.zeros(len(options))
-    for trials in nearest(passes, start) if end > start + 1 else ():
+    for trials in nearest(passes, start, end) if end > start + 1 else ():
         c = np.stack([shares(trials, start, states) for states in options])
         moved += np.einsum("ij,jk,ik->i", c, gap_gram(trials, start, end), c).clip(0) / np.square(trials.recording.outputs.numpy()).mean()
     best: dict[float, Choice] = {}

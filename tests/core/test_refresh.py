@@ -33,7 +33,7 @@ def displacement(passes, table):
     for step in range(1, len(table.rows) + 1):
         state = table.predicted(step) if step < len(table.rows) else frozenset()
         if not state:
-            near = nearest(passes, start)
+            near = nearest(passes, start, step)
             total += sum(float(moved[i].square().sum()) for i, p in enumerate(passes) if p in near and torch.is_tensor(moved[i]))
             moved, start = [0.0] * len(passes), step
             last = dict.fromkeys(MODULES, step)
@@ -84,8 +84,9 @@ def test_a_speed_up_beyond_reuse_is_refused_with_what_can_be_reached():
         Programme([trials()], COSTS, True).table(9.0)
 
 
-def test_the_passes_refreshed_nearest_to_a_step_speak_for_what_follows_it():
+def test_the_passes_whose_trials_are_as_old_as_they_would_be_speak_for_a_gap():
     first, second = trials(refreshed=(0, 4)), trials(1, refreshed=(0, 2))
-    assert nearest([first, second], 0) == [first, second]
-    assert nearest([first, second], 2) == [second]
-    assert nearest([first, second], 4) == [first]
+    assert nearest([first, second], 0, 3) == [first, second]
+    assert nearest([first, second], 0, 4) == [first]
+    assert nearest([first, second], 2, 5) == [second]
+    assert nearest([first, second], 4, 6) == [first]

@@ -73,6 +73,13 @@ def test_what_is_tried_is_what_a_run_that_reuses_would_have_given(model, reused)
     assert not torch.equal(output, plain.computed[5])
 
 
+def test_what_is_computed_at_each_refresh_is_tried_at_the_next_step_even_if_that_is_one_too(model):
+    seen = Outputs()
+    run(model, (trial_plan((0, 1, 2)),), seen)
+    for step in range(1, STEPS):
+        assert not any(torch.equal(tried, seen.computed[step]) for tried in seen.tried_at[step].values())
+
+
 def test_nothing_is_tried_before_something_is_kept_and_everything_after(model):
     seen = Outputs()
     run(model, (trial_plan(refreshes(STEPS, 0)),), seen)
