@@ -17,7 +17,8 @@ from cache_core.cache_plan import Origin
 from cache_core.calibrate import Recorder, Watch
 from cache_core.calibrate.candidates import candidates
 from cache_core.calibrate.exposure import fit_scale, noise_sizes
-from cache_core.calibrate.feb import BUDGET, FebReport, Laboratory, Measured, choose, measure, silent
+from cache_core.calibrate.feb import BUDGET, FebReport, Measured, choose, measure, silent
+from cache_core.calibrate.laboratory import Laboratory
 from cache_core.corrector import OFF, PAPER_TEXT, RELEASED_CODE, NoiseScale
 from cache_core.curves import BANDS, REUSED, STAGES
 from cache_core.predictor import GAIN_LIMIT, Predictor
