@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from math import inf
 
 from .clock import Timeline
+from .corrector import OFF, NoiseScale
+from .costs import Costs
+from .curves import Curves
 from .errors import ConfigError
 from .plan import Plan
 from .predictor import GAIN_LIMIT, Fit, Fitted, Predictor
@@ -27,13 +30,17 @@ class Origin:
 @dataclass(frozen=True)
 class CachePlan:
     """`schedule`: what each step computes. `fits`: weights of corrections, and of predictions that do not follow `order`. `drift`: relative L2
-    distance to the uncached samples, as measured when it was made; None if it was not."""
+    distance to the uncached samples, as measured when it was made; None if it was not. `corrector`: scale of the noise. `costs`: of
+    reuse, as measured on the device it was made on. `curves`: the errors of reuse that it was made from."""
 
     origin: Origin
     schedule: Planned
     fits: tuple[Fit, ...] = ()
     order: int = 2
     drift: float | None = None
+    corrector: NoiseScale = OFF
+    costs: Costs | None = None
+    curves: Curves | None = None
 
     @property
     def table(self) -> Table:
@@ -45,16 +52,25 @@ class CachePlan:
 
     @property
     def speedup(self) -> float:
-        """Steps for each computed one, of the kind that is computed most."""
+        """Compute of an uncached run divided by the plan's, at the measured costs; without them, steps for each computed one, of the kind that is
+        computed most."""
+        if self.costs:
+            return self.costs.speedup(self.table)
         return len(self.table.rows) / max(len(self.table.computed(kind)) for kind in self.table.kinds)
+
+    @property
+    def alone(self) -> int:
+        """Steps that reuse attention or the MLP, not both."""
+        return sum(0 < len(row) < len(self.table.kinds) for row in self.table.rows)
 
     def plan(self, timeline: Timeline, name: str) -> Plan:
         """The plan for a sampling. At another one than it was made for the steps are moved, the weights are left out, and a note says so."""
         merge = self.table.kinds == MODULES and self.table.states() <= {MODULES}
         if not self.schedule.fits(timeline):
-            return Plan(self.schedule, Predictor(self.order, gain_limit=GAIN_LIMIT), name=name, merge=merge, notes=(self._moved(timeline),))
+            moved = Predictor(self.order, gain_limit=GAIN_LIMIT)
+            return Plan(self.schedule, moved, self.corrector, name, merge=merge, notes=(self._moved(timeline),))
         tried = Predictor(self.order, gain_limit=inf if self.origin.samples else GAIN_LIMIT)  # steps that were tried bear their own extrapolation
-        return Plan(self.schedule, Fitted(self.fits, tried) if self.fits else tried, name=name, merge=merge)
+        return Plan(self.schedule, Fitted(self.fits, tried) if self.fits else tried, self.corrector, name, merge=merge)
 
     def _moved(self, timeline: Timeline) -> str:
         lost = f"; its {len(self.fits)} fitted weights are for its own steps only, so order {self.order} is used" if self.fits else ""
@@ -77,7 +93,10 @@ class CachePlan:
             f"for {origin.model or 'any model'}, {f'weights {origin.weights[:12]}' if origin.weights else 'any weights'}",
             f"{len(self.table.rows)} steps, sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}{sampler}",
             *(f"{kind.value} computed at {len(self.table.computed(kind))} steps: {', '.join(map(str, self.table.computed(kind)))}" for kind in kinds),
-            f"{self.speedup:.2f}x fewer evaluations; {f'{len(self.fits)} fitted corrections' if self.fits else f'order {self.order}'}",
+            f"{self.speedup:.2f}x {'less compute' if self.costs else 'fewer evaluations'}; "
+            f"{f'{len(self.fits)} fitted corrections' if self.fits else f'order {self.order}'}",
+            *([f"noise scale {self.corrector.high:.4g} at high noise, {self.corrector.low:.4g} at low"] if self.corrector.active else []),
+            *([f"{self.alone} steps reuse one kind only"] if self.alone else []),
             "drift not measured" if self.drift is None else f"drift {self.drift:.4f}: relative L2 of its own samples to the uncached ones",
             f"made from {origin.samples} samples, {origin.made}" if origin.samples else f"a list, not made from a run: {origin.made}",
         ])

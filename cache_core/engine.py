@@ -39,4 +39,4 @@ def evaluate(run: Run, conditionings: Sequence[Hashable], signature: Hashable, m
             return model()
 
     with run.calling(conditionings, signature):
-        return run.corrected(Kind.MODEL, MODEL_SITE, call(run, Kind.MODEL, MODEL_SITE, compute))
+        return run.corrected(call(run, Kind.MODEL, MODEL_SITE, compute))

@@ -12,6 +12,7 @@ class Evaluation:
     """One evaluation of the denoiser: one decision for all its conditionings.
 
     `computed_calls`, `predicted_calls`: calls of sites. `block_calls`: calls of the model in which its blocks ran.
+    `trial`: whether it only tries what a prediction would be.
     """
 
     step: int
@@ -22,4 +23,5 @@ class Evaluation:
     computed_calls: Counter[Kind] = field(default_factory=Counter)
     predicted_calls: Counter[Kind] = field(default_factory=Counter)
     block_calls: int = 0
+    trial: bool = False
     occurrences: Counter[Hashable] = field(default_factory=Counter)

@@ -7,7 +7,7 @@ from .corrector import OFF, NoiseScale
 from .errors import ConfigError
 from .predictor import REUSE, Prediction
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
-from .site import Kind, names
+from .site import MODULES, Kind, names
 
 MIN_STEPS = 8  # below this there is nothing between warm-up and the last step that could be predicted without damage
 
@@ -18,7 +18,8 @@ class Plan:
 
     `name`: shown in logs and reports. `guided`: predict the guided output once (kind MODEL only), instead of the raw output of
     each conditioning. `merge`: keep one residual for a list of blocks, instead of all its sites, where the schedule only ever predicts
-    attention and MLP together.
+    attention and MLP together. `trials`: where this is not empty the run computes everything, keeps what `schedule` computes, and each of these
+    sets of kinds is tried at each step, for calibration (Run.trial).
     """
 
     schedule: Schedule
@@ -28,10 +29,13 @@ class Plan:
     guided: bool = False
     merge: bool = False
     notes: tuple[str, ...] = ()
+    trials: tuple[frozenset[Kind], ...] = ()
 
     def __post_init__(self) -> None:
         if (self.guided or self.adaptive) and self.kinds != {Kind.MODEL}:
             raise ConfigError(f"{self.name} caches {names(self.kinds)}; a tolerance and guided prediction are for the whole model only.")
+        if any(not trial or not trial <= self.kinds & MODULES for trial in self.trials):
+            raise ConfigError(f"{self.name} tries {[names(trial) for trial in self.trials]}; it can try what it caches of attention and mlp.")
 
     @property
     def kinds(self) -> frozenset[Kind]:

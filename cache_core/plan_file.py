@@ -10,12 +10,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .cache_plan import CachePlan, Origin
+from .corrector import OFF, NoiseScale
+from .costs import Costs
+from .curves import Curves
 from .errors import ConfigError
 from .predictor import Fit
 from .schedule import Planned, Table
 from .site import Kind
 
 KEY, VERSION = "feb_ab_cache_plan", 1
+BUNDLED = Path(__file__).parent / "plans"  # published lists that come with the pack (scripts/make_plans.py)
 MOST_BYTES, MOST_STEPS, MOST_SAMPLES = 2**22, 1000, 8
 
 
@@ -23,10 +27,18 @@ def save(plan: CachePlan, path: Path) -> None:
     """Write `plan`; the folder is made if it is missing."""
     rows = [sorted(kind.value for kind in row) for row in plan.table.rows]
     facts = {"version": VERSION, "origin": asdict(plan.origin), "kinds": sorted(kind.value for kind in plan.table.kinds), "rows": rows,
-             "order": plan.order, "drift": plan.drift}
+             "order": plan.order, "drift": plan.drift, **_optional(plan)}
     tensors = {"sigmas": torch.tensor(plan.sigmas, dtype=torch.float64), "fits": packed(plan.fits)}
+    if plan.curves:
+        tensors["curves"] = torch.tensor(plan.curves.errors, dtype=torch.float64)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, {KEY: json.dumps(facts)})
+
+
+def _optional(plan: CachePlan) -> dict[str, dict]:
+    """The facts that files of version 1 may lack: packs that do not know them read the rest."""
+    given = {"corrector": plan.corrector if plan.corrector.active else None, "costs": plan.costs}
+    return {name: asdict(value) for name, value in given.items() if value}
 
 
 def load(path: Path) -> CachePlan:
@@ -38,7 +50,7 @@ def load(path: Path) -> CachePlan:
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {}).get(KEY, "null"))
-            tensors = {name: file.get_tensor(name) for name in ("sigmas", "fits") if name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: file.get_tensor(name) for name in ("sigmas", "fits", "curves") if name in file.keys()}  # noqa: SIM118 (not a dict)
         return _plan(facts, tensors)
     except ConfigError as error:
         raise ConfigError(f"{path.name}: {error}") from None
@@ -60,7 +72,31 @@ def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> CachePlan:
     table = Table(kinds, tuple(frozenset(map(Kind, row)) for row in rows))
     order, drift = int(facts["order"]), facts["drift"]
     return CachePlan(_origin(facts["origin"]), Planned(table, tuple(sigmas.tolist())), unpacked(tensors["fits"]), order,
-                     None if drift is None else float(drift))
+                     None if drift is None else float(drift), _corrector(facts.get("corrector")), _costs(facts.get("costs")),
+                     _curves(tensors.get("curves")))
+
+
+def _corrector(given: dict | None) -> NoiseScale:
+    if given is None:
+        return OFF
+    return NoiseScale(*(float(given[name]) for name in ("high", "low", "boundary")), staged=bool(given["staged"]))
+
+
+def _costs(given: dict | None) -> Costs | None:
+    return None if given is None else Costs(**{name: float(given[name]) for name in ("attention", "mlp", "both", "merged")})
+
+
+def _curves(given: torch.Tensor | None) -> Curves | None:
+    """Raises ConfigError unless it has the four axes of Curves, and errors that are no less than 0 or NaN."""
+    if given is None:
+        return None
+    if given.ndim != 4 or (given < 0).any() or given.isinf().any():
+        raise ConfigError(f"its error curves have shape {tuple(given.shape)}, or values that no error has.")
+
+    def nested(values: list) -> tuple:
+        return tuple(nested(v) if isinstance(v, list) else v for v in values)
+
+    return Curves(nested(given.double().tolist()))
 
 
 def _origin(given: dict) -> Origin:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from .clock import Timeline
+from .embedded import EmbeddedPair
 from .evaluation import Evaluation
 from .plan import MIN_STEPS, Plan, table_of, uncached
 from .schedule import Table
 from .site import MODULES, Kind, names
-from .store import Budget, Footprint, Full, Store, coarser, ladder, megabytes
-from .store.history import disagreement
+from .store import Budget, Footprint, Full, Store, coarser, ladder, megabytes, whole
 from .streams import Streams
 
 MODEL_SITE = "model"
@@ -32,17 +32,18 @@ class Run:
         self.demotions: list[str] = []
         self.restarts = 0
         self.evaluations: list[Evaluation] = []
+        self.trying = tuple(dict.fromkeys(trial for plan in plans for trial in plan.trials))
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
+        self.correcting = next((plan for plan in plans if plan.predictor.reach), None)  # the model's output, that is
         self._adopt(self._table())
-        self.store = Store(ladder(self.table, merge=any(plan.merge for plan in plans)))
+        self.store = Store(whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans)))
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
         self._streams = Streams()
         self._call: tuple[int, ...] = ()
         self._remembered: set[tuple[Kind, str]] = set()  # in this call
         self._barred: set[Kind] = set()
         self._stale = False  # whether the rung has changed since the evaluation began
-        self._model_node = float("nan")  # where the model was last computed
-        self._disagreement, self._in_a_row = 0.0, 0
+        self._pair = EmbeddedPair()
 
     def _table(self) -> Table:
         planned = table_of(self.plans, self.timeline)
@@ -56,8 +57,10 @@ class Run:
         self._kept = [self._kept_at(step) for step in range(self.timeline.steps)]
 
     def _kept_at(self, step: int) -> frozenset[Kind]:
-        needed = self.table.needed
-        return frozenset(k for k, plan in self._plan_of.items() if plan.adaptive or plan.predictor.corrects or needed(step, k, plan.predictor.order))
+        if self.trying:
+            return self.table.rows[step]
+        kept = {k for k, plan in self._plan_of.items() if plan.adaptive or self.table.needed(step, k, plan.predictor.order)}
+        return frozenset(kept | {Kind.MODEL} if self.correcting and self.correcting.kinds <= self.table.rows[step] else kept)
 
     # Memory ------------------------------------------------------------------------------------------------------------
 
@@ -108,15 +111,16 @@ class Run:
         self.store.forget(key for key in self.store if key[0] in self._barred)
         predicted = self._predicted(step)
         self.evaluations.append(Evaluation(step, sigma, predicted, now))
-        if Kind.MODEL in predicted and self._must_compute(sigma):
+        if Kind.MODEL in predicted and self._pair.must_compute(self._plan_of[Kind.MODEL], self.store, sigma):
             self.evaluation.predicted = predicted - {Kind.MODEL}
         if Kind.MODEL not in self.evaluation.predicted:
-            self._disagreement, self._in_a_row = 0.0, 0
+            self._pair.computed()
         self.store.begin(self.evaluation.predicted)
+        self.trials = self.trying if self.store.used else ()  # what to try at this evaluation
         return self.evaluation
 
     def _predicted(self, step: int) -> frozenset[Kind]:
-        predicted = self.table.predicted(step) - self._barred
+        predicted = frozenset() if self.trying else self.table.predicted(step) - self._barred
         return predicted | {Kind.BLOCKS} if self.merged and predicted >= MODULES else predicted
 
     def end(self, now: float | None = None) -> None:
@@ -124,19 +128,15 @@ class Run:
         if self.evaluations and not self.evaluation.seconds:
             self.evaluation.seconds = (time.perf_counter() if now is None else now) - self.evaluation.started
 
-    def _must_compute(self, sigma: float) -> bool:
-        """The embedded pair's decision (schedule.Adaptive); False for a plan that is known beforehand."""
-        plan = self._plan_of[Kind.MODEL]
-        if plan.adaptive is None:
-            return False
-        self._disagreement += self._pair_distance(plan, sigma)
-        self._in_a_row += 1
-        return plan.adaptive.computes(self._disagreement, self._in_a_row - 1)
-
-    def _pair_distance(self, plan: Plan, sigma: float) -> float:
-        """How far the embedded pair disagrees at `sigma`, over the streams of the last computed evaluation."""
-        high, low = plan.predictor.pair()
-        return disagreement([h for h in self.store.of(Kind.MODEL) if h.nodes[0] == self._model_node], high, low, sigma)
+    @contextmanager
+    def trial(self, predicted: frozenset[Kind]) -> Iterator[None]:
+        """The context of calls that predict `predicted` at the running evaluation. They are not counted and leave nothing behind."""
+        own = self.evaluation
+        self.evaluations[-1] = Evaluation(own.step, own.sigma, predicted - self._barred, own.started, trial=True)
+        try:
+            yield
+        finally:
+            self.evaluations[-1] = own
 
     # Streams -----------------------------------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class Run:
 
     def keeps(self, kind: Kind) -> bool:
         """Whether a value of `kind` computed now will be used."""
-        kept = frozenset() if self._stale and kind is not Kind.MODEL else self._kept[self.evaluation.step] - self._barred
+        kept = frozenset() if self.evaluation.trial or (self._stale and kind is not Kind.MODEL) else self._kept[self.evaluation.step] - self._barred
         return kept >= MODULES if kind is Kind.BLOCKS else kind in kept
 
     def predict(self, kind: Kind, site: str) -> Tensor:
@@ -186,10 +186,10 @@ class Run:
         rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
         return rows[0] if len(rows) == 1 else torch.cat(rows)
 
-    def corrected(self, kind: Kind, site: str, value: Tensor) -> Tensor:
-        """`value`, just computed and remembered, as the plan's predictor corrects it for the error of the gap before it."""
-        plan, keys, now = self._plan_of.get(kind), [(kind, site, stream) for stream in self._call], self.evaluation.sigma
-        if plan is None or not plan.predictor.corrects or any(key not in self.store or self.store[key].nodes[0] != now for key in keys):
+    def corrected(self, value: Tensor) -> Tensor:
+        """The model's output `value`, just computed and remembered, as the plan corrects it for what its predictions have displaced."""
+        plan, keys, now = self.correcting, [(Kind.MODEL, MODEL_SITE, stream) for stream in self._call], self.evaluation.sigma
+        if plan is None or any(key not in self.store or self.store[key].nodes[0] != now for key in keys):
             return value
         weights = [plan.predictor.correction(self.store[key].nodes) for key in keys]
         return torch.cat([self.store.combine(key, w) for key, w in zip(keys, weights, strict=True)]) if all(weights) else value
@@ -198,7 +198,7 @@ class Run:
         """Count a computed value and keep a copy of each stream's rows, if a later step needs them."""
         self.evaluation.computed_calls[kind] += 1
         if kind is Kind.MODEL:
-            self._model_node = self.evaluation.sigma
+            self._pair.node = self.evaluation.sigma
         if not self.keeps(kind) or value.shape[0] % len(self._call):
             return
         if (kind, site) in self._remembered:
@@ -206,7 +206,7 @@ class Run:
             return
         self._remembered.add((kind, site))
         plan = self._plan(kind)
-        depth = max(plan.predictor.order, 2) if plan.adaptive else plan.predictor.order
+        depth = max(plan.predictor.order, 2 if plan.adaptive else 0, plan.predictor.reach if kind is Kind.MODEL else 0)
         try:
             for stream, rows in zip(self._call, value.chunk(len(self._call)), strict=True):
                 self.store.push((kind, site, stream), self.evaluation.sigma, rows, depth)
@@ -216,7 +216,7 @@ class Run:
             self._step_down(kind, "the cache passed its budget")
 
     def _plan(self, kind: Kind) -> Plan:
-        return self._plan_of[Kind.ATTENTION if kind is Kind.BLOCKS else kind]
+        return self._plan_of.get(Kind.ATTENTION if kind is Kind.BLOCKS else kind) or self.correcting
 
     # What went differently ---------------------------------------------------------------------------------------------
 

@@ -57,6 +57,9 @@ def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float,
                 run.begin(sigma)
             if watch:
                 watch.begin(sigma, x)
+            for kinds in run.trials if run and watch else ():
+                with run.trial(kinds):
+                    watch.tried(kinds, _guided(model, x, labels, sigma, guidance, split, run, mounts))
             velocity = _guided(model, x, labels, sigma, guidance, split, run, mounts)
             if watch:
                 velocity = watch.end(velocity)

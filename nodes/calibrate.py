@@ -74,14 +74,15 @@ def report(found: Calibrated, request: Request, name: str) -> str:
         lines.append(f"{request.samples} samples were asked for, and the budget allows {found.samples}")
     if request.drift and found.plan.drift > request.drift:
         lines.append(f"no plan with less drift than {request.drift:g} was found")
-    lines += ["tried, by drift:", *(f"  {trial.drift:.4f}  {trial.name}" for trial in sorted(found.trials, key=lambda trial: trial.drift)[:8])]
+    nearest = sorted(found.attempts, key=lambda attempt: attempt.drift)[:8]
+    lines += ["tried, by drift:", *(f"  {attempt.drift:.4f}  {attempt.name}" for attempt in nearest)]
     return "\n".join(lines)
 
 
 def curves(found: Calibrated):
-    """The computed steps, and the drift of the best trial and of even steps, by step: `(1, H, W, 3)`."""
+    """The computed steps, and the drift of the best attempt and of even steps, by step: `(1, H, W, 3)`."""
     plan, steps = found.plan, len(found.plan.table.rows)
     computed = plan.table.computed(*OUTPUT)
-    shown = {trial.name: trial.drifts for trial in (found.best, *(trial for trial in found.trials if trial.name == "even, order 2"))}
+    shown = {attempt.name: attempt.drifts for attempt in (found.best, *(attempt for attempt in found.attempts if attempt.name == "even, order 2"))}
     return picture([Strip(f"computed at {len(computed)} of {steps} steps", computed, steps),
                     Panel("relative L2 distance of the latent to the uncached one, before each step", shown, log=True)])

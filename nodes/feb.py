@@ -1,9 +1,14 @@
 """FEB-Cache Apply."""
 
-from ..cache_core.settings.feb import DEFAULTS, MOST_MEMORY, ORDERS, PRESETS, TABLES, FEBSettings
+from ..cache_core import MODULES, ConfigError
+from ..cache_core.cache_plan import CachePlan
+from ..cache_core.settings.feb import DEFAULTS, MOST_MEMORY, ORDERS, PRESETS, TABLES, FEBSettings, check_memory
+from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.settings.presets import CUSTOM
+from ..cache_core.site import names
 from . import attach
 from .mailbox import Mailbox
+from .weights import fingerprint
 from .widgets import amount, choice, integer, number, percents
 
 
@@ -53,9 +58,21 @@ class FEBCacheApply:
             "memory": amount(0.0, MOST_MEMORY, 0.5,
                              "GB that the cache may take on the device. 0 = automatic, by what is free. When the plan needs more, blocks are "
                              "merged, or values moved to host memory or to 8 bits; the report says which."),
+            "plan": ("CACHE_PLAN", {"tooltip": "A plan for attention and MLP, from Cache Plan Load or Cache Calibrate. It takes the place of all "
+                                               "widgets above but memory."}),
         }}
 
-    def apply(self, model: object, preset: str, **given: object) -> tuple[object, Mailbox]:
+    def apply(self, model: object, preset: str, plan: CachePlan | None = None, **given: object) -> tuple[object, Mailbox]:
         attach.require_blocks(model)
         mailbox = Mailbox()
-        return attach.attach(model, FEBSettings.of(preset, given), mailbox), mailbox
+        settings = FEBSettings.of(preset, given) if plan is None else planned(plan, model, given.get("memory", 0.0))
+        return attach.attach(model, settings, mailbox), mailbox
+
+
+def planned(plan: CachePlan, model: object, memory: float) -> PlannedSettings:
+    """The settings of a node that was given a plan. Raises ConfigError if it is for another model or for the model's output."""
+    check_memory(memory)
+    if not plan.table.kinds <= MODULES:
+        raise ConfigError(f"This plan is for {names(plan.table.kinds)}; FEB-Cache Apply takes plans for attention and mlp. Use AB-Cache Apply.")
+    plan.check_model(type(model.model.diffusion_model).__name__, fingerprint(model) if plan.origin.weights else "")
+    return PlannedSettings("FEB-Cache, plan", plan, memory)

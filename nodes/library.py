@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..cache_core import ConfigError
 from ..cache_core.cache_plan import CachePlan, Origin
-from ..cache_core.plan_file import load, save
+from ..cache_core.plan_file import BUNDLED, load, save
 
 log = logging.getLogger("feb_ab_cache")
-FOLDER = "cache_plans"
+FOLDER, PREFIX = "cache_plans", "bundled/"
 _unsaved: dict[str, CachePlan] = {}  # learned ones that the disk did not take, until ComfyUI ends
 unlearnable: set[str] = set()  # keys for which learning has failed, until ComfyUI ends: it is not tried at every picture
 
@@ -27,16 +27,26 @@ def folder() -> Path:
 
 
 def available() -> list[str]:
-    """Names of the plans there, newest first; none outside ComfyUI."""
+    """Names of the plans there, newest first, none of them outside ComfyUI; then those that come with the pack, as `bundled/...`."""
+    bundled = [f"{PREFIX}{path.name}" for path in sorted(BUNDLED.glob("*.safetensors"))]
     try:
         found = [path for path in folder().glob("*.safetensors") if path.is_file()]
     except ImportError:
-        return []
-    return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)]
+        return bundled
+    return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)] + bundled
+
+
+def find(name: str) -> Path:
+    """The file of a plan to load: one of the user's, or one that comes with the pack. Raises ConfigError for a name of neither kind."""
+    if not name.startswith(PREFIX):
+        return path_of(name)
+    if name not in available():
+        raise ConfigError(f"There is no plan {name!r} in this pack; it has {', '.join(n for n in available() if n.startswith(PREFIX))}.")
+    return BUNDLED / name.removeprefix(PREFIX)
 
 
 def path_of(name: str) -> Path:
-    """The file of a plan. Raises ConfigError for a name that leads out of the folder."""
+    """The file of a plan of the user's. Raises ConfigError for a name that leads out of the folder."""
     if Path(name).name != name or name in ("", ".", ".."):
         raise ConfigError(f"{name!r} is no name of a plan; it must be one of the files in models/{FOLDER}.")
     return folder() / name

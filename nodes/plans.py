@@ -18,16 +18,17 @@ class CachePlanLoad:
     @classmethod
     def INPUT_TYPES(cls) -> dict:
         return {"required": {
-            "plan_name": (library.available(), {"tooltip": "A file in models/cache_plans. Plans learned by AB-Cache Apply are there, too."}),
+            "plan_name": (library.available(), {"tooltip": "A file in models/cache_plans, where plans learned by AB-Cache Apply are, too. "
+                                                            "bundled/...: published lists of steps that come with this pack."}),
         }}
 
     @classmethod
     def IS_CHANGED(cls, plan_name: str) -> float:
-        path = library.path_of(plan_name)
+        path = library.find(plan_name)
         return path.stat().st_mtime if path.is_file() else 0.0
 
     def load(self, plan_name: str) -> tuple[CachePlan]:
-        return (load(library.path_of(plan_name)),)
+        return (load(library.find(plan_name)),)
 
 
 class CachePlanSave:

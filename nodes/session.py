@@ -35,7 +35,7 @@ class Session:
         self.fitted = False
         self.modules_cached = bool(run.table.kinds & MODULES)
         self.name = " + ".join(plan.name for plan in run.plans)
-        self.model_cached = Kind.MODEL in run.table.kinds
+        self.model_cached = Kind.MODEL in run.table.kinds or run.correcting is not None
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
         self.mounts: dict[int, Mounts] = {}
@@ -91,6 +91,9 @@ class Session:
         run.begin(sigma)
         if self.watch and sigma:
             self.watch.begin(sigma, x)
+            for kinds in run.trials:
+                with run.trial(kinds):
+                    self.watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, executor(x, timestep, *args, **kwargs)))
         if self.guided is None or not sigma:
             denoised = executor(x, timestep, *args, **kwargs)
         else:

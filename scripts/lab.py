@@ -2,6 +2,7 @@
 """The lab's measurements, in an environment it makes if needed.
 
     python3 scripts/lab.py quality [--models flux hunyuan_video] [--steps 50 28]    writes lab/results/quality.json
+    python3 scripts/lab.py feb [--models flux hunyuan_video] [--steps 50 28]        writes lab/results/feb.json
 """
 
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
-MEASUREMENTS = ("quality", "distribution", "memory", "sweep", "overhead", "blocks")
+MEASUREMENTS = ("quality", "distribution", "feb", "memory", "sweep", "overhead", "blocks")
 
 
 def main(arguments: list[str]) -> int:

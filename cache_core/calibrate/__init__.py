@@ -2,12 +2,12 @@
 
 from .ab import Calibrated, Request, calibrate, steps_from
 from .allowance import Allowance, Progress
-from .bench import Bench, Watch
+from .attempts import Attempt
+from .bench import Bench, TrialWatch, Watch
 from .gaps import best_steps, growth
 from .memo import Memo
 from .recording import Recorder, Recording
 from .tracking import Normal, Tracker
-from .trials import Trial
 
-__all__ = ["Allowance", "Bench", "Calibrated", "Memo", "Normal", "Progress", "Recorder", "Recording", "Request", "Tracker", "Trial", "Watch",
-           "best_steps", "calibrate", "growth", "steps_from"]
+__all__ = ["Allowance", "Attempt", "Bench", "Calibrated", "Memo", "Normal", "Progress", "Recorder", "Recording", "Request", "Tracker", "TrialWatch",
+           "Watch", "best_steps", "calibrate", "growth", "steps_from"]

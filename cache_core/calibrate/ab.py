@@ -11,16 +11,16 @@ from ..cache_plan import CachePlan, Origin, model_plan
 from ..errors import check_range
 from ..schedule import evenly
 from .allowance import Allowance
+from .attempts import Attempt, Attempts
 from .bench import Bench
 from .gaps import best_steps, first_gap, growth
 from .memo import Memo
 from .recording import Recording
-from .trials import Trial, Trials
 
 FEWEST = 4  # computed steps
 EARLY = 0.35  # of the computed steps, one after another at the start of the dense-early schedule
 MOST_SPEEDUP, LEAST_SPEEDUP = 8.0, 1.2
-Attempt = Callable[[str, tuple[int, ...]], Trial]
+Method = Callable[[str, tuple[int, ...]], Attempt]
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ class Request:
         return min(steps, max(FEWEST, round(steps / self.speedup)))
 
     def affordable(self, steps: int) -> int:
-        """Samples that leave enough for two trials."""
+        """Samples that leave enough for two attempts."""
         each = 1 + 2 * self.count(steps) / steps
         return max(1, min(self.samples, int(self.budget / each)))
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """`plan` is the best of the `trials`, in the order in which they were made; `spent` in uncached samplings."""
+    """`plan` is the best of the `attempts`, in the order in which they were made; `spent` in uncached samplings."""
 
     plan: CachePlan
-    trials: tuple[Trial, ...]
+    attempts: tuple[Attempt, ...]
     samples: int
     spent: float
-    best: Trial = field(repr=False)
+    best: Attempt = field(repr=False)
 
 
 def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None = None, allowance: Allowance | None = None,
@@ -75,57 +75,57 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
 
     Deterministic: the same bench and request give the same plan. Raises ConfigError for a sampler that cannot be recorded.
     """
-    trials = Trials(bench, allowance or Allowance(request.budget), memo or Memo())
-    trials.record(request.affordable(trials.steps))
-    best, made = None, Origin(**{**vars(origin), "samples": len(trials.recorded), "made": str(date.today())})
-    for trial in _searched(trials, request):
-        if best is None or trial.drift < best.drift:
-            best = trial
+    attempts = Attempts(bench, allowance or Allowance(request.budget), memo or Memo())
+    attempts.record(request.affordable(attempts.steps))
+    best, made = None, Origin(**{**vars(origin), "samples": len(attempts.recorded), "made": str(date.today())})
+    for attempt in _searched(attempts, request):
+        if best is None or attempt.drift < best.drift:
+            best = attempt
             keep(_plan(best, bench, made))
-    return Calibrated(_plan(best, bench, made), tuple(trials.made), len(trials.recorded), trials.allowance.spent, best)
+    return Calibrated(_plan(best, bench, made), tuple(attempts.made), len(attempts.recorded), attempts.allowance.spent, best)
 
 
-def _plan(trial: Trial, bench: Bench, origin: Origin) -> CachePlan:
-    return model_plan(trial.steps, bench.timeline.sigmas, origin, trial.fits, trial.drift)
+def _plan(attempt: Attempt, bench: Bench, origin: Origin) -> CachePlan:
+    return model_plan(attempt.steps, bench.timeline.sigmas, origin, attempt.fits, attempt.drift)
 
 
-def _searched(trials: Trials, request: Request) -> Iterator[Trial]:
-    """One trial after the other, while the allowance lasts: candidates first, then neighbours of the best."""
-    count = _count_for(trials, request) if request.drift else request.count(trials.steps)
+def _searched(attempts: Attempts, request: Request) -> Iterator[Attempt]:
+    """One attempt after the other, while the allowance lasts: candidates first, then neighbours of the best."""
+    count = _count_for(attempts, request) if request.drift else request.count(attempts.steps)
     found = []
-    for attempt, name, steps in _attempts(trials, candidates(trials, count, request), request.fitted):
-        if not found or trials.allowance.affords(trials.cost(count)):
-            found.append(attempt(name, steps))
+    for method, name, steps in _methods(attempts, candidates(attempts, count, request), request.fitted):
+        if not found or attempts.allowance.affords(attempts.cost(count)):
+            found.append(method(name, steps))
             yield found[-1]
-    if request.refined and len(trials.recorded) > 1:  # with one sample it would only learn that sample by heart
-        best = min(found, key=lambda trial: trial.drift)
-        yield from refined(trials, best, trials.fitted if best.fits else trials.plain, Random(request.seed))
+    if request.refined and len(attempts.recorded) > 1:  # with one sample it would only learn that sample by heart
+        best = min(found, key=lambda attempt: attempt.drift)
+        yield from refined(attempts, best, attempts.fitted if best.fits else attempts.plain, Random(request.seed))
 
 
-def _attempts(trials: Trials, schedules: dict[str, tuple[int, ...]], fitted: bool) -> list[tuple[Attempt, str, tuple[int, ...]]]:
+def _methods(attempts: Attempts, schedules: dict[str, tuple[int, ...]], fitted: bool) -> list[tuple[Method, str, tuple[int, ...]]]:
     """How to try which schedule, the most promising first. Even steps with order 2 are what a plan must never be worse than."""
     if not fitted:
-        return [(trials.plain, f"{name}, order 2", steps) for name, steps in schedules.items()]
-    attempts = [(trials.fitted, name, steps) for name, steps in schedules.items()]
-    return [*attempts[:1], (trials.plain, "even, order 2", schedules["even"]), *attempts[1:]]
+        return [(attempts.plain, f"{name}, order 2", steps) for name, steps in schedules.items()]
+    methods = [(attempts.fitted, name, steps) for name, steps in schedules.items()]
+    return [*methods[:1], (attempts.plain, "even, order 2", schedules["even"]), *methods[1:]]
 
 
-def _count_for(trials: Trials, request: Request) -> int:
+def _count_for(attempts: Attempts, request: Request) -> int:
     """The fewest computed steps whose plan drifts by no more than is wanted, found by bisection; as many as are allowed if none does."""
-    low, high = max(FEWEST, round(trials.steps / MOST_SPEEDUP)), round(trials.steps / LEAST_SPEEDUP)
-    while low < high and trials.allowance.affords(trials.cost(middle := (low + high) // 2)):
-        attempt, name, steps = _attempts(trials, candidates(trials, middle, request), request.fitted)[0]
-        low, high = (low, middle) if attempt(name, steps).drift <= request.drift else (middle + 1, high)
+    low, high = max(FEWEST, round(attempts.steps / MOST_SPEEDUP)), round(attempts.steps / LEAST_SPEEDUP)
+    while low < high and attempts.allowance.affords(attempts.cost(middle := (low + high) // 2)):
+        method, name, steps = _methods(attempts, candidates(attempts, middle, request), request.fitted)[0]
+        low, high = (low, middle) if method(name, steps).drift <= request.drift else (middle + 1, high)
     return high
 
 
-def candidates(trials: Trials, count: int, request: Request) -> dict[str, tuple[int, ...]]:
+def candidates(attempts: Attempts, count: int, request: Request) -> dict[str, tuple[int, ...]]:
     """Schedules of `count` computed steps, by name."""
-    found = {"dense early": dense_early(trials.steps, count), "even": evenly(trials.steps, count)}
+    found = {"dense early": dense_early(attempts.steps, count), "even": evenly(attempts.steps, count)}
     if not request.planned:
         return found
-    grown = growth(trials.bench.signal) if request.grown else None
-    recordings = [recorded.recording for recorded in trials.recorded]
+    grown = growth(attempts.bench.signal) if request.grown else None
+    recordings = [recorded.recording for recorded in attempts.recorded]
     planned = {"planned": steps_from(recordings, count, grown)}
     if len(recordings) > 1:  # the sum may be ruled by one sample that is unlike the others
         planned["planned from one sample"] = steps_from(recordings[:1], count, grown)
@@ -149,17 +149,17 @@ def dense_early(steps: int, count: int) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def refined(trials: Trials, best: Trial, attempt: Attempt, random: Random) -> Iterator[Trial]:
+def refined(attempts: Attempts, best: Attempt, method: Attempt, random: Random) -> Iterator[Attempt]:
     """Move one computed step of the best schedule at a time by one or two, and go on from there where that is better."""
-    seen = {trial.steps for trial in trials.made}
+    seen = {attempt.steps for attempt in attempts.made}
     while moves := [steps for steps in neighbours(best.steps) if steps not in seen]:
-        if not trials.allowance.affords(trials.cost(len(best.steps))):
+        if not attempts.allowance.affords(attempts.cost(len(best.steps))):
             return
         steps = random.choice(moves)
         seen.add(steps)
-        trial = attempt("refined", steps)
-        best = min(best, trial, key=lambda trial: trial.drift)
-        yield trial
+        attempt = method("refined", steps)
+        best = min(best, attempt, key=lambda attempt: attempt.drift)
+        yield attempt
 
 
 def neighbours(steps: tuple[int, ...]) -> list[tuple[int, ...]]:

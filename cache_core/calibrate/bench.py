@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..clock import Timeline
 from ..plan import Plan
+from ..site import Kind
 
 
 class Watch(Protocol):
@@ -17,6 +18,14 @@ class Watch(Protocol):
 
     def end(self, output: Tensor) -> Tensor:
         """After it: what the sampling goes on with in place of the guided raw output `output`; that itself, as a rule."""
+        ...
+
+
+class TrialWatch(Watch, Protocol):
+    """What looks on while a run with trials samples (Plan.trials)."""
+
+    def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
+        """Between the two, once for each trial: the guided raw output with `kinds` predicted."""
         ...
 
 

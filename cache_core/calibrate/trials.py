@@ -1,184 +1,127 @@
-"""Samplings that a calibration makes: uncached ones that are recorded, and ones with a plan that are compared with them."""
+"""What reuse costs, in error and in time, measured on an uncached run: at each step attention, MLP and both are tried."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
+from statistics import median
+from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from ..cache_plan import Origin, model_plan
-from ..errors import ConfigError
+from ..clock import Timeline
+from ..errors import CacheError
 from ..plan import Plan
-from ..plan_file import packed, unpacked
-from ..predictor import Fit, Predictor
 from ..schedule import Steps
-from ..site import OUTPUT
-from .allowance import Allowance
-from .bench import Bench, Watch
-from .memo import Memo, Results
+from ..site import MODULES, Kind
+from .bands import band_grams
 from .recording import Recorder, Recording, probe
-from .tracking import Normal, Tracker
+
+STATES = (frozenset({Kind.ATTENTION}), frozenset({Kind.MLP}), MODULES)  # what is tried, in this order wherever an axis is "state"
+PERIOD = 8  # steps from one refresh of what is reused to the next: the ages 1 to 8 are seen
+ELEMENTS = 2**14  # of each error that are kept
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """An uncached sampling, and the elements of its final latent that are compared `(P,)`."""
+@dataclass(frozen=True, eq=False)  # tensors have no one truth value
+class Trials:
+    """One uncached run of N steps with reuse tried at each but the first.
+
+    `recording`: its states and outputs. `anchors` `(N,)`: the step at which what is reused was computed. `errors` `(N, 3, P)`: tried output
+    less the computed one, by state. `bands` `(N, 2, 4, 4)`: inner products, within the low and the high band, of the three errors and, last, of the
+    computed output. `seconds` `(N, 4)`: time of the three trials and of the computed evaluation.
+    """
 
     recording: Recording
-    final: Tensor
+    anchors: tuple[int, ...]
+    errors: Tensor
+    bands: Tensor
+    seconds: Tensor
+
+    def ages(self) -> tuple[int, ...]:
+        """Steps since what is reused was computed; 0 at the first step."""
+        return tuple(step - anchor for step, anchor in enumerate(self.anchors))
+
+    def shares(self, step: int, attention: int, mlp: int) -> tuple[float, float, float]:
+        """Coefficients of the three errors at `step` in the error of an evaluation whose attention and MLP were last computed at these steps.
+
+        The error of a kind grows as the distance in sigma from where it was computed, and what both have beyond the sum of each, as the smaller
+        of the two; at the distance that was tried it is what was measured.
+        """
+        nodes = self.recording.nodes
+        tried = nodes[self.anchors[step]] - nodes[step]
+        a, m = ((nodes[last] - nodes[step]) / tried for last in (attention, mlp))
+        together = min(a, m)
+        return a - together, m - together, together
+
+    def relative(self, step: int, shares: tuple[float, float, float], band: int | None = None) -> float:
+        """Norm of that error, relative to the output's, in one band or in both."""
+        grams = self.bands[step].sum(0) if band is None else self.bands[step, band]
+        c = torch.tensor(shares, dtype=grams.dtype)
+        return float((c @ grams[:3, :3] @ c).clamp_min(0).sqrt() / grams[3, 3].clamp_min(1e-30).sqrt())
 
 
-@dataclass(frozen=True)
-class Trial:
-    """Steps that were computed in a sampling of each calibration sample. `fits`: fitted weights, or none: order 2 alone. `drift`: relative L2
-    distance of the final latents to the uncached ones, root mean square over the samples that were not fitted to, if there are any;
-    `drifts`: of the states before each step, `(N,)`."""
+class TrialRecorder:
+    """Watches a run of `trial_plan` (calibrate.bench.TrialWatch). `clock`: seconds from any start."""
 
-    name: str
-    steps: tuple[int, ...]
-    fits: tuple[Fit, ...]
-    drift: float
-    drifts: tuple[float, ...]
-
-
-class Watches:
-    """Several watches as one."""
-
-    def __init__(self, *watches: Watch):
-        self.watches = watches
-
-    def begin(self, sigma: float, state: Tensor) -> None:
-        for watch in self.watches:
-            watch.begin(sigma, state)
-
-    def end(self, output: Tensor) -> Tensor:
-        for watch in self.watches:
-            output = watch.end(output)
-        return output
-
-
-class Ticker:
-    """Reports each evaluation of a sampling that costs `cost`, of which `ahead` others are not yet paid either."""
-
-    def __init__(self, allowance: Allowance, doing: str, cost: float, steps: int, ahead: float):
-        self._allowance, self._doing, self._tick, self._ahead = allowance, doing, cost / steps, ahead
-
-    def begin(self, sigma: float, state: Tensor) -> None:
-        self._allowance.say(self._doing, self._ahead)
-        self._ahead += self._tick
-
-    def end(self, output: Tensor) -> Tensor:
-        return output
-
-
-class Follower:
-    """How far the states of a sampling are from the recorded ones, relative, by step."""
-
-    def __init__(self, recording: Recording):
-        self.recording = recording
-        self.drifts: dict[int, float] = {}
+    def __init__(self, timeline: Timeline, scale: tuple[float, ...], refreshes: tuple[int, ...], clock: Callable[[], float] = perf_counter):
+        self.recorder, self.refreshes, self.clock = Recorder(timeline, scale), refreshes, clock
+        self._timeline, self._since = timeline, 0.0
+        self._tried: dict[frozenset[Kind], Tensor] = {}
+        self._took: dict[frozenset[Kind], float] = {}
+        self._rows: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def begin(self, sigma: float, state: Tensor) -> None:
-        step = self.recording.step_of(sigma)
-        if step is not None:
-            self.drifts[step] = apart(probe(state), self.recording.states[step])
+        self.recorder.begin(sigma, state)
+        self._step = self._timeline.step_of(sigma)
+        self._tried, self._took, self._since = {}, {}, self.clock()
+
+    def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
+        self._tried[kinds] = output
+        self._took[kinds] = self._lap(output)
 
     def end(self, output: Tensor) -> Tensor:
+        own = self._lap(output)
+        self.recorder.end(output)
+        errors = [self._tried.get(state, output) - output for state in STATES]
+        kept = torch.stack([probe(error, ELEMENTS) for error in errors])
+        seconds = torch.tensor([*(self._took.get(state, float("nan")) for state in STATES), own])
+        self._rows[self._step] = (kept, band_grams(torch.stack([*errors, output])), seconds)
         return output
 
+    def _lap(self, output: Tensor) -> float:
+        """Seconds since the last call, the work on `output` included."""
+        float(output.flatten()[0])  # waits for the device
+        since, self._since = self._since, self.clock()
+        return self._since - since
 
-class Trials:
-    """Makes samplings, pays for them from `allowance`, and keeps what came of them in `memo`."""
-
-    def __init__(self, bench: Bench, allowance: Allowance, memo: Memo):
-        self.bench, self.allowance, self.memo = bench, allowance, memo
-        self.recorded: tuple[Recorded, ...] = ()
-        self.made: list[Trial] = []
-
-    @property
-    def steps(self) -> int:
-        return self.bench.timeline.steps
-
-    def cost(self, count: int) -> float:
-        """Of a trial that computes `count` steps, in uncached samplings; without a fit it is less."""
-        return len(self.recorded) * count / self.steps
-
-    def record(self, samples: int) -> None:
-        """Sample without a cache, so many times. Raises ConfigError for a sampler that cannot be recorded."""
-        for number in range(samples):
-            found = self.memo.of(f"recorded_{number}", lambda number=number: self._record(number, samples))
-            recording = Recording.of(self.bench.timeline, self.bench.scale, found["states"], found["outputs"])
-            self.recorded += (Recorded(recording, found["final"]),)
-            self.allowance.spend(1.0)
-
-    def _record(self, number: int, samples: int) -> Results:
-        recorder = Recorder(self.bench.timeline, self.bench.scale)
-        final = self.bench.sample(number, watch=Watches(recorder, self._ticker(f"recording {number + 1} of {samples}", 1.0)))
-        recording = recorder.recording()
+    def trials(self) -> Trials:
+        """Raises CacheError if the sampler cannot be recorded, or if nothing could be tried."""
+        recording = self.recorder.recording()
         if recording is None:
-            raise ConfigError("This sampler cannot be calibrated: it leaves steps out, looks between two steps, or its outputs are not finite. "
-                              "Use euler, or another sampler that calls the model once at each step.")
-        return {"states": recording.states, "outputs": recording.outputs, "final": probe(final)}
-
-    @property
-    def learners(self) -> range:
-        """The samples that weights are fitted to: the first half."""
-        return range((len(self.recorded) + 1) // 2)
-
-    @property
-    def judges(self) -> range:
-        """The samples that tell trials apart: the others; with one sample, that one."""
-        return range(len(self.learners) if len(self.recorded) > 1 else 0, len(self.recorded))
-
-    def fitted(self, name: str, steps: Sequence[int]) -> Trial:
-        """With corrections fitted to the learners, one after the other."""
-        return self._trial(name, tuple(steps), self._fitted, len(self.recorded))
-
-    def plain(self, name: str, steps: Sequence[int]) -> Trial:
-        """With order 2 alone."""
-        return self._trial(name, tuple(steps), self._judged, len(self.judges))
-
-    def _trial(self, name: str, steps: tuple[int, ...], make: Callable[..., Results], samplings: int) -> Trial:
-        key = sha256(repr((steps, make.__name__, len(self.recorded))).encode()).hexdigest()[:16]
-        found = self.memo.of(f"trial_{key}", lambda: make(name, steps))
-        self.allowance.spend(samplings * len(steps) / self.steps)
-        drift, *drifts = found["drifts"].tolist()
-        self.made.append(Trial(name, steps, unpacked(found["fits"]), drift, tuple(drifts)))
-        return self.made[-1]
-
-    def _fitted(self, name: str, steps: tuple[int, ...]) -> Results:
-        """Each learner's own run is corrected as it is fitted, so with one sample it is the judged one, too."""
-        normal, fits, drifts = Normal(), (), []
-        for number in self.learners:
-            tracker = Tracker(self.recorded[number].recording, steps, normal)
-            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name), tracker)
-            fits = tuple(tracker.fits.values())
-        if len(self.recorded) == 1:
-            return {"fits": packed(fits), "drifts": root_mean_square([drifts])}
-        return self._judged(name, steps, fits)
-
-    def _judged(self, name: str, steps: tuple[int, ...], fits: tuple[Fit, ...] = ()) -> Results:
-        judged = enumerate(self.judges, len(self.learners) if fits else 0)
-        plan = model_plan(steps, self.bench.timeline.sigmas, Origin("", samples=1), fits).plan(self.bench.timeline, name)
-        return {"fits": packed(fits), "drifts": root_mean_square([self._compared(number, before, plan) for before, number in judged])}
-
-    def _compared(self, number: int, before: int, plan: Plan, *watches: Watch) -> list[float]:
-        """Sample with the plan, `before` samplings into a trial: the drift of the final latent, and then of the state before each step."""
-        recorded, share = self.recorded[number], len(plan.schedule.table(self.bench.timeline).computed(*OUTPUT)) / self.steps
-        follower = Follower(recorded.recording)
-        ticker = self._ticker(f"{plan.name}, sample {number + 1}", share, before * share)
-        final = self.bench.sample(number, (plan,), Watches(follower, *watches, ticker))
-        return [apart(probe(final), recorded.final), *(follower.drifts[step] for step in range(self.steps))]
-
-    def _ticker(self, doing: str, cost: float, ahead: float = 0.0) -> Ticker:
-        return Ticker(self.allowance, doing, cost, self.steps, ahead)
+            raise CacheError("The sampler does not call the model at just its steps, or something was not finite: a plan cannot be made for it.")
+        errors, bands, seconds = (torch.stack(found) for found in zip(*(self._rows[step] for step in sorted(self._rows)), strict=True))
+        if not errors.any():
+            raise CacheError("Attention and MLP could not be reused: nothing of them fits the cache. Raise memory, or lower the size.")
+        return Trials(recording, anchors_of(len(recording.nodes), self.refreshes), errors, bands, seconds)
 
 
-def apart(a: Tensor, b: Tensor) -> float:
-    """Relative L2 distance of `a` from `b`."""
-    return float((a - b).norm() / b.norm())
+def refreshes(steps: int, phase: int, period: int = PERIOD) -> tuple[int, ...]:
+    """The steps at which what is reused is computed anew: 0, and each `period`-th from `phase` on."""
+    return tuple(sorted({0, *range(phase % period, steps, period)}))
 
 
-def root_mean_square(rows: list[list[float]]) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float64).square().mean(0).sqrt()
+def anchors_of(steps: int, refreshed: tuple[int, ...]) -> tuple[int, ...]:
+    """For each step the last of `refreshed` before it; 0 at the first."""
+    return tuple(max((s for s in refreshed if s < step), default=0) for step in range(steps))
+
+
+def trial_plan(refreshed: tuple[int, ...]) -> Plan:
+    """The plan of a run that tries the three states."""
+    return Plan(Steps(MODULES, refreshed), name="FEB-Cache, measuring", trials=STATES)
+
+
+def relative_costs(passes: list[Trials]) -> tuple[float, float, float]:
+    """Time of each of the three states, relative to a computed evaluation: the median over steps and passes."""
+    seconds = torch.cat([found.seconds[1:] for found in passes])
+    seconds = seconds[seconds.isfinite().all(1)]
+    full = median(seconds[:, 3].tolist())
+    return tuple(min(2.0, median(seconds[:, state].tolist()) / full) for state in range(3))

@@ -44,7 +44,7 @@ class Mounts:
 
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
         self.run, tap = run, Tap(run)
-        self.states: frozenset[State] = frozenset(s & MODULES for s in run.table.states()) - {frozenset()}
+        self.states: frozenset[State] = frozenset(s & MODULES for s in (run.trying or run.table.states())) - {frozenset()}
         self.lists = [MountedList(blocks, blocks_of(model, blocks), tap, read) for blocks in host.blocks]
         self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():

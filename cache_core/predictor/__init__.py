@@ -9,13 +9,14 @@ from .weights import binomial, damp, lagrange
 
 
 class Prediction(Protocol):
-    """What a run asks. `order`: samples that are kept of a site. `corrects`: whether computed outputs are ever corrected."""
+    """What a run asks. `order`: samples of a site that predictions are made from. `reach`: outputs of the model that a computed one is
+    corrected by, itself among them; 0 where none ever is."""
 
     @property
     def order(self) -> int: ...
 
     @property
-    def corrects(self) -> bool: ...
+    def reach(self) -> int: ...
 
     def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
         """Coefficients of the newest samples, whose clock values are `nodes`, newest first, for a prediction at `at`."""

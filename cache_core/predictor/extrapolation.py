@@ -24,7 +24,7 @@ class Predictor:
     coefficients: Coefficients = "node-aware"
     damping: float = 0.0
     gain_limit: float = float("inf")
-    corrects: ClassVar[bool] = False
+    reach: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         check_range("order", self.order, 1, 4)

@@ -17,6 +17,10 @@ class Fit:
     nodes: tuple[float, ...]
     weights: tuple[float, ...]
 
+    @property
+    def corrects(self) -> bool:
+        return self.at == self.nodes[0]
+
     def applies(self, nodes: Sequence[float], at: float) -> bool:
         """Whether a history with these nodes, newest first, holds the samples that the weights are for."""
         return len(nodes) >= len(self.nodes) and same(at, self.at) and all(map(same, nodes, self.nodes))
@@ -31,12 +35,13 @@ class Fitted:
 
     @property
     def order(self) -> int:
-        """Samples that are kept."""
-        return max([self.fallback.order, *(len(fit.nodes) for fit in self.fits)])
+        """Samples of a site that predictions are made from."""
+        return max([self.fallback.order, *(len(fit.nodes) for fit in self.fits if not fit.corrects)])
 
     @property
-    def corrects(self) -> bool:
-        return any(fit.at == fit.nodes[0] for fit in self.fits)
+    def reach(self) -> int:
+        """Outputs of the model that a computed one is corrected by, itself among them."""
+        return max([0, *(len(fit.nodes) for fit in self.fits if fit.corrects)])
 
     def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
         found = self._find(nodes, at)

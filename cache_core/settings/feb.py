@@ -25,6 +25,11 @@ PRESETS = {  # measured on the lab's model, where reusing both at once beats the
 }
 
 
+def check_memory(gigabytes: float) -> None:
+    """Raise ConfigError unless this is an amount of memory that the widget may hold."""
+    check_range("memory", gigabytes, 0.0, MOST_MEMORY)
+
+
 @dataclass(frozen=True)
 class FEBSettings:
     """The widgets of FEB-Cache Apply, checked. `plan` turns them into a plan once the sampling is known."""
@@ -48,7 +53,7 @@ class FEBSettings:
     def __post_init__(self) -> None:
         check_choice("table", self.table, TABLES)
         check_choice("predictor", self.predictor, tuple(ORDERS))
-        check_range("memory", self.memory, 0.0, MOST_MEMORY)
+        check_memory(self.memory)
         self.plan(Timeline.even(50))
 
     @classmethod

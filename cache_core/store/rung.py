@@ -93,6 +93,11 @@ def ladder(table: Table, merge: bool) -> tuple[Rung, ...]:
     return tuple(dict.fromkeys(rungs))
 
 
+def whole(table: Table) -> tuple[Rung, ...]:
+    """The rungs that keep every site of `table`, whatever it predicts together: a run that tries both kinds alone needs them."""
+    return tuple(_forms(Rung())) if table.kinds & MODULES else (Rung(),)
+
+
 def _forms(rung: Rung) -> list[Rung]:
     """`rung`, and ways to make it smaller: host memory first, which is exact, then 8 bits, then both."""
     return [replace(rung, offloaded=host, eight_bit=small) for host, small in ((False, False), (True, False), (False, True), (True, True))]

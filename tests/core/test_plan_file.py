@@ -6,8 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cache_core import MODULES, ConfigError, Timeline
+from cache_core import MODULES, ConfigError, NoiseScale, Timeline
 from cache_core.cache_plan import CachePlan, Origin, model_plan
+from cache_core.costs import Costs
+from cache_core.curves import Curves
 from cache_core.plan_file import KEY, load, save
 from cache_core.predictor import Fit
 from cache_core.schedule import Planned, from_steps
@@ -15,10 +17,13 @@ from cache_core.schedule import Planned, from_steps
 SIGMAS = Timeline.even(10).sigmas
 FITS = (Fit(0.8, (0.9, 1.0), (2.0, -1.0)), Fit(0.7, (0.7, 0.9, 1.0), (1.1, 0.2, -0.3)), Fit(0.6, (0.7,), (1.0,)))
 PLAN = model_plan((0, 1, 3, 9), SIGMAS, Origin("Flux", "abc", "euler", 256, 1, "2026-01-01"), FITS, 0.0123)
+CURVES = Curves((((((0.1, 0.2),) * 2,) * 3),) * 2)
+FEB = CachePlan(Origin("Flux", samples=8), Planned(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=1, drift=0.1,
+                corrector=NoiseScale(0.99, 1.02, 0.3, staged=False), costs=Costs(0.7, 0.6, 0.2, 0.1), curves=CURVES)
 
 
 @pytest.mark.parametrize("plan", [PLAN, model_plan((0, 9), SIGMAS, Origin("")),
-                                  CachePlan(Origin("Flux"), Planned(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3)])
+                                  CachePlan(Origin("Flux"), Planned(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3), FEB])
 def test_what_is_saved_is_loaded(plan, tmp_path):
     save(plan, tmp_path / "plans" / "p.safetensors")
     assert load(tmp_path / "plans" / "p.safetensors") == plan
@@ -40,7 +45,10 @@ def damaged(tmp_path, change=None, **tensors):
 @pytest.mark.parametrize(("change", "reason"), [
     ({"version": 2}, "Update the pack"), ({"rows": []}, "rows"), ({"rows": [["model"]] * 11}, "rows"), ({"rows": [[]] * 10}, "step 0"),
     ({"rows": [["engine"]] * 10}, "not a plan"), ({"kinds": 7}, "not a plan"), ({"origin": {}}, "not a plan"), ({"order": 9}, "order"),
-    ({"drift": "far"}, "not a plan")])
+    ({"drift": "far"}, "not a plan"), ({"corrector": {"high": 2.0, "low": 1, "boundary": 0.4, "staged": True}}, "noise_scale_high"),
+    ({"corrector": 7}, "not a plan"), ({"corrector": {"high": 1.0}}, "not a plan"), ({"costs": {"attention": 0.5}}, "not a plan"),
+    ({"costs": {"attention": -1, "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention"),
+    ({"costs": {"attention": "nan", "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention")])
 def test_facts_that_make_no_plan_are_refused(change, reason, tmp_path):
     with pytest.raises(ConfigError, match=reason):
         load(damaged(tmp_path, change)).plan(Timeline.even(10), "x")
@@ -50,6 +58,9 @@ def test_facts_that_make_no_plan_are_refused(change, reason, tmp_path):
     ({"sigmas": torch.zeros(11)}, "do not fall"), ({"sigmas": torch.full((11,), float("nan"))}, "rows and sigmas"),
     ({"sigmas": torch.ones(3)}, "rows"),
     ({"fits": torch.full((2, 5), float("nan"))}, "not finite"), ({"fits": torch.full((2, 5), 1e9)}, "larger than"),
+    ({"curves": torch.ones(2, 3, 2)}, "error curves"), ({"curves": torch.ones(2, 3, 3, 5)}, "error curves"),
+    ({"curves": -torch.ones(2, 3, 2, 5)}, "error curves"), ({"curves": torch.ones(2, 3, 2, 65)}, "error curves"),
+    ({"curves": torch.full((2, 3, 2, 5), float("inf"))}, "error curves"), ({"curves": torch.ones(2, 3, 2, 0)}, "error curves"),
     ({"fits": torch.ones(2, 4)}, "shape"), ({"fits": torch.ones(3)}, "shape"), ({"fits": torch.ones(2000, 3)}, "shape")])
 def test_tensors_that_make_no_plan_are_refused(tensors, reason, tmp_path):
     with pytest.raises(ConfigError, match=reason):
@@ -73,3 +84,16 @@ def test_a_model_s_file_and_a_huge_one_are_refused(tmp_path):
         load(tmp_path / "model.safetensors")
     with pytest.raises(ConfigError, match="no plan gone"):
         load(tmp_path / "gone.safetensors")
+
+
+def test_a_file_of_before_there_were_scales_costs_and_curves_is_read(tmp_path):
+    """Plans without them are written as they were then, and what is written now can be read by a pack that does not know them."""
+    path = tmp_path / "p.safetensors"
+    save(PLAN, path)
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        facts, tensors = json.loads(file.metadata()[KEY]), set(file.keys())
+    assert facts.keys() == {"version", "origin", "kinds", "rows", "order", "drift"}
+    assert tensors == {"sigmas", "fits"}
+    assert (load(path).costs, load(path).curves, load(path).corrector.active) == (None, None, False)

@@ -72,4 +72,4 @@ def test_a_fit_is_used_where_its_samples_are_there_and_else_the_fallback():
     assert fitted.weights((0.6,), 0.5) == fitted.weights((0.7, 0.8), 0.5) == fitted.weights((0.6, 0.8), 0.45) == (1,)
     assert fitted.correction((0.4, 0.6)) == (1.1, -0.1)
     assert fitted.correction((0.5, 0.6)) == ()
-    assert (fitted.order, fitted.corrects) == (2, True)
+    assert (fitted.order, fitted.reach) == (2, 2)

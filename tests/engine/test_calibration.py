@@ -40,7 +40,7 @@ class Counting:
 def test_the_same_request_gives_the_same_plan_and_another_seed_of_the_refinement_may_not(bench):
     first, again, other = (calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=6, seed=seed)) for seed in (0, 0, 1))
     assert first.plan == again.plan
-    assert [trial.steps for trial in first.trials] != [trial.steps for trial in other.trials]
+    assert [attempt.steps for attempt in first.attempts] != [attempt.steps for attempt in other.attempts]
 
 
 def test_it_costs_what_it_says_and_no_more_than_allowed(bench):
@@ -53,13 +53,13 @@ def test_it_costs_what_it_says_and_no_more_than_allowed(bench):
     assert told[-1] == pytest.approx(found.spent / REQUEST.budget)
 
 
-def test_the_plan_is_the_best_of_all_trials_and_each_better_one_was_kept_when_it_was_found(bench):
+def test_the_plan_is_the_best_of_all_attempts_and_each_better_one_was_kept_when_it_was_found(bench):
     kept = []
     found = calibrate(bench, Origin("Flux"), REQUEST, keep=kept.append)
-    assert found.plan.drift == min(trial.drift for trial in found.trials)
+    assert found.plan.drift == min(attempt.drift for attempt in found.attempts)
     assert kept[-1] == found.plan
     assert [plan.drift for plan in kept] == sorted((plan.drift for plan in kept), reverse=True)
-    assert {"even, order 2", "planned"} <= {trial.name for trial in found.trials}
+    assert {"even, order 2", "planned"} <= {attempt.name for attempt in found.attempts}
 
 
 def test_the_drift_of_the_state_grows_from_none_before_the_first_step(bench):
@@ -72,7 +72,7 @@ def test_the_drift_of_the_state_grows_from_none_before_the_first_step(bench):
 def test_each_part_of_the_method_can_be_switched_off(bench, off):
     request = Request(3, samples=2, budget=8)
     whole, found = calibrate(bench, Origin("Flux"), request), calibrate(bench, Origin("Flux"), replace(request, **off))
-    steps = [{trial.name.removesuffix(", order 2"): trial.steps for trial in each.trials} for each in (whole, found)]
+    steps = [{attempt.name.removesuffix(", order 2"): attempt.steps for attempt in each.attempts} for each in (whole, found)]
     assert ("planned" in steps[1]) == off.get("planned", True)
     assert (steps[1].get("planned") == steps[0]["planned"]) == (off.get("grown", True) and off.get("planned", True))
     assert ("refined" in steps[1]) == off.get("refined", True)
@@ -86,7 +86,7 @@ def test_the_drift_of_a_plan_is_that_of_a_sample_it_was_not_fitted_to(bench):
 
 
 def test_with_one_sample_the_schedule_is_not_refined_because_that_sample_would_be_learned_by_heart(bench):
-    assert "refined" not in {trial.name for trial in calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=8)).trials}
+    assert "refined" not in {attempt.name for attempt in calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=8)).attempts}
 
 
 def test_what_was_sampled_before_an_interruption_is_not_sampled_again(bench, tmp_path):
@@ -111,7 +111,7 @@ def test_a_sampler_that_leaves_steps_out_is_refused(bench):
 def test_video_is_calibrated_like_pictures():
     found = calibrate(LabBench(HUNYUAN_VIDEO, 12), Origin("HunyuanVideo"), Request(2, samples=1, budget=3))
     assert found.plan.schedule.fits(Timeline.flow(LabBench(HUNYUAN_VIDEO, 12).sigmas))
-    assert found.plan.drift < next(trial.drift for trial in found.trials if trial.name == "even, order 2")
+    assert found.plan.drift < next(attempt.drift for attempt in found.attempts if attempt.name == "even, order 2")
 
 
 def test_a_picture_shows_each_part_and_survives_values_that_cannot_be_drawn():

@@ -173,7 +173,8 @@ def test_a_plan_is_saved_loaded_applied_and_refused_for_another_model(pack, mode
     nodes = pack.NODE_CLASS_MAPPINGS
     cached = learning(model)[0]
     evaluations(cached)
-    name, = nodes["CachePlanLoad"].INPUT_TYPES()["required"]["plan_name"][0]
+    name, *others = nodes["CachePlanLoad"].INPUT_TYPES()["required"]["plan_name"][0]
+    assert all(other.startswith("bundled/") for other in others)
     plan, = nodes["CachePlanLoad"]().load(name)
     assert "weights" in nodes["CachePlanInfo"]().read(plan)["result"][0]
     nodes["CachePlanSave"]().save(plan, "mine")

@@ -1,0 +1,184 @@
+"""Samplings that a calibration makes: uncached ones that are recorded, and ones with a plan that are compared with them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import torch
+from torch import Tensor
+
+from ..cache_plan import Origin, model_plan
+from ..errors import ConfigError
+from ..plan import Plan
+from ..plan_file import packed, unpacked
+from ..predictor import Fit, Predictor
+from ..schedule import Steps
+from ..site import OUTPUT
+from .allowance import Allowance
+from .bench import Bench, Watch
+from .memo import Memo, Results
+from .recording import Recorder, Recording, probe
+from .tracking import Normal, Tracker
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An uncached sampling, and the elements of its final latent that are compared `(P,)`."""
+
+    recording: Recording
+    final: Tensor
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Steps that were computed in a sampling of each calibration sample. `fits`: fitted weights, or none: order 2 alone. `drift`: relative L2
+    distance of the final latents to the uncached ones, root mean square over the samples that were not fitted to, if there are any;
+    `drifts`: of the states before each step, `(N,)`."""
+
+    name: str
+    steps: tuple[int, ...]
+    fits: tuple[Fit, ...]
+    drift: float
+    drifts: tuple[float, ...]
+
+
+class Watches:
+    """Several watches as one."""
+
+    def __init__(self, *watches: Watch):
+        self.watches = watches
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        for watch in self.watches:
+            watch.begin(sigma, state)
+
+    def end(self, output: Tensor) -> Tensor:
+        for watch in self.watches:
+            output = watch.end(output)
+        return output
+
+
+class Ticker:
+    """Reports each evaluation of a sampling that costs `cost`, of which `ahead` others are not yet paid either."""
+
+    def __init__(self, allowance: Allowance, doing: str, cost: float, steps: int, ahead: float):
+        self._allowance, self._doing, self._tick, self._ahead = allowance, doing, cost / steps, ahead
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        self._allowance.say(self._doing, self._ahead)
+        self._ahead += self._tick
+
+    def end(self, output: Tensor) -> Tensor:
+        return output
+
+
+class Follower:
+    """How far the states of a sampling are from the recorded ones, relative, by step."""
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.drifts: dict[int, float] = {}
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        step = self.recording.step_of(sigma)
+        if step is not None:
+            self.drifts[step] = apart(probe(state), self.recording.states[step])
+
+    def end(self, output: Tensor) -> Tensor:
+        return output
+
+
+class Attempts:
+    """Makes samplings, pays for them from `allowance`, and keeps what came of them in `memo`."""
+
+    def __init__(self, bench: Bench, allowance: Allowance, memo: Memo):
+        self.bench, self.allowance, self.memo = bench, allowance, memo
+        self.recorded: tuple[Recorded, ...] = ()
+        self.made: list[Attempt] = []
+
+    @property
+    def steps(self) -> int:
+        return self.bench.timeline.steps
+
+    def cost(self, count: int) -> float:
+        """Of a attempt that computes `count` steps, in uncached samplings; without a fit it is less."""
+        return len(self.recorded) * count / self.steps
+
+    def record(self, samples: int) -> None:
+        """Sample without a cache, so many times. Raises ConfigError for a sampler that cannot be recorded."""
+        for number in range(samples):
+            found = self.memo.of(f"recorded_{number}", lambda number=number: self._record(number, samples))
+            recording = Recording.of(self.bench.timeline, self.bench.scale, found["states"], found["outputs"])
+            self.recorded += (Recorded(recording, found["final"]),)
+            self.allowance.spend(1.0)
+
+    def _record(self, number: int, samples: int) -> Results:
+        recorder = Recorder(self.bench.timeline, self.bench.scale)
+        final = self.bench.sample(number, watch=Watches(recorder, self._ticker(f"recording {number + 1} of {samples}", 1.0)))
+        recording = recorder.recording()
+        if recording is None:
+            raise ConfigError("This sampler cannot be calibrated: it leaves steps out, looks between two steps, or its outputs are not finite. "
+                              "Use euler, or another sampler that calls the model once at each step.")
+        return {"states": recording.states, "outputs": recording.outputs, "final": probe(final)}
+
+    @property
+    def learners(self) -> range:
+        """The samples that weights are fitted to: the first half."""
+        return range((len(self.recorded) + 1) // 2)
+
+    @property
+    def judges(self) -> range:
+        """The samples that tell attempts apart: the others; with one sample, that one."""
+        return range(len(self.learners) if len(self.recorded) > 1 else 0, len(self.recorded))
+
+    def fitted(self, name: str, steps: Sequence[int]) -> Attempt:
+        """With corrections fitted to the learners, one after the other."""
+        return self._trial(name, tuple(steps), self._fitted, len(self.recorded))
+
+    def plain(self, name: str, steps: Sequence[int]) -> Attempt:
+        """With order 2 alone."""
+        return self._trial(name, tuple(steps), self._judged, len(self.judges))
+
+    def _trial(self, name: str, steps: tuple[int, ...], make: Callable[..., Results], samplings: int) -> Attempt:
+        key = sha256(repr((steps, make.__name__, len(self.recorded))).encode()).hexdigest()[:16]
+        found = self.memo.of(f"trial_{key}", lambda: make(name, steps))
+        self.allowance.spend(samplings * len(steps) / self.steps)
+        drift, *drifts = found["drifts"].tolist()
+        self.made.append(Attempt(name, steps, unpacked(found["fits"]), drift, tuple(drifts)))
+        return self.made[-1]
+
+    def _fitted(self, name: str, steps: tuple[int, ...]) -> Results:
+        """Each learner's own run is corrected as it is fitted, so with one sample it is the judged one, too."""
+        normal, fits, drifts = Normal(), (), []
+        for number in self.learners:
+            tracker = Tracker(self.recorded[number].recording, steps, normal)
+            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name), tracker)
+            fits = tuple(tracker.fits.values())
+        if len(self.recorded) == 1:
+            return {"fits": packed(fits), "drifts": root_mean_square([drifts])}
+        return self._judged(name, steps, fits)
+
+    def _judged(self, name: str, steps: tuple[int, ...], fits: tuple[Fit, ...] = ()) -> Results:
+        judged = enumerate(self.judges, len(self.learners) if fits else 0)
+        plan = model_plan(steps, self.bench.timeline.sigmas, Origin("", samples=1), fits).plan(self.bench.timeline, name)
+        return {"fits": packed(fits), "drifts": root_mean_square([self._compared(number, before, plan) for before, number in judged])}
+
+    def _compared(self, number: int, before: int, plan: Plan, *watches: Watch) -> list[float]:
+        """Sample with the plan, `before` samplings into a attempt: the drift of the final latent, and then of the state before each step."""
+        recorded, share = self.recorded[number], len(plan.schedule.table(self.bench.timeline).computed(*OUTPUT)) / self.steps
+        follower = Follower(recorded.recording)
+        ticker = self._ticker(f"{plan.name}, sample {number + 1}", share, before * share)
+        final = self.bench.sample(number, (plan,), Watches(follower, *watches, ticker))
+        return [apart(probe(final), recorded.final), *(follower.drifts[step] for step in range(self.steps))]
+
+    def _ticker(self, doing: str, cost: float, ahead: float = 0.0) -> Ticker:
+        return Ticker(self.allowance, doing, cost, self.steps, ahead)
+
+
+def apart(a: Tensor, b: Tensor) -> float:
+    """Relative L2 distance of `a` from `b`."""
+    return float((a - b).norm() / b.norm())
+
+
+def root_mean_square(rows: list[list[float]]) -> Tensor:
+    return torch.tensor(rows, dtype=torch.float64).square().mean(0).sqrt()

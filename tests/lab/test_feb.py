@@ -1,0 +1,70 @@
+"""The comparison of FEB tables at equal measured compute, and exposure bias in numbers."""
+
+import json
+import math
+
+import pytest
+
+from cache_core import OUTPUT, NoiseScale, Plan, Steps
+from lab import feb
+from lab.families import FLUX
+
+
+@pytest.fixture(scope="module")
+def measured():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feb, "TESTED", 3)
+        bench = feb.FebBench(FLUX, 16)
+        lab, found = feb.calibrated(bench, 16.0)
+        yield bench, lab, found
+
+
+@pytest.fixture(scope="module")
+def compared(measured):
+    return feb.rows_of(*measured, 2.0)
+
+
+def test_all_settings_keep_to_the_budget_and_the_calibrated_plan_beats_the_uniform_table(compared):
+    rows, found = compared
+    by_name = {row["setting"]: row for row in rows}
+    assert all(row["speedup"] >= 2.0 for row in rows)
+    assert by_name["calibrated"]["psnr_db"] > by_name["uniform, reuse"]["psnr_db"]
+    assert by_name["calibrated"]["chosen"] == found["compared"][0]["name"]
+    assert found["of_which_measuring"] < found["uncached_generations"] <= 16
+
+
+def test_a_plan_pays_for_itself_only(measured, compared):
+    _, lab, _ = measured
+    assert lab.spent == pytest.approx(compared[1]["of_which_measuring"], abs=0.05)
+
+
+def test_the_table_has_a_line_for_each_setting_and_a_gap_where_nothing_was_measured(measured, compared):
+    bench, _, found = measured
+    rows = json.loads(json.dumps([*compared[0], feb.released_row(bench, found, 1, NoiseScale())]))
+    lines = feb.table(rows).splitlines()
+    assert len(lines) == 2 + len(rows)
+    assert lines[-1].split(" | ")[2:4] == ["released table, reuse", "-"]
+
+
+def test_the_curves_name_what_was_seen_and_leave_out_what_was_not(measured):
+    bench, _, found = measured
+    rows = feb.curve_rows(bench, found)
+    assert len(rows) == 2 * 3 * 2
+    seen = [e for row in rows for e in row["relative_error_by_age"] if e is not None]
+    assert seen
+    assert all(math.isfinite(e) and e >= 0 for e in seen)
+
+
+def test_exposure_has_a_row_for_each_step_and_an_uncached_run_beside_a_plan_that_computes_all(measured):
+    bench, _, _ = measured
+    rows = feb.exposure(bench, {"all": Plan(Steps(OUTPUT, tuple(range(16))))})
+    assert [row["step"] for row in rows] == list(range(16))
+    assert all(row["all"] == row["uncached"] for row in rows)
+    assert rows[0]["training"] == rows[0]["uncached"] == pytest.approx(1, abs=0.05)  # pure noise is the same state in both
+    assert any(row["training"] != row["uncached"] for row in rows[1:])
+
+
+def test_a_plan_that_computes_all_needs_no_scale(measured):
+    bench, _, found = measured
+    scale = feb.matched_scale(bench, Plan(Steps(OUTPUT, tuple(range(16)))), found)
+    assert (scale.high, scale.low) == pytest.approx((1, 1), abs=1e-4)
