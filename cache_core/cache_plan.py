@@ -97,7 +97,7 @@ class CachePlan:
             f"{f'{len(self.fits)} fitted corrections' if self.fits else f'order {self.order}'}",
             *([f"noise scale {self.corrector.high:.4g} at high noise, {self.corrector.low:.4g} at low"] if self.corrector.active else []),
             *([f"{self.alone} steps reuse one kind only"] if self.alone else []),
-            "drift not measured" if self.drift is None else f"drift {self.drift:.4f}: relative L2 of its own samples to the uncached ones",
+            "drift not measured" if self.drift is None else f"drift {self.drift:.4f}: relative L2 distance to the uncached samples",
             f"made from {origin.samples} samples, {origin.made}" if origin.samples else f"a list, not made from a run: {origin.made}",
         ])
 

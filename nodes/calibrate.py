@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from ..cache_core.calibrate import Allowance, Calibrated, Memo, Request, calibrate
+from ..cache_core.calibrate import Allowance, Memo, Request
 from ..cache_core.calibrate.ab import LEAST_SPEEDUP, MOST_SPEEDUP
-from ..cache_core.chart import Panel, Strip, picture
+from ..cache_core.chart import picture
+from ..cache_core.errors import check_choice
 from ..cache_core.plan_file import save
-from ..cache_core.site import OUTPUT
 from . import library
 from .bench import ComfyBench
+from .finders import FINDERS, OUTPUT_SITE, Work
 from .progress import NodeProgress
 
 log = logging.getLogger("feb_ab_cache")
@@ -48,41 +49,26 @@ class CacheCalibrate:
                                 "tooltip": "Pictures that are sampled in full and learned from, fewer where the budget is small. One is often "
                                            "enough; more hold better for other seeds."}),
             "calibration_budget": ("INT", {"default": 12, "min": 2, "max": 1000,
-                                           "tooltip": "What calibration may cost, counted in uncached pictures. More tries more plans."}),
+                                           "tooltip": "What calibration may cost, counted in uncached pictures. More tries more plans; 64 is good "
+                                                      "for attention and MLP."}),
+            "site": (list(FINDERS), {"default": OUTPUT_SITE, "tooltip": "What the plan caches: the model's output, for AB-Cache Apply, or attention "
+                                                                        "and MLP of its blocks, for FEB-Cache Apply."}),
         }, "hidden": {"unique_id": "UNIQUE_ID"}}
 
     def calibrate(self, model, positive, negative, latent_image, sampler, sigmas, seed, cfg, target_speedup, target_drift, samples,
-                  calibration_budget, unique_id=None) -> dict:
+                  calibration_budget, site=OUTPUT_SITE, unique_id=None) -> dict:
+        check_choice("site", site, tuple(FINDERS))
         request = Request(target_speedup, target_drift, samples, calibration_budget, seed)
         bench = ComfyBench(model, positive, negative, cfg, latent_image, sampler, sigmas, seed)
-        key = bench.key(*vars(request).values())
-        best = library.path_of(f"calibrating_{key}.safetensors")  # what there is, should this be interrupted
-        memo = Memo(library.folder() / f"unfinished_{key}")
-        found = calibrate(bench, bench.origin(), request, memo, Allowance(request.budget, NodeProgress(unique_id)), lambda plan: save(plan, best))
+        key = bench.key(site, *vars(request).values())
+        work = Work(bench, request, Memo(library.folder() / f"unfinished_{key}"), Allowance(request.budget, NodeProgress(unique_id)),
+                    library.path_of(f"calibrating_{key}.safetensors"))
+        found = FINDERS[site](work)
         name = f"calibrated_{key}.safetensors"
-        best.replace(library.path_of(name))
-        memo.clear()
-        text = report(found, request, name)
+        save(found.plan, library.path_of(name))
+        work.best.unlink(missing_ok=True)
+        work.memo.clear()
+        text = "\n".join([found.plan.text(), f"cost {work.allowance.spent:.1f} uncached pictures of {request.budget:g} allowed; saved as {name}",
+                          *found.lines])
         log.info("Cache Calibrate: %s", text.replace("\n", "; "))
-        return {"ui": {"text": (text,)}, "result": (found.plan, text, curves(found))}
-
-
-def report(found: Calibrated, request: Request, name: str) -> str:
-    """The plan, what was tried for it, and what differs from what was asked, in lines."""
-    lines = [found.plan.text(), f"cost {found.spent:.1f} uncached pictures of {request.budget:g} allowed; saved as {name}"]
-    if found.samples < request.samples:
-        lines.append(f"{request.samples} samples were asked for, and the budget allows {found.samples}")
-    if request.drift and found.plan.drift > request.drift:
-        lines.append(f"no plan with less drift than {request.drift:g} was found")
-    nearest = sorted(found.attempts, key=lambda attempt: attempt.drift)[:8]
-    lines += ["tried, by drift:", *(f"  {attempt.drift:.4f}  {attempt.name}" for attempt in nearest)]
-    return "\n".join(lines)
-
-
-def curves(found: Calibrated):
-    """The computed steps, and the drift of the best attempt and of even steps, by step: `(1, H, W, 3)`."""
-    plan, steps = found.plan, len(found.plan.table.rows)
-    computed = plan.table.computed(*OUTPUT)
-    shown = {attempt.name: attempt.drifts for attempt in (found.best, *(attempt for attempt in found.attempts if attempt.name == "even, order 2"))}
-    return picture([Strip(f"computed at {len(computed)} of {steps} steps", computed, steps),
-                    Panel("relative L2 distance of the latent to the uncached one, before each step", shown, log=True)])
+        return {"ui": {"text": (text,)}, "result": (found.plan, text, picture(found.parts))}

@@ -67,6 +67,7 @@ class Calibrated:
     samples: int
     spent: float
     best: Attempt = field(repr=False)
+    recording: Recording = field(repr=False)  # of sample 0
 
 
 def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None = None, allowance: Allowance | None = None,
@@ -82,7 +83,8 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
         if best is None or attempt.drift < best.drift:
             best = attempt
             keep(_plan(best, bench, made))
-    return Calibrated(_plan(best, bench, made), tuple(attempts.made), len(attempts.recorded), attempts.allowance.spent, best)
+    return Calibrated(_plan(best, bench, made), tuple(attempts.made), len(attempts.recorded), attempts.allowance.spent, best,
+                      attempts.recorded[0].recording)
 
 
 def _plan(attempt: Attempt, bench: Bench, origin: Origin) -> CachePlan:

@@ -123,8 +123,8 @@ class Attempts:
 
     @property
     def learners(self) -> range:
-        """The samples that weights are fitted to: the first half."""
-        return range((len(self.recorded) + 1) // 2)
+        """The samples that weights are fitted to: the first quarter. More judges tell more than more learners do."""
+        return range(max(1, len(self.recorded) // 4))
 
     @property
     def judges(self) -> range:

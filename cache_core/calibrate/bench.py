@@ -40,3 +40,7 @@ class Bench(Protocol):
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
         """The final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same one for a number whenever it is asked for."""
         ...
+
+    def noised(self, number: int, watch: Watch) -> None:
+        """Let the model see, without a cache, the uncached sample `number` with fresh noise on it, at the sigma of each step."""
+        ...

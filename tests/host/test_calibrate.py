@@ -9,7 +9,7 @@ from test_weights import with_lora
 from lab.condition import UNCONDITIONAL
 
 STEPS = 16
-ASKED = {"target_speedup": 3.0, "target_drift": 0.0, "samples": 1, "calibration_budget": 3, "seed": 7, "cfg": 3.0}
+ASKED = {"target_speedup": 3.0, "target_drift": 0.0, "samples": 1, "calibration_budget": 3, "seed": 7, "cfg": 3.0, "site": "model output"}
 
 
 def sampler_of(name="euler"):
@@ -147,3 +147,45 @@ def test_a_cache_of_another_pack_is_refused(pack, calibrate):
     rival.model_options["transformer_options"]["rel_l1_thresh"] = 0.4
     with pytest.raises(ValueError, match="TeaCache"):
         calibrate(rival)
+
+
+def test_exposure_bias_is_shown_where_the_budget_leaves_room_for_it(model, calibrate):  # noqa: F811
+    """The steps, the drift, and the noise: 46 pixels and two times 280, below 16 of margin."""
+    assert calibrate(model, calibration_budget=3)[2].shape[1] == 16 + 46 + 280
+    with Counter(model) as counter:
+        assert calibrate(model, calibration_budget=9)[2].shape[1] == 16 + 46 + 2 * 280
+    assert counter.count <= 9 * STEPS
+
+
+def test_on_training_states_the_predicted_noise_is_as_large_as_noise(pack, model):  # noqa: F811
+    nodes = {name: __import__(f"{pack.__name__}.{name}", fromlist=["x"]) for name in ("nodes.bench", "cache_core.calibrate.exposure",
+                                                                                      "cache_core.calibrate.recording")}
+    with torch.inference_mode():
+        bench = nodes["nodes.bench"].ComfyBench(model, prompt(1), prompt(UNCONDITIONAL), 1.0, {"samples": torch.zeros(1, 16, 16, 16)}, sampler_of(),
+                                                sigmas_of(model), 7)
+        recorder = nodes["cache_core.calibrate.recording"].Recorder(bench.timeline, bench.scale)
+        bench.noised(0, recorder)
+    recording = recorder.recording()
+    assert recording.states[0].std() == pytest.approx(1, abs=0.05)
+    for size in nodes["cache_core.calibrate.exposure"].noise_sizes(recording)[:12]:
+        assert size == pytest.approx(1, abs=0.1)
+
+
+def test_attention_and_mlp_are_calibrated_too(model, calibrate, feb):  # noqa: F811
+    plan, report, curves = calibrate(model, site="attention and MLP", target_speedup=1.8, samples=2, calibration_budget=26)
+    cached, mailbox = feb(model, plan=plan)
+    plain = sampled(model, 3)
+    assert apart(sampled(cached, 3), plain) < 0.2
+    assert mailbox.latest.shares["attention"] < 0.6
+    assert "uniform, reuse" in report
+    assert "a step that reuses attention takes" in report
+    assert curves.shape[1] == 16 + 2 * 46 + 5 * 280
+    assert torch.equal(sampled(model, 3), plain)
+
+
+@pytest.mark.parametrize(("asked", "message"), [
+    ({"calibration_budget": 4}, "allowed is 12"), ({"target_drift": 0.1, "calibration_budget": 20}, "target_drift"),
+    ({"site": "elsewhere"}, "model output, attention and MLP")])
+def test_what_cannot_be_asked_of_attention_and_mlp_is_refused(model, calibrate, asked, message):  # noqa: F811
+    with pytest.raises(ValueError, match=message):
+        calibrate(model, **{"site": "attention and MLP", **asked})

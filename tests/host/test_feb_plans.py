@@ -101,27 +101,15 @@ def test_a_plan_for_another_model_is_refused_with_both_names(model, feb, ab, par
 
 
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
-def test_trials_leave_the_sampling_as_it_is_and_see_an_error_of_each_state(pack, model, parts, cfg, monkeypatch):
-    session = __import__(f"{pack.__name__}.nodes.session", fromlist=["Session"])
+def test_trials_leave_the_sampling_as_it_is_and_see_an_error_of_each_state(pack, model, parts, cfg):
     attach = __import__(f"{pack.__name__}.nodes.attach", fromlist=["attach"])
-    mailbox = __import__(f"{pack.__name__}.nodes.mailbox", fromlist=["Mailbox"]).Mailbox()
     refreshed = parts.refreshes(STEPS, 1, 4)
     recorder = parts.TrialRecorder(parts.Timeline.flow(sigmas_of(model)), (1.0,) * STEPS, refreshed)
-
-    class Measuring:
-        memory, learns, name = 0.0, 0.0, "measuring"
-
-        def plan(self, timeline):
-            return parts.trial_plan(refreshed)
-
-    begin = session.Session.begin.__func__
-    monkeypatch.setattr(session.Session, "begin", classmethod(lambda cls, *args: begin(cls, *args, watch=recorder)))
-    samples = ksample(attach.attach(model, Measuring(), mailbox), steps=STEPS, cfg=cfg)
+    samples = ksample(attach.watched(model, (parts.trial_plan(refreshed),), recorder), steps=STEPS, cfg=cfg)
     assert torch.equal(samples, ksample(model, steps=STEPS, cfg=cfg))
     trials = recorder.trials()
     assert trials.errors[0].abs().max() == 0
     assert (trials.errors[1:].flatten(2).norm(dim=2) > 0).all()
-    assert {row.state for row in mailbox.latest.rows} == {"compute"}
 
 
 def test_a_bundled_table_runs(pack, feb):
