@@ -129,9 +129,8 @@ def candidates(attempts: Attempts, count: int, request: Request) -> dict[str, tu
     grown = growth(attempts.bench.signal) if request.grown else None
     recordings = [recorded.recording for recorded in attempts.recorded]
     planned = {"planned": steps_from(recordings, count, grown)}
-    if len(recordings) > 1:  # the sum may be ruled by one sample that is unlike the others
-        planned["planned from one sample"] = steps_from(recordings[:1], count, grown)
-    return {**planned, **found}
+    alone = steps_from(recordings[:1], count, grown)  # the sum may be ruled by one sample that is unlike the others
+    return {**planned, **({} if alone in planned.values() else {"planned from one sample": alone}), **found}
 
 
 def steps_from(recordings: Sequence[Recording], count: int, grown: Sequence[float] | None) -> tuple[int, ...]:
