@@ -8,6 +8,7 @@ from .corrector import OFF, NoiseScale
 from .costs import Costs
 from .curves import Curves
 from .errors import ConfigError
+from .guard import Expected
 from .plan import Plan
 from .predictor import GAIN_LIMIT, Fit, Fitted, Predictor
 from .schedule import Planned, Table, from_steps
@@ -31,7 +32,8 @@ class Origin:
 class CachePlan:
     """`schedule`: what each step computes. `fits`: weights of corrections, and of predictions that do not follow `order`. `drift`: relative L2
     distance to the uncached samples, as measured when it was made; None if it was not. `corrector`: scale of the noise. `costs`: of
-    reuse, as measured on the device it was made on. `curves`: the errors of reuse that it was made from."""
+    reuse, as measured on the device it was made on. `curves`: the errors of reuse that it was made from. `expected`:
+    errors at refreshes, for a guard."""
 
     origin: Origin
     schedule: Planned
@@ -41,6 +43,7 @@ class CachePlan:
     corrector: NoiseScale = OFF
     costs: Costs | None = None
     curves: Curves | None = None
+    expected: Expected = ()
 
     @property
     def table(self) -> Table:
@@ -103,6 +106,6 @@ class CachePlan:
 
 
 def model_plan(computed: tuple[int, ...], sigmas: tuple[float, ...], origin: Origin, fits: tuple[Fit, ...] = (),
-               drift: float | None = None) -> CachePlan:
+               drift: float | None = None, expected: Expected = ()) -> CachePlan:
     """A plan for the model's output, computed at the steps `computed`."""
-    return CachePlan(origin, Planned(from_steps(OUTPUT, computed, len(sigmas) - 1), sigmas), fits, drift=drift)
+    return CachePlan(origin, Planned(from_steps(OUTPUT, computed, len(sigmas) - 1), sigmas), fits, drift=drift, expected=expected)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .clock import Timeline
 from .corrector import OFF, NoiseScale
 from .errors import ConfigError
+from .guard import DEPTH, Watchman
 from .predictor import REUSE, Prediction
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
 from .site import MODULES, Kind, names
@@ -19,7 +20,8 @@ class Plan:
     `name`: shown in logs and reports. `guided`: predict the guided output once (kind MODEL only), instead of the raw output of
     each conditioning. `merge`: keep one residual for a list of blocks, instead of all its sites, where the schedule only ever predicts
     attention and MLP together. `trials`: where this is not empty the run computes everything, keeps what `schedule` computes, and each of these
-    sets of kinds is tried at each step, for calibration (Run.trial).
+    sets of kinds is tried at each step, for calibration (Run.trial). `guard`: is told the error at each refresh of the model, and may have the
+    next one moved a step earlier.
     """
 
     schedule: Schedule
@@ -30,6 +32,7 @@ class Plan:
     merge: bool = False
     notes: tuple[str, ...] = ()
     trials: tuple[frozenset[Kind], ...] = ()
+    guard: Watchman | None = None
 
     def __post_init__(self) -> None:
         if (self.guided or self.adaptive) and self.kinds != {Kind.MODEL}:
@@ -40,6 +43,11 @@ class Plan:
     @property
     def kinds(self) -> frozenset[Kind]:
         return self.schedule.kinds
+
+    def depth(self, kind: Kind) -> int:
+        """Samples of a site of `kind` that are kept."""
+        least = 2 if self.adaptive else DEPTH if self.guard and kind is Kind.MODEL else 1
+        return max(least, self.predictor.order, self.predictor.reach if kind is Kind.MODEL else 1)
 
     @property
     def adaptive(self) -> Adaptive | None:
@@ -68,6 +76,13 @@ def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
         return outer
     ran = timeline.only(outer.computed(Kind.MODEL))
     return nest(outer, side_by_side([schedule.table(ran) for schedule in inner]))
+
+
+def outlook(plans: tuple[Plan, ...], table: Table) -> str:
+    """What the table intends, in words."""
+    shares = (f"{kind.value} computed at {len(table.computed(kind))}" for kind in sorted(table.kinds, key=lambda k: k.value))
+    most = " at least" if any(plan.adaptive for plan in plans) else ""
+    return ", ".join(f"{share}{most}" for share in shares) + f" of {len(table.rows)} steps"
 
 
 def uncached(plans: tuple[Plan, ...], timeline: Timeline) -> Table:

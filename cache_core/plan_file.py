@@ -14,6 +14,7 @@ from .corrector import OFF, NoiseScale
 from .costs import Costs
 from .curves import Curves
 from .errors import ConfigError
+from .guard import Expected
 from .predictor import Fit
 from .schedule import Planned, Table
 from .site import Kind
@@ -29,6 +30,8 @@ def save(plan: CachePlan, path: Path) -> None:
     facts = {"version": VERSION, "origin": asdict(plan.origin), "kinds": sorted(kind.value for kind in plan.table.kinds), "rows": rows,
              "order": plan.order, "drift": plan.drift, **_optional(plan)}
     tensors = {"sigmas": torch.tensor(plan.sigmas, dtype=torch.float64), "fits": packed(plan.fits)}
+    if plan.expected:
+        tensors["expected"] = columns(plan.expected)
     if plan.curves:
         tensors["curves"] = torch.tensor(plan.curves.errors, dtype=torch.float64)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +53,7 @@ def load(path: Path) -> CachePlan:
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {}).get(KEY, "null"))
-            tensors = {name: file.get_tensor(name) for name in ("sigmas", "fits", "curves") if name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: file.get_tensor(name) for name in ("sigmas", "fits", "curves", "expected") if name in file.keys()}  # noqa: SIM118 (not a dict)
         return _plan(facts, tensors)
     except ConfigError as error:
         raise ConfigError(f"{path.name}: {error}") from None
@@ -73,7 +76,7 @@ def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> CachePlan:
     order, drift = int(facts["order"]), facts["drift"]
     return CachePlan(_origin(facts["origin"]), Planned(table, tuple(sigmas.tolist())), unpacked(tensors["fits"]), order,
                      None if drift is None else float(drift), _corrector(facts.get("corrector")), _costs(facts.get("costs")),
-                     _curves(tensors.get("curves")))
+                     _curves(tensors.get("curves")), pairs(tensors.get("expected", torch.zeros(0, 2))))
 
 
 def _corrector(given: dict | None) -> NoiseScale:
@@ -97,6 +100,18 @@ def _curves(given: torch.Tensor | None) -> Curves | None:
         return tuple(nested(v) if isinstance(v, list) else v for v in values)
 
     return Curves(nested(given.double().tolist()))
+
+
+def columns(expected: Expected) -> torch.Tensor:
+    """`(R, 2)`, float64: sigma and error of each refresh."""
+    return torch.tensor(expected, dtype=torch.float64).reshape(-1, 2)
+
+
+def pairs(given: torch.Tensor) -> Expected:
+    """What `columns` was given. Raises ConfigError for rows of another form."""
+    if given.ndim != 2 or given.shape[1] != 2 or len(given) > MOST_STEPS or not given.isfinite().all() or (given < 0).any():
+        raise ConfigError(f"its expected errors have shape {tuple(given.shape)}, or values that no error has.")
+    return tuple((sigma, error) for sigma, error in given.double().tolist())
 
 
 def _origin(given: dict) -> Origin:

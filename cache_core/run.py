@@ -10,6 +10,7 @@ from torch import Tensor
 from .clock import Timeline
 from .embedded import EmbeddedPair
 from .evaluation import Evaluation
+from .guard import guarded, moved_earlier
 from .plan import MIN_STEPS, Plan, table_of, uncached
 from .schedule import Table
 from .site import MODULES, Kind, names
@@ -109,6 +110,9 @@ class Run:
             self.store.forget(key for key in self.store if key[0] is not Kind.MODEL)
             self._stand()
         self.store.forget(key for key in self.store if key[0] in self._barred)
+        newest = [history for history in self.store.of(Kind.MODEL) if history.nodes[0] == self._pair.node]
+        if guarded(self.plans, self.evaluations, newest):
+            self._adopt(moved_earlier(self.table, step))
         predicted = self._predicted(step)
         self.evaluations.append(Evaluation(step, sigma, predicted, now))
         if Kind.MODEL in predicted and self._pair.must_compute(self._plan_of[Kind.MODEL], self.store, sigma):
@@ -206,7 +210,7 @@ class Run:
             return
         self._remembered.add((kind, site))
         plan = self._plan(kind)
-        depth = max(plan.predictor.order, 2 if plan.adaptive else 0, plan.predictor.reach if kind is Kind.MODEL else 0)
+        depth = plan.depth(kind)
         try:
             for stream, rows in zip(self._call, value.chunk(len(self._call)), strict=True):
                 self.store.push((kind, site, stream), self.evaluation.sigma, rows, depth)
@@ -237,12 +241,6 @@ class Run:
         """
         self._barred |= set(kinds) | ({Kind.BLOCKS} if MODULES & set(kinds) else set())
         self.demote(reason)
-
-    def outlook(self) -> str:
-        """What the table intends, in words."""
-        shares = (f"{kind.value} computed at {len(self.table.computed(kind))}" for kind in sorted(self.table.kinds, key=lambda k: k.value))
-        most = " at least" if any(plan.adaptive for plan in self.plans) else ""
-        return ", ".join(f"{share}{most}" for share in shares) + f" of {self.timeline.steps} steps"
 
     def close(self) -> None:
         """Drop every tensor; what happened stays."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cache_core.calibrate import Request
+from cache_core.settings.planned import PlannedSettings
 
 from .families import FAMILIES, FLUX
 from .quality import Bench
@@ -40,6 +41,9 @@ def main() -> None:
     for name, request in tqdm(requests().items(), desc=f"{args.model}, {SPEEDUP}x of {STEPS} steps"):
         plan = bench.planned(request)
         row = bench.row(name, plan.plan(bench.lab.timeline, name))
+        if name == "everything":
+            guarded = PlannedSettings("everything, guarded", plan, guard=True)
+            rows.append({**bench.row(guarded.name, guarded.plan(bench.lab.timeline)), "samples": plan.origin.samples, "drift": round(plan.drift, 5)})
         rows.append({**row, "samples": plan.origin.samples, "budget": request.budget, "drift": round(plan.drift, 5)})
         args.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     print(table(rows))

@@ -51,17 +51,20 @@ class ABCacheApply:
                                   "and a plan made from it; all that follow use it (auto 3x, quality 2x, balanced 3x, fast 4x fewer evaluations). "
                                   "Off: the widgets as they stand, from the first picture on."}),
             "plan": ("CACHE_PLAN", {"tooltip": "A plan from Cache Plan Load or Cache Calibrate. It takes the place of all widgets above."}),
+            "guard": ("BOOLEAN", {"default": False, "of_preset": False, "tooltip":
+                                  "With a plan, given or learned: where a computed step shows a larger error than the plan expects, the next one "
+                                  "is computed a step earlier. As many steps are computed as without."}),
         }}
 
     def apply(self, model: object, preset: str, plan: CachePlan | None = None, **given: object) -> tuple[object, Mailbox]:
         mailbox = Mailbox()
-        settings = ABSettings.of(preset, given) if plan is None else planned(plan, model)
+        settings = ABSettings.of(preset, given) if plan is None else planned(plan, model, bool(given.get("guard")))
         return attach.attach(model, settings, mailbox), mailbox
 
 
-def planned(plan: CachePlan, model: object) -> PlannedSettings:
+def planned(plan: CachePlan, model: object, guard: bool) -> PlannedSettings:
     """The settings of a node that was given a plan. Raises ConfigError if it is for another model or for other sites."""
     if plan.table.kinds != OUTPUT:
         raise ConfigError(f"This plan is for {names(plan.table.kinds)}; AB-Cache Apply takes plans for the model's output. Use FEB-Cache Apply.")
     plan.check_model(type(model.model.diffusion_model).__name__, fingerprint(model) if plan.origin.weights else "")
-    return PlannedSettings("AB-Cache, plan", plan)
+    return PlannedSettings("AB-Cache, plan", plan, guard=guard)

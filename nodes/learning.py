@@ -12,6 +12,7 @@ from ..cache_core import OUTPUT, Plan, Predictor, Run, Steps
 from ..cache_core.cache_plan import CachePlan, Origin, model_plan
 from ..cache_core.calibrate import Recorder, Recording, Tracker, growth, steps_from
 from ..cache_core.calibrate.ab import FEWEST
+from ..cache_core.guard import Listener
 from ..cache_core.plan import MIN_STEPS
 from ..cache_core.settings.planned import ComputedSettings, FixedSettings, PlannedSettings
 from . import library, sampling
@@ -63,10 +64,10 @@ class Lesson:
     def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
         count = max(FEWEST, round(len(recording.nodes) / self.speedup))
         steps = steps_from([recording], count, growth(self.signal))
-        tracker = Tracker(recording, steps)
-        tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), Predictor(2), name=f"{self.name}, fitting")), tracker)
+        tracker, listener = Tracker(recording, steps), Listener()
+        tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), Predictor(2), name=f"{self.name}, fitting", guard=listener)), tracker)
         drift = float((tracked.float() - samples.float()).norm() / samples.float().norm())
-        return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift)
+        return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift, listener.expected())
 
 
 def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tuple[tuple[Settings, ...], Lesson | None]:
@@ -84,7 +85,7 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tu
         return settings, None
     known = library.learned(key)
     if known is not None:
-        return tuple(PlannedSettings(f"{s.name}, learned", known) if s is learner else s for s in settings), None
+        return tuple(PlannedSettings(f"{s.name}, learned", known, guard=s.guard) if s is learner else s for s in settings), None
     recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
     return settings, Lesson(learner.name, learner.learns, key, origin, recorder, sampling.signal(model_sampling, timeline), conds, sigmas.clone())

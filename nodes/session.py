@@ -12,6 +12,7 @@ from ..cache_core.calibrate import Watch
 from ..cache_core.engine import evaluate
 from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
+from ..cache_core.plan import outlook
 from ..cache_core.predictor import REUSE
 from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
@@ -53,7 +54,7 @@ class Session:
                       getattr(guider, "cfg", None) == 1.0, watch)
         for note in notes:
             run.note(note)
-        log.info("%s on %s: %s", session.name, session.model_name, "; ".join([run.outlook(), *run.notes]))
+        log.info("%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes]))
         return session
 
     def end(self, finished: bool) -> RunReport:

@@ -88,7 +88,7 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
 
 
 def _plan(attempt: Attempt, bench: Bench, origin: Origin) -> CachePlan:
-    return model_plan(attempt.steps, bench.timeline.sigmas, origin, attempt.fits, attempt.drift)
+    return model_plan(attempt.steps, bench.timeline.sigmas, origin, attempt.fits, attempt.drift, attempt.expected)
 
 
 def _searched(attempts: Attempts, request: Request) -> Iterator[Attempt]:

@@ -1,7 +1,7 @@
 """Samplings that a calibration makes: uncached ones that are recorded, and ones with a plan that are compared with them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import torch
@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ..cache_plan import Origin, model_plan
 from ..errors import ConfigError
+from ..guard import Expected, Listener
 from ..plan import Plan
-from ..plan_file import packed, unpacked
+from ..plan_file import columns, packed, pairs, unpacked
 from ..predictor import Fit, Predictor
 from ..schedule import Steps
 from ..site import OUTPUT
@@ -33,13 +34,14 @@ class Recorded:
 class Attempt:
     """Steps that were computed in a sampling of each calibration sample. `fits`: fitted weights, or none: order 2 alone. `drift`: relative L2
     distance of the final latents to the uncached ones, root mean square over the samples that were not fitted to, if there are any;
-    `drifts`: of the states before each step, `(N,)`."""
+    `drifts`: of the states before each step, `(N,)`. `expected`: errors at refreshes, for a guard."""
 
     name: str
     steps: tuple[int, ...]
     fits: tuple[Fit, ...]
     drift: float
     drifts: tuple[float, ...]
+    expected: Expected = ()
 
 
 class Watches:
@@ -133,38 +135,40 @@ class Attempts:
 
     def fitted(self, name: str, steps: Sequence[int]) -> Attempt:
         """With corrections fitted to the learners, one after the other."""
-        return self._trial(name, tuple(steps), self._fitted, len(self.recorded))
+        return self._attempt(name, tuple(steps), self._fitted, len(self.recorded))
 
     def plain(self, name: str, steps: Sequence[int]) -> Attempt:
         """With order 2 alone."""
-        return self._trial(name, tuple(steps), self._judged, len(self.judges))
+        return self._attempt(name, tuple(steps), self._judged, len(self.judges))
 
-    def _trial(self, name: str, steps: tuple[int, ...], make: Callable[..., Results], samplings: int) -> Attempt:
+    def _attempt(self, name: str, steps: tuple[int, ...], make: Callable[..., Results], samplings: int) -> Attempt:
         key = sha256(repr((steps, make.__name__, len(self.recorded))).encode()).hexdigest()[:16]
-        found = self.memo.of(f"trial_{key}", lambda: make(name, steps))
+        found = self.memo.of(f"attempt_{key}", lambda: make(name, steps))
         self.allowance.spend(samplings * len(steps) / self.steps)
         drift, *drifts = found["drifts"].tolist()
-        self.made.append(Attempt(name, steps, unpacked(found["fits"]), drift, tuple(drifts)))
+        self.made.append(Attempt(name, steps, unpacked(found["fits"]), drift, tuple(drifts), pairs(found["expected"])))
         return self.made[-1]
 
     def _fitted(self, name: str, steps: tuple[int, ...]) -> Results:
         """Each learner's own run is corrected as it is fitted, so with one sample it is the judged one, too."""
-        normal, fits, drifts = Normal(), (), []
+        normal, listener, fits, drifts = Normal(), Listener(), (), []
         for number in self.learners:
             tracker = Tracker(self.recorded[number].recording, steps, normal)
-            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name), tracker)
+            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name, guard=listener), tracker)
             fits = tuple(tracker.fits.values())
         if len(self.recorded) == 1:
-            return {"fits": packed(fits), "drifts": root_mean_square([drifts])}
+            return {"fits": packed(fits), "drifts": root_mean_square([drifts]), "expected": columns(listener.expected())}
         return self._judged(name, steps, fits)
 
     def _judged(self, name: str, steps: tuple[int, ...], fits: tuple[Fit, ...] = ()) -> Results:
         judged = enumerate(self.judges, len(self.learners) if fits else 0)
-        plan = model_plan(steps, self.bench.timeline.sigmas, Origin("", samples=1), fits).plan(self.bench.timeline, name)
-        return {"fits": packed(fits), "drifts": root_mean_square([self._compared(number, before, plan) for before, number in judged])}
+        made, listener = model_plan(steps, self.bench.timeline.sigmas, Origin("", samples=1), fits), Listener()
+        plan = replace(made.plan(self.bench.timeline, name), guard=listener)
+        drifts = root_mean_square([self._compared(number, before, plan) for before, number in judged])
+        return {"fits": packed(fits), "drifts": drifts, "expected": columns(listener.expected())}
 
     def _compared(self, number: int, before: int, plan: Plan, *watches: Watch) -> list[float]:
-        """Sample with the plan, `before` samplings into a attempt: the drift of the final latent, and then of the state before each step."""
+        """Sample with the plan, `before` samplings into an attempt: the drift of the final latent, and then of the state before each step."""
         recorded, share = self.recorded[number], len(plan.schedule.table(self.bench.timeline).computed(*OUTPUT)) / self.steps
         follower = Follower(recorded.recording)
         ticker = self._ticker(f"{plan.name}, sample {number + 1}", share, before * share)

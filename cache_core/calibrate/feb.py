@@ -99,8 +99,8 @@ def choose(lab: Laboratory, measured: Measured, origin: Origin, speedup: float, 
     best, compared = Contest(lab, costs).decide(found, _price_of_scale(lab, 1 / speedup))
     scale, unscaled, scaled = _scale(lab, best, alpha, 1 / costs.speedup(best.table))
     helps = {"corrector": scale} if scale is not None and scaled < unscaled else {}
-    plan = replace(best.cache_plan(replace(origin, samples=len(measured.passes), made=str(date.today())), lab.timeline.sigmas, costs), drift=compared[0].drift,
-                   curves=curves, **helps)
+    made = replace(origin, samples=len(measured.passes), made=str(date.today()))
+    plan = replace(best.cache_plan(made, lab.timeline.sigmas, costs), drift=compared[0].drift, curves=curves, **helps)
     return plan, FebReport(costs, curves, measured.gain, compared, scale, scaled, unscaled, lab.allowance.spent)
 
 

@@ -40,6 +40,7 @@ class ABSettings:
     after_guidance: bool
     tolerance: float
     learn: bool = False
+    guard: bool = False
     memory: ClassVar[float] = 0.0  # what it keeps is a few latents
 
     def __post_init__(self) -> None:
@@ -53,9 +54,9 @@ class ABSettings:
     def of(cls, preset: str, given: Values) -> "ABSettings":
         """The settings of a node whose widgets, in `given`, stand beside `preset`. Widgets left out show their defaults."""
         widgets = {**DEFAULTS, **given}
-        learn = bool(widgets.pop("learn", False))  # no part of a preset: it says where the plan comes from
+        learn, guard = (bool(widgets.pop(name, False)) for name in ("learn", "guard"))  # no part of a preset: they are about plans
         name, values = resolve(PRESETS, DEFAULTS, preset, widgets)
-        return cls(name, **values, learn=learn)
+        return cls(name, **values, learn=learn, guard=guard)
 
     @property
     def name(self) -> str:

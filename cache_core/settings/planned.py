@@ -1,10 +1,11 @@
 """A plan that is given, in place of widgets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..cache_plan import CachePlan
 from ..clock import Timeline
+from ..guard import Guard
 from ..plan import Plan
 from ..schedule import Steps
 from ..site import OUTPUT
@@ -12,15 +13,22 @@ from ..site import OUTPUT
 
 @dataclass(frozen=True)
 class PlannedSettings:
-    """`given`, whatever the sampling; moved over sigma where it was made for another one."""
+    """`given`, whatever the sampling; moved over sigma where it was made for another one. `guard`: refresh earlier where errors are larger than
+    the plan expects."""
 
     name: str
     given: CachePlan
     memory: float = 0.0
+    guard: bool = False
     learns: ClassVar[float] = 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
-        return self.given.plan(timeline, self.name)
+        plan = self.given.plan(timeline, self.name)
+        if not self.guard:
+            return plan
+        if self.given.expected and self.given.schedule.fits(timeline):
+            return replace(plan, guard=Guard(self.given.expected))
+        return replace(plan, notes=(*plan.notes, "guard: this plan does not say which errors to expect in this sampling, so none can be too large"))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from toy import Bench, inputs, plan, prepare_runs, small_flux, standing, toy, wa
 from cache_core import MODULES, Plan, TwoStage, report
 from cache_core.hosts import match
 from cache_core.mount import footprint, tokens
+from cache_core.plan import outlook
 from cache_core.store import Budget, Footprint, Rung
 from cache_core.store.eight_bit import FP8
 from lab.condition import condition
@@ -93,7 +94,7 @@ def test_a_coarser_run_computes_where_its_table_predicts_one_kind():
     bench.run.fit(Footprint(10 * MB, MB, 2 * MB, 0.25), Budget(MB, 0))
     computed = [torch.equal(bench(*inputs(seed)), model(*inputs(seed), {})) for seed in range(10)]
     assert computed == [mark != "." for mark in "##.##.####"]
-    assert bench.run.outlook() == "attention computed at 8, mlp computed at 8 of 10 steps"
+    assert outlook(bench.run.plans, bench.run.table) == "attention computed at 8, mlp computed at 8 of 10 steps"
     assert report(bench.run, "Toy", True).shares == pytest.approx({"attention": 0.8, "mlp": 0.8})
 
 

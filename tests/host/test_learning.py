@@ -112,6 +112,13 @@ def test_a_preset_is_a_budget(model, learning, preset, share):
     assert evaluations(cached)[1] == STEPS // share
 
 
+def test_a_guarded_plan_computes_as_many_steps(model, learning, pack):
+    cached, mailbox = learning(model, guard=True)
+    evaluations(cached)
+    assert evaluations(cached, seed=9)[1] == STEPS // 3
+    assert not any("guard" in note for note in mailbox.latest.notes)
+
+
 def test_nothing_is_learned_when_it_is_off_or_a_widget_was_moved(model, ab, plans):
     for widgets in ({"preset": "auto", "learn": False}, {"preset": "auto", "learn": True, "interval": 4}, {"preset": "paper", "learn": True}):
         evaluations(ab(model, **widgets)[0])

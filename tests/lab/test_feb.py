@@ -35,7 +35,7 @@ def test_all_settings_keep_to_the_budget_and_the_calibrated_plan_beats_the_unifo
 
 def test_a_plan_pays_for_itself_only(measured, compared):
     _, lab, _ = measured
-    assert lab.spent == pytest.approx(compared[1]["of_which_measuring"], abs=0.05)
+    assert lab.allowance.spent == pytest.approx(compared[1]["of_which_measuring"], abs=0.05)
 
 
 def test_the_table_has_a_line_for_each_setting_and_a_gap_where_nothing_was_measured(measured, compared):

@@ -4,22 +4,24 @@ import json
 
 import pytest
 
-from lab import quality
+from lab import ablation, distribution, quality
+from lab.bench import LabBench
 from lab.families import FLUX
 
 
 @pytest.fixture
 def rows(monkeypatch):
-    for name, value in {"TESTED": 2, "TOGETHER": 2, "ALONE": 2}.items():
+    for name, value in {"TESTED": 2, "ALONE": 2, "TOLERANCES": 3}.items():
         monkeypatch.setattr(quality, name, value)
-    bench = quality.Bench(FLUX, 16)
-    return quality.rows_of(bench, 2, {seed: bench.recorded(seed) for seed in (1000, 1001)})
+    return quality.rows_of(quality.Bench(FLUX, 16), 2)
 
 
-def test_every_setting_runs_the_model_equally_often_and_planned_steps_win(rows):
-    assert {row["evaluations"] for row in rows} == {8}
+def test_every_setting_runs_the_model_equally_often_and_learned_and_calibrated_plans_win(rows):
+    assert {row["evaluations"] for row in rows if row["setting"] != "tolerance, order 2"} == {8}
     even = max(row["psnr_db"] for row in rows if row["setting"].startswith("even"))
-    assert all(row["psnr_db"] > even for row in rows if row["setting"].startswith("planned"))
+    won = [row["psnr_db"] for row in rows if row["setting"].startswith(("learned", "calibrated"))]
+    assert len(won) == 2
+    assert min(won) > even
 
 
 def test_the_table_has_a_line_for_each_setting_and_a_gap_where_nothing_was_measured(rows):
@@ -27,3 +29,26 @@ def test_the_table_has_a_line_for_each_setting_and_a_gap_where_nothing_was_measu
     assert len(lines) == 2 + len(rows)
     assert lines[2].count(" - ") == len(quality.SPEEDUPS) - 1
     assert lines[2].split(" | ")[3] == f"{rows[0]['psnr_db']:.1f} dB"
+
+
+def test_what_is_measured_already_is_not_measured_again(tmp_path):
+    assert quality.kept(tmp_path / "none.json", again=False) == []
+    (tmp_path / "some.json").write_text('{"rows": [1]}')
+    assert quality.kept(tmp_path / "some.json", again=False) == [1]
+    assert quality.kept(tmp_path / "some.json", again=True) == []
+
+
+def test_the_ablation_leaves_out_one_part_at_a_time_and_asks_for_every_budget():
+    asked = ablation.requests()
+    assert len(asked) == 5 + 9
+    left_out = [[part for part in ("planned", "grown", "fitted", "refined") if not getattr(request, part)] for request in asked.values()]
+    assert left_out == [[], ["grown"], ["planned"], ["fitted"], ["refined"], *[[]] * 9]
+
+
+def test_a_set_s_distance_does_not_depend_on_how_it_is_drawn_in_chunks(monkeypatch):
+    bench, scenes = LabBench(FLUX, 8), distribution.statistics_of(distribution.features(distribution.reference(FLUX, 40, 1)))
+    draw = distribution.fewer(bench, "euler", 2)
+    whole = distribution.distance(draw, scenes, 5)
+    monkeypatch.setattr(distribution, "CHUNK", 2)
+    assert distribution.distance(draw, scenes, 5) == pytest.approx(whole, rel=1e-4)
+    assert whole > 0
