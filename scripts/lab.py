@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The lab's measurements, in an environment it makes if needed.
+"""The lab's measurements, in an environment it makes if needed; each is kept in lab/results.
 
-    python3 scripts/lab.py quality [--models flux hunyuan_video] [--steps 50 28]    writes lab/results/quality.json
-    python3 scripts/lab.py feb [--models flux hunyuan_video] [--steps 50 28]        writes lab/results/feb.json
+    python3 scripts/lab.py quality                               all that calibration claims: hours, and goes on where it stopped
+    python3 scripts/lab.py NAME [--models flux hunyuan_video]    one measurement alone
 """
 
 import subprocess
@@ -12,7 +12,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
-MEASUREMENTS = ("quality", "distribution", "feb", "memory", "sweep", "overhead", "blocks")
+TOGETHER = ("quality", "ablation", "feb", "distribution")  # what `quality` measures
+MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks")
+
+
+def commands(arguments: list[str]) -> list[list[str]]:
+    """What to run for these arguments."""
+    if arguments == ["quality"]:
+        return [["-m", f"lab.{name}"] for name in TOGETHER] + [["scripts/make_tables.py"]]
+    return [["-m", f"lab.{arguments[0]}", *arguments[1:]]]
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +28,7 @@ def main(arguments: list[str]) -> int:
         print(f"{__doc__}\nMeasurements: {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
     python = ensure(("torch", "safetensors", "einops", "PIL", "tqdm"))
-    return subprocess.run([python, "-m", f"lab.{arguments[0]}", *arguments[1:]], cwd=ROOT).returncode
+    return max(subprocess.run([python, *command], cwd=ROOT).returncode for command in commands(arguments))
 
 
 if __name__ == "__main__":

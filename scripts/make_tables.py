@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md between their marks: python3 scripts/make_tables.py (needs torch, as in `.venv`).
+"""Write the generated tables of README.md and docs/MEASURED.md between their marks: python3 scripts/make_tables.py (needs torch, as in `.venv`).
 
 The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-README = ROOT / "README.md"
-RESULTS = {"demo": "demo.json", "demo-video": "demo_hunyuan_video.json"}
+README, MEASURED = ROOT / "README.md", ROOT / "docs" / "MEASURED.md"
+SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "tolerance", "learned", "calibrated")  # rows of the README's table
+RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
 def models() -> str:
@@ -42,26 +43,34 @@ def between(text: str, mark: str, table: str) -> str:
     """`text` with what stands between the comments `mark`:begin and `mark`:end replaced. Raises ValueError if they are missing."""
     pattern = re.compile(rf"(<!-- {mark}:begin -->\n).*?(<!-- {mark}:end -->)", re.DOTALL)
     if not pattern.search(text):
-        raise ValueError(f"README.md has no marks for {mark!r}.")
+        raise ValueError(f"The file has no marks for {mark!r}.")
     return pattern.sub(lambda found: found[1] + table + "\n" + found[2], text)
 
 
-def tables() -> dict[str, str]:
-    """Every generated table, by mark."""
-    from lab.demo import table
-    from lab.quality import table as quality
-
-    kept = {mark: table(json.loads((ROOT / "lab" / "results" / name).read_text())["rows"]) for mark, name in RESULTS.items()}
-    learned = quality(json.loads((ROOT / "lab" / "results" / "quality.json").read_text())["rows"])
-    return {"models": models(), "memory": memory(), "quality": learned, **kept}
+def kept(name: str) -> list[dict]:
+    """The rows of a measurement that is kept."""
+    return json.loads((ROOT / "lab" / "results" / f"{name}.json").read_text())["rows"]
 
 
-def written(text: str) -> str:
-    """README's text with every generated table up to date."""
-    for mark, table in tables().items():
+def tables() -> dict[Path, dict[str, str]]:
+    """Every generated table, by file and mark."""
+    from lab import ablation, demo, distribution, feb, quality
+
+    chosen = [row for row in kept("quality") if row["setting"].startswith(SHOWN)]
+    shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
+    whole = {module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
+             for module in (quality, ablation, feb, distribution)}
+    return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole}
+
+
+def written(path: Path) -> str:
+    """The file's text with every generated table up to date."""
+    text = path.read_text(encoding="utf-8")
+    for mark, table in tables()[path].items():
         text = between(text, mark, table)
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in (README, MEASURED):
+        path.write_text(written(path), encoding="utf-8")
