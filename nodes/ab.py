@@ -8,6 +8,7 @@ from ..cache_core.settings.presets import CUSTOM
 from ..cache_core.site import names
 from . import attach
 from .mailbox import Mailbox
+from .progress import progress_of
 from .weights import fingerprint
 from .widgets import choice, integer, number, percents
 
@@ -51,10 +52,10 @@ class ABCacheApply:
                                   "and a plan made from it; all that follow use it (auto 3x, quality 2x, balanced 3x, fast 4x fewer evaluations). "
                                   "Off: the widgets as they stand, from the first picture on."}),
             "plan": ("CACHE_PLAN", {"tooltip": "A plan from Cache Plan Load or Cache Calibrate. It takes the place of all widgets above."}),
-        }}
+        }, "hidden": {"node_id": "UNIQUE_ID"}}
 
-    def apply(self, model: object, preset: str, plan: CachePlan | None = None, **given: object) -> tuple[object, Mailbox]:
-        mailbox = Mailbox()
+    def apply(self, model: object, preset: str, plan: CachePlan | None = None, node_id: str = "", **given: object) -> tuple[object, Mailbox]:
+        mailbox = Mailbox(progress_of(node_id, type(self).__name__))
         settings = ABSettings.of(preset, given) if plan is None else planned(plan, model)
         return attach.attach(model, settings, mailbox), mailbox
 

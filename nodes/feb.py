@@ -4,6 +4,7 @@ from ..cache_core.settings.feb import DEFAULTS, MOST_MEMORY, ORDERS, PRESETS, TA
 from ..cache_core.settings.presets import CUSTOM
 from . import attach
 from .mailbox import Mailbox
+from .progress import progress_of
 from .widgets import amount, choice, integer, number, percents
 
 
@@ -53,9 +54,11 @@ class FEBCacheApply:
             "memory": amount(0.0, MOST_MEMORY, 0.5,
                              "GB that the cache may take on the device. 0 = automatic, by what is free. When the plan needs more, blocks are "
                              "merged, or values moved to host memory or to 8 bits; the report says which."),
-        }}
+            "edited_steps": ("STRING", {"default": "", "tooltip": "Single steps changed by hand, such as compute attention 6,9; reuse both 12-14. "
+                                                                  "Clicks on the timeline write it. Empty = as the widgets above say."}),
+        }, "hidden": {"node_id": "UNIQUE_ID"}}
 
-    def apply(self, model: object, preset: str, **given: object) -> tuple[object, Mailbox]:
+    def apply(self, model: object, preset: str, node_id: str = "", **given: object) -> tuple[object, Mailbox]:
         attach.require_blocks(model)
-        mailbox = Mailbox()
+        mailbox = Mailbox(progress_of(node_id, type(self).__name__))
         return attach.attach(model, FEBSettings.of(preset, given), mailbox), mailbox

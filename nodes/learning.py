@@ -75,7 +75,7 @@ class Lesson:
 
     def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
         total = len(recording.nodes)
-        count = max(FEWEST, round(total / self.speedup))
+        count = computed_steps(total, self.speedup)
         steps = best_steps(recording.gram().numpy(), recording.nodes, recording.weights, count, first_gap(total))
         tracker = Tracker(recording)
         tracked = again(Tracking(f"{self.name}, fitting", steps, tracker), tracker)
@@ -83,11 +83,21 @@ class Lesson:
         return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift)
 
 
+def learnable(steps: int, sampler: str) -> bool:
+    """Whether a plan can be learned from a sampling."""
+    return steps >= MIN_STEPS and not sampling.adds_noise(sampler)
+
+
+def computed_steps(steps: int, speedup: float) -> int:
+    """How many of `steps` steps a learned plan computes."""
+    return max(FEWEST, round(steps / speedup))
+
+
 def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tuple[tuple[Settings, ...], Lesson | None]:
     """The settings with what was learned before put in their place, or, where something is to be learned now, the lesson."""
     learner = next((s for s in settings if s.learns), None)
     name = sampling.sampler_name(sampler)
-    if learner is None or len(sigmas) <= MIN_STEPS or sampling.adds_noise(name):
+    if learner is None or not learnable(len(sigmas) - 1, name):
         return settings, None
     patcher = guider.model_patcher
     model_sampling = patcher.get_model_object("model_sampling")
@@ -98,7 +108,7 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tu
     if key in library.unlearnable:
         return settings, None
     if known is not None:
-        return tuple(PlannedSettings(f"{s.name}, learned", known) if s is learner else s for s in settings), None
+        return tuple(PlannedSettings(f"{s.name}, learned", known, learned=True) if s is learner else s for s in settings), None
     recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
     return settings, Lesson(learner.name, learner.learns, key, origin, recorder, conds, sigmas.clone())

@@ -12,11 +12,12 @@ from ..site import OUTPUT
 
 @dataclass(frozen=True)
 class PlannedSettings:
-    """`given`, whatever the sampling; moved over sigma where it was made for another one."""
+    """`given`, whatever the sampling; moved over sigma where it was made for another one. `learned`: from an earlier run, by itself."""
 
     name: str
     given: CachePlan
     memory: float = 0.0
+    learned: bool = False
     learns: ClassVar[float] = 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
