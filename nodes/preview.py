@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 
-from ..cache_core import MODULES, ConfigError, Kind, Run, Table, Timeline
+from ..cache_core import MODULES, CacheError, ConfigError, Kind, Run, Table, Timeline
 from ..cache_core import timeline_view as view
 from ..cache_core.plan import MIN_STEPS
 from ..cache_core.schedule import changed, differences, format_edits, format_steps, parse_edits
@@ -19,12 +19,18 @@ from .progress import Facts, Known
 from .session import fit_to_sampler
 from .sigmas import Described, timeline_of
 
+
+class RequestError(CacheError, ValueError):
+    """The request itself is malformed; the page has none such."""
+
+
 SETTINGS = {"FEBCacheApply": (FEBSettings, feb), "ABCacheApply": (ABSettings, ab)}
 BESIDES = {"FEBCacheApply": {"memory": 0.0}, "ABCacheApply": {"learn": True}}  # widgets that are no part of a preset
 
 
 def preview(asked: object, known: Known) -> dict:
-    """The timeline of the node that `asked` describes, `known` being what its last run has shown. Raises ConfigError for what cannot be run.
+    """The timeline of the node that `asked` describes, `known` being what its last run has shown. Raises RequestError for a malformed request,
+    and ConfigError for widgets that cannot be run.
 
     `asked`: `class`, `widgets` by name, `sampling` as in `sigmas.Described`, `plan` (null, or the `name` of a plan file, empty for one
     that another node makes), and `edit` (null, or `kind`, `steps` and whether to `compute` them). The answer to an edit also has the
@@ -49,24 +55,24 @@ def preview(asked: object, known: Known) -> dict:
 
 def _object(given: object, name: str) -> Mapping:
     if not isinstance(given, dict):
-        raise ConfigError(f"{name} is {type(given).__name__}; it must be an object.")
+        raise RequestError(f"{name} is {type(given).__name__}; it must be an object.")
     return given
 
 
 def _class(name: object) -> str:
     if not isinstance(name, str) or name not in SETTINGS:
-        raise ConfigError(f"class is {name!r}; it must be one of {', '.join(SETTINGS)}.")
+        raise RequestError(f"class is {name!r}; it must be one of {', '.join(SETTINGS)}.")
     return name
 
 
 def _like(name: str, value: object, example: object) -> object:
-    """`value`, if it is of the kind of `example`. Raises ConfigError."""
+    """`value`, if it is of the kind of `example`. Raises RequestError."""
     kind = type(example)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is float and number:
         return float(value)
     if type(value) is not kind and not (kind is int and number and float(value).is_integer()):
-        raise ConfigError(f"{name} is {value!r}; it must be a {kind.__name__}.")
+        raise RequestError(f"{name} is {value!r}; it must be a {kind.__name__}.")
     return kind(value)
 
 
@@ -170,7 +176,7 @@ def _cells(edit: Mapping, table: Table) -> dict[tuple[int, Kind], bool]:
     kinds = {kind.value: kind for kind in (*MODULES, Kind.MODEL) if kind in table.kinds}
     name, steps, compute = edit.get("kind"), edit.get("steps"), edit.get("compute")
     if str(name) not in kinds or not isinstance(compute, bool):
-        raise ConfigError(f"edit has kind {name!r} and compute {compute!r}; kind must be one of {', '.join(kinds)}, and compute true or false.")
+        raise RequestError(f"edit has kind {name!r} and compute {compute!r}; kind must be one of {', '.join(kinds)}, and compute true or false.")
     if not isinstance(steps, list) or not all(type(step) is int and 0 <= step < len(table.rows) for step in steps):
-        raise ConfigError(f"edit has steps {steps!r}; it must be a list of steps from 0 to {len(table.rows) - 1}.")
+        raise RequestError(f"edit has steps {steps!r}; it must be a list of steps from 0 to {len(table.rows) - 1}.")
     return {(step, kinds[str(name)]): compute for step in steps}

@@ -7,7 +7,7 @@ import logging
 import sys
 
 from ..cache_core import CacheError
-from .preview import preview
+from .preview import RequestError, preview
 from .progress import known
 
 log = logging.getLogger("feb_ab_cache")
@@ -16,7 +16,8 @@ LARGEST = 2**16  # bytes of a request
 
 
 def answer(body: bytes) -> tuple[int, dict]:
-    """HTTP status and answer to a request for a preview: 400 with an `error` for what cannot be read or run."""
+    """HTTP status and answer to a request for a preview. An `error` is 400 for a malformed request, and 200 for widgets that cannot be run: a page
+    that shows them does nothing wrong, and browsers write every 400 to their console."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -25,7 +26,7 @@ def answer(body: bytes) -> tuple[int, dict]:
     try:
         return 200, preview(asked, known(node, cls))
     except CacheError as error:
-        return 400, {"error": str(error)}
+        return 400 if isinstance(error, RequestError) else 200, {"error": str(error)}
 
 
 def register() -> None:
