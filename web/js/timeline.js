@@ -8,7 +8,7 @@ import { Strip } from "./timeline_strip.js";
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = 224; // of the widget, at least
+const HEIGHT = { FEBCacheApply: 272, ABCacheApply: 230 }; // of the widget, at least: what the words after a run take
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
 const RETRY = 2000; // milliseconds, when the server does not answer
 
@@ -42,10 +42,10 @@ class Timeline {
     if (this.busy || !this.node.graph || this.node.id < 0) return;
     const request = this.#request(), key = JSON.stringify(request);
     if (key === this.key) return;
-    await this.#fetch(request, key);
+    await this.#renew(request, key);
   }
 
-  async #fetch(request, key) {
+  async #renew(request, key) {
     this.busy = true;
     let next = 0;
     try {
@@ -82,7 +82,7 @@ class Timeline {
     this.#draw();
     if (!state.running) {
       const request = this.#request(); // more is known now: the sigmas, the seconds of a step, what was learned
-      this.#fetch(request, JSON.stringify(request)).catch(() => {});
+      this.#renew(request, JSON.stringify(request)).catch(() => {});
       this.runKey = JSON.stringify(request);
     }
   }
@@ -150,8 +150,9 @@ class Timeline {
 
 function add(node) {
   const timeline = new Timeline(node), { element } = timeline.strip;
-  const widget = node.addDOMWidget(WIDGET, "feb_cache_timeline", element, { serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT });
+  const widget = node.addDOMWidget(WIDGET, "feb_cache_timeline", element, { serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT[node.comfyClass] });
   widget.serialize = false;
+  element.style.minHeight = `${HEIGHT[node.comfyClass] - 2 * widget.margin}px`; // for the rendering that asks the element
   element.addEventListener("wheel", (event) => element.closest("[data-node-id]") || app.canvas.processMouseWheel?.(event), { passive: false });
   node.setSize([Math.max(node.size[0], 400), node.computeSize()[1]]);
   timelines.add(timeline);

@@ -11,7 +11,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 // Okabe and Ito's colours, told apart by the colour-blind, and a shape for each: full, low and hatched, low and hollow, a line, dashed.
 const STYLE = `
-.feb-strip { --computed: #2f86c5; --reused: #e69f00; --predicted: #0aa37a; box-sizing: border-box; width: 100%; height: 100%; min-height: 200px; overflow: hidden;
+.feb-strip { --computed: #2f86c5; --reused: #d55e00; --predicted: #0aa37a; box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
   display: flex; flex-direction: column; gap: 4px; padding: 6px 8px; border-radius: 6px; font: 11px/1.35 system-ui, sans-serif; user-select: none;
   color: var(--input-text, #ddd); background: var(--comfy-input-bg, #222); border: 1px solid var(--border-color, #4e4e4e); }
 .feb-strip * { box-sizing: border-box; }
@@ -21,16 +21,16 @@ const STYLE = `
 .feb-strip-clear { margin-left: auto; padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
 .feb-strip-chart { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 6px; align-items: center; flex: none; }
 .feb-strip-row { display: flex; height: 18px; position: relative; }
-.feb-strip-cell { flex: 1 1 0; min-width: 0; height: 100%; margin: 0 max(0px, min(1px, 12%)); padding: 0; border: 0; border-radius: 1px; appearance: none;
-  background: no-repeat bottom / 100% 50%; touch-action: none; }
+.feb-strip-cell { flex: 1 1 0; min-width: 0; height: 100%; margin: 0 max(0px, min(1px, 12%)); padding: 0; border: 0; border-radius: 1px; appearance: none; background: none; touch-action: none; }
 .feb-strip-editable .feb-strip-cell { cursor: pointer; }
 .feb-strip-cell:focus-visible { outline: 2px solid var(--input-text, #fff); outline-offset: 1px; }
-.feb-strip [data-state="computed"] { background: var(--computed); }
+.feb-strip [data-state] { background-repeat: no-repeat; background-position: bottom; background-size: 100% 50%; }
+.feb-strip [data-state="computed"] { background-color: var(--computed); }
 .feb-strip [data-state="reused"] { background-image: repeating-linear-gradient(45deg, var(--reused) 0 2px, transparent 2px 3.5px); border-bottom: 2px solid var(--reused); }
 .feb-strip [data-state="predicted"] { background-image: linear-gradient(var(--predicted) 0 0), linear-gradient(var(--predicted) 0 0), linear-gradient(var(--predicted) 0 0);
   background-size: 100% 2px, 2px 50%, 2px 50%; background-position: 0 50%, 0 100%, 100% 100%; border-bottom: 2px solid var(--predicted); }
-.feb-strip [data-state="resting"] { background: none; border-bottom: 2px solid var(--descrip-text, #999); }
-.feb-strip [data-state="open"] { background: none; border: 1px dashed var(--input-text, #ddd); }
+.feb-strip [data-state="resting"] { border-bottom: 2px solid var(--descrip-text, #999); }
+.feb-strip [data-state="open"] { border: 1px dashed var(--input-text, #ddd); }
 .feb-strip [data-ahead] { opacity: 0.35; }
 .feb-strip [data-now] { outline: 2px solid var(--input-text, #fff); }
 .feb-strip [data-pending] { outline: 2px dashed var(--input-text, #fff); outline-offset: -1px; }
