@@ -22,7 +22,7 @@ await page.route("**/*", (route) => {
   if (/\/(presets|report|timeline\w*)\.js$/.test(pathname)) facts.served.push(pathname);
   return !protocol.startsWith("http") || hostname === "127.0.0.1" ? route.continue() : route.abort();
 });
-for (const [key, value] of [["Comfy.TutorialCompleted", true], ["Comfy.Workflow.Persist", false]]) {
+for (const [key, value] of [["Comfy.TutorialCompleted", true], ["Comfy.Workflow.Persist", false], ["Comfy.VueNodes.Enabled", false], ["Comfy.ColorPalette", "dark"]]) {
   await fetch(`${url}/settings/${key}`, { method: "POST", body: JSON.stringify(value) });
 }
 await page.goto(url);

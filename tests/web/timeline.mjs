@@ -27,7 +27,8 @@ const wait = (condition, argument) => page.waitForFunction(condition, argument, 
 async function open() {
   await page.goto(url);
   await wait(() => window.app?.graph && window.app.extensionManager && Object.keys(LiteGraph.registered_node_types).includes("FEBCacheApply"));
-  await wait(() => app.canvas?.canvas && !document.querySelector("#splash-loader"));
+  await page.evaluate(() => app.loadGraphData({ nodes: [], links: [], groups: [], config: {}, extra: {}, version: 0.4, last_node_id: 0, last_link_id: 0 }));
+  await wait(() => app.extensionManager.workflow?.activeWorkflow?.changeTracker); // undo works from then on
 }
 
 /** What the strip of the only Apply node shows, and the node's widgets; null without a strip. */
@@ -43,14 +44,24 @@ const shown = () => page.evaluate(() => {
 
 /** What is shown once `condition` holds for it. */
 async function until(condition) {
-  for (;;) {
+  for (const deadline = Date.now() + 60000; ;) {
     const seen = await shown();
     if (seen && condition(seen)) return seen;
+    await page.evaluate(() => new Promise(requestAnimationFrame));
     await page.waitForTimeout(50);
     if (Date.now() > deadline) throw new Error(`never shown: ${condition}, last ${JSON.stringify(seen)}`);
   }
 }
-let deadline = Date.now() + 120000;
+
+/** What is shown once it is what the route says to the widgets, and `condition` holds. */
+async function settled(condition) {
+  for (const deadline = Date.now() + 60000; Date.now() < deadline; ) {
+    const seen = await until(condition), body = JSON.stringify({ class: "FEBCacheApply", widgets: seen.widgets });
+    const answer = await (await fetch(`${url}/feb_cache/preview`, { method: "POST", body })).json();
+    if (JSON.stringify(answer.cells) === JSON.stringify(seen.cells)) return seen;
+  }
+  throw new Error(`the strip never shows what the route says: ${JSON.stringify(await shown())}`);
+}
 
 async function view(zoom) {
   await page.evaluate((zoom) => {
@@ -69,14 +80,13 @@ async function shot(name) {
 const cell = (kind, step) => page.locator(`.feb-strip-cell[data-kind="${kind}"][data-step="${step}"]`);
 
 await open();
-await page.evaluate(() => app.graph.clear());
 await page.mouse.dblclick(900, 700);
 const search = page.locator("input[placeholder*='earch']").last();
 await search.waitFor();
 await search.fill("FEB-Cache Apply");
 await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
 await page.keyboard.press("Enter");
-facts.fresh = await until((seen) => seen.words.includes("no sampler"));
+facts.fresh = await settled((seen) => seen.words.includes("no sampler"));
 await shot("fresh");
 
 // Move the attention-interval slider.
@@ -96,32 +106,32 @@ if (rendering === "vue") {
   await page.mouse.move(x + 0.5 * width, y, { steps: 5 });
   await page.mouse.up();
 }
-facts.moved = await until((seen) => JSON.stringify(seen.cells) !== before && seen.widgets.preset === "custom");
+facts.moved = await settled((seen) => JSON.stringify(seen.cells) !== before && seen.widgets.preset === "custom");
 
 // Edit a cell by a click, and more by dragging; then take it back.
 const at = facts.moved.cells.mlp.lastIndexOf("computed", 17);
 await cell("mlp", at).click();
-facts.clicked = { at, ...(await until((seen) => seen.cells.mlp[at] === "reused")) };
+facts.clicked = { at, ...(await settled((seen) => seen.cells.mlp[at] === "reused")) };
 const [from, to] = [await cell("attention", 2).boundingBox(), await cell("attention", 4).boundingBox()];
 await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
 await page.mouse.down();
 await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 });
 await page.mouse.up();
-facts.dragged = await until((seen) => seen.cells.attention[4] === "reused");
+facts.dragged = await settled((seen) => seen.cells.attention[4] === "reused");
 await shot("edited");
 facts.position = await page.evaluate(() => [...app.graph._nodes[0].pos]);
 await cell("mlp", 0).click();
 facts.refused = await until((seen) => seen.words.includes("step 0"));
 await page.locator(".feb-strip-words").click();
-await page.mouse.click(1300, 1200);
+await page.mouse.click(900, 900);
 await page.keyboard.press("Control+z");
-facts.undone = await until((seen) => seen.cells.attention[4] === "computed");
+facts.undone = await settled((seen) => seen.cells.attention[4] === "computed");
 
 // Save, and load again.
 const saved = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
 facts.saved = saved.nodes[0].widgets_values;
 await page.evaluate((graph) => { app.graph.clear(); return app.loadGraphData(graph); }, saved);
-facts.loaded = await until(() => true).then(() => until((seen) => seen.widgets.edited_steps !== ""));
+facts.loaded = await settled((seen) => seen.widgets.edited_steps !== "");
 await page.evaluate((graph) => app.loadGraphData(graph), JSON.parse(readFileSync(old)));
 facts.old = await until((seen) => seen.cells.attention.length === 28);
 
@@ -147,6 +157,7 @@ await page.evaluate(() => {
   new MutationObserver(note).observe(document.querySelector(".feb-strip-words"), { childList: true });
   return app.queuePrompt(0, 1);
 });
+await wait(() => window.seen.some(([words]) => words.startsWith("running")));
 facts.ran = await until((seen) => seen.words.includes("last run") && seen.words.includes("by the seconds of the last run"));
 facts.filling = await page.evaluate(() => window.seen);
 await shot("ran");

@@ -40,9 +40,16 @@ class Timeline {
   /** Looks whether anything has changed, and shows the plan for it. */
   async look() {
     if (this.busy || !this.node.graph || this.node.id < 0) return;
+    this.#takePlace();
     const request = this.#request(), key = JSON.stringify(request);
     if (key === this.key) return;
     await this.#renew(request, key);
+  }
+
+  /** The Vue rendering keeps the elements of a node that an undo loads anew, the strip of the node that was there before among them. */
+  #takePlace() {
+    const { element } = this.strip;
+    if (!element.isConnected) document.querySelector(`[data-node-id="${CSS.escape(this.node.id)}"] .feb-strip`)?.replaceWith(element);
   }
 
   async #renew(request, key) {
@@ -165,14 +172,15 @@ function add(node) {
 
 // ComfyUI serves a pack that sits in a folder of another name than in its pyproject.toml under both names.
 if (!app.extensions.some((extension) => extension.name === NAME)) {
+  // At once and not in setup: a page that is loaded while a run goes on would find nobody for its first messages, and say so.
+  api.addEventListener("feb_cache.progress", ({ detail }) => {
+    const id = String(detail.node).split(":").at(-1); // inside a subgraph the server's ids have the subgraph's in front
+    timelines.forEach((timeline) => String(timeline.node.id) === id && timeline.node.comfyClass === detail.class && timeline.follow(detail));
+  });
   app.registerExtension({
     name: NAME,
     setup() {
       setInterval(() => document.hidden || timelines.forEach((timeline) => timeline.look()), PAUSE);
-      api.addEventListener("feb_cache.progress", ({ detail }) => {
-        const id = String(detail.node).split(":").at(-1); // inside a subgraph the server's ids have the subgraph's in front
-        timelines.forEach((timeline) => String(timeline.node.id) === id && timeline.node.comfyClass === detail.class && timeline.follow(detail));
-      });
     },
     nodeCreated(node) {
       if (node.comfyClass in EDITS) add(node);
