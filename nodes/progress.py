@@ -83,10 +83,10 @@ class Progress:
         self._publish(run, [run.outlook(), *run.demotions], running=True, urgent=len(run.evaluations) == run.timeline.steps)
 
     def ended(self, session: Session, report: RunReport) -> None:
-        """After the last one, or when sampling was stopped."""
-        self._publish(session.run, report.summary(), running=False, rate=report.rate)
+        """After the last one, or when sampling was stopped. The page asks for a new plan at once, so the facts for it come first."""
         if report.finished and report.rows:
             self._keep().facts = facts(session, report)
+        self._publish(session.run, report.summary(), running=False, rate=report.rate)
 
     def _publish(self, run: Run, lines: list[str], running: bool, urgent: bool = True, rate: float | None = None) -> None:
         state = self._keep().state = {

@@ -26,6 +26,7 @@ class Timeline {
     this.plan = this.run = this.error = null;
     this.key = this.runKey = ""; // what was asked for the plan that is shown, and when the run was
     this.busy = this.restored = false;
+    this.turn = 0;
   }
 
   /** What the route is asked: all that the plan depends on. */
@@ -54,9 +55,11 @@ class Timeline {
 
   async #renew(request, key) {
     this.busy = true;
+    const turn = ++this.turn;
     let next = 0;
     try {
       const answer = await ask("/feb_cache/preview", request);
+      if (turn !== this.turn) return; // asked again since, when a run ended
       this.#take(answer, request);
       if (!this.restored) await this.#restore(request, key);
     } catch {
