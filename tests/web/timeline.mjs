@@ -49,8 +49,9 @@ async function until(condition) {
     if (seen && condition(seen)) return seen;
     await page.evaluate(() => new Promise(requestAnimationFrame));
     await page.waitForTimeout(50);
-    if (Date.now() > deadline) await page.screenshot({ path: join(shots, "timeline_failed.png") });
-    if (Date.now() > deadline) throw new Error(`never shown: ${condition}, last ${JSON.stringify(seen)}`);
+    if (Date.now() < deadline) continue;
+    await page.screenshot({ path: join(shots, "timeline_failed.png") });
+    throw new Error(`never shown: ${condition}, last ${JSON.stringify(seen)}`);
   }
 }
 
@@ -154,7 +155,11 @@ const graph = {
   5: { class_type: "TinyEnd", inputs: { samples: ["4", 0] } },
 };
 await page.evaluate((graph) => { app.graph.clear(); return app.loadApiJson(graph, "queued"); }, graph);
-await page.evaluate(() => app.graph._nodes.forEach((node, i) => { node.pos = node.type === "FEBCacheApply" ? [0, 0] : [800 + 450 * (i % 2), 400 * i]; }));
+await page.evaluate(() => {
+  const apart = JSON.parse(JSON.stringify(app.graph.serialize()));
+  apart.nodes.forEach((node, i) => { node.pos = node.type === "FEBCacheApply" ? [0, 0] : [1500 + 450 * (i % 2), 400 * i]; });
+  return app.loadGraphData(apart);
+});
 facts.planned = await until((seen) => seen.words.includes("KSampler, simple"));
 await shot("planned");
 await page.evaluate(() => {
