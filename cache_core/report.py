@@ -1,5 +1,6 @@
 """What a run did, in numbers and in words."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import mean, median
 from textwrap import fill
@@ -110,11 +111,32 @@ class RunReport:
     def _saved(self) -> str:
         if self.seconds_saved is None:
             return "nothing to compare with, as nothing was fully computed"
-        rate = (self.seconds + self.seconds_saved) / self.seconds if self.seconds else 1.0
-        return f"saved {self.seconds_saved:.2f} s, {rate:.2f}x, as measured"
+        return f"saved {self.seconds_saved:.2f} s, {self.rate:.2f}x, as measured"
+
+    @property
+    def rate(self) -> float | None:
+        """How many times faster than uncached, as measured; None when no evaluation was fully computed."""
+        return None if self.seconds_saved is None else measured_rate(self.seconds, self.seconds_saved)
+
+    def summary(self) -> list[str]:
+        """A few sentences for a person who has the steps before them."""
+        shares = ", ".join(f"{kind} {share:.0%}" for kind, share in self.shares.items())
+        ended = "" if self.finished else f"stopped after {self.evaluations} evaluations; "
+        return [f"{ended}{self.seconds:.1f} s; {self._saved()}", f"computed: {shares or 'nothing'}; peak cache {self._peak()}",
+                *(f"demoted: {said}" for said in self.demotions), *self._restarted(), *self.notes]
 
 
-def _saved(rows: tuple[Row, ...]) -> float | None:
+def measured_rate(seconds: float, saved: float) -> float:
+    """How many times faster than uncached a sampling of `seconds` is that `saved` so many."""
+    return (seconds + saved) / seconds if seconds else 1.0
+
+
+def rows_of(evaluations: Iterable[Evaluation]) -> tuple[Row, ...]:
+    return tuple(Row(e.step, e.sigma, state_of(e), e.seconds) for e in evaluations)
+
+
+def saved(rows: tuple[Row, ...]) -> float | None:
+    """Seconds saved, as in RunReport.seconds_saved."""
     full = [row.seconds for row in rows if row.state == "compute"]
     if not full:
         return None
@@ -138,9 +160,9 @@ def _shares(run: Run) -> dict[str, float]:
 
 def report(run: Run, model: str, finished: bool) -> RunReport:
     """The report of a closed run on a model named `model`; `finished` says whether sampling reached its end."""
-    rows = tuple(Row(e.step, e.sigma, state_of(e), e.seconds) for e in run.evaluations)
+    rows = rows_of(run.evaluations)
     return RunReport(
         name=" + ".join(plan.name for plan in run.plans), model=model, steps=run.timeline.steps, rows=rows, shares=_shares(run),
-        seconds=sum(row.seconds for row in rows), seconds_saved=_saved(rows), peak_bytes=run.store.peak_bytes,
+        seconds=sum(row.seconds for row in rows), seconds_saved=saved(rows), peak_bytes=run.store.peak_bytes,
         peak_host_bytes=run.store.peak_host_bytes, store=str(run.store.rung) if run.store.used else "", restarts=run.restarts,
         demotions=tuple(run.demotions), notes=tuple(run.notes), finished=finished)

@@ -8,6 +8,7 @@ from ..cache_core.settings.presets import CUSTOM
 from ..cache_core.site import names
 from . import attach
 from .mailbox import Mailbox
+from .progress import progress_of
 from .weights import fingerprint
 from .widgets import choice, integer, number, percents
 
@@ -53,11 +54,11 @@ class ABCacheApply:
             "plan": ("CACHE_PLAN", {"tooltip": "A plan from Cache Plan Load or Cache Calibrate. It takes the place of all widgets above."}),
             "guard": ("BOOLEAN", {"default": False, "of_preset": False, "tooltip":
                                   "With a plan, given or learned: where a computed step shows a larger error than the plan expects, the next one "
-                                  "is computed a step earlier. As many steps are computed as without."}),
-        }}
+                                  "is computed a step earlier. As many steps are computed as without. On the lab's models it does not help."}),
+        }, "hidden": {"node_id": "UNIQUE_ID"}}
 
-    def apply(self, model: object, preset: str, plan: CachePlan | None = None, **given: object) -> tuple[object, Mailbox]:
-        mailbox = Mailbox()
+    def apply(self, model: object, preset: str, plan: CachePlan | None = None, node_id: str = "", **given: object) -> tuple[object, Mailbox]:
+        mailbox = Mailbox(progress_of(node_id, type(self).__name__))
         settings = ABSettings.of(preset, given) if plan is None else planned(plan, model, bool(given.get("guard")))
         return attach.attach(model, settings, mailbox), mailbox
 

@@ -56,10 +56,13 @@ class Attachment:
             if lesson:
                 session.run.end()
                 self._learn(lesson, session, samples, executor, args, kwargs)
+                session.learned = library.learned(lesson.key)
         return samples
 
     @contextmanager
     def _open(self, session: Session, mailboxes: tuple[Mailbox, ...] = ()):
+        watched = [mailbox.progress for mailbox in mailboxes if mailbox.progress]
+        session.watched_by(watched)
         self.sessions.append(session)
         finished = False
         try:
@@ -70,6 +73,8 @@ class Attachment:
             report = session.end(finished)
             for mailbox in mailboxes:
                 mailbox.deliver(report)
+            for progress in watched:
+                progress.ended(session, report)
 
     def _learn(self, lesson: Lesson, session: Session, samples, executor, args: tuple, kwargs: dict) -> None:
         """Sample once more, unseen, to fit the plan. Only a cancel may cost the picture that is there."""
@@ -102,7 +107,12 @@ class Attachment:
 
     def predict_noise(self, executor, *args, **kwargs):
         """One evaluation: one decision, whatever number of model calls it takes."""
-        return self.sessions[-1].evaluate(executor, *args, **kwargs) if self.sessions else executor(*args, **kwargs)
+        if not self.sessions:
+            return executor(*args, **kwargs)
+        session = self.sessions[-1]
+        denoised = session.evaluate(executor, *args, **kwargs)
+        session.tell()
+        return denoised
 
     def apply_model(self, executor, *args, **kwargs):
         """One model call of an evaluation."""

@@ -10,9 +10,9 @@ from ..cache_core.chart import picture
 from ..cache_core.errors import check_choice
 from ..cache_core.plan_file import save
 from . import library
+from .bar import NodeProgress
 from .bench import ComfyBench
 from .finders import FINDERS, OUTPUT_SITE, Work
-from .progress import NodeProgress
 
 log = logging.getLogger("feb_ab_cache")
 

@@ -8,6 +8,7 @@ from ..cache_core.settings.presets import CUSTOM
 from ..cache_core.site import names
 from . import attach
 from .mailbox import Mailbox
+from .progress import progress_of
 from .weights import fingerprint
 from .widgets import amount, choice, integer, number, percents
 
@@ -60,11 +61,13 @@ class FEBCacheApply:
                              "merged, or values moved to host memory or to 8 bits; the report says which."),
             "plan": ("CACHE_PLAN", {"tooltip": "A plan for attention and MLP, from Cache Plan Load or Cache Calibrate. It takes the place of all "
                                                "widgets above but memory."}),
-        }}
+            "edited_steps": ("STRING", {"default": "", "tooltip": "Single steps changed by hand, such as compute attention 6,9; reuse both 12-14. "
+                                                                   "Clicks on the timeline write it. Empty = as the widgets above say."}),
+        }, "hidden": {"node_id": "UNIQUE_ID"}}
 
-    def apply(self, model: object, preset: str, plan: CachePlan | None = None, **given: object) -> tuple[object, Mailbox]:
+    def apply(self, model: object, preset: str, plan: CachePlan | None = None, node_id: str = "", **given: object) -> tuple[object, Mailbox]:
         attach.require_blocks(model)
-        mailbox = Mailbox()
+        mailbox = Mailbox(progress_of(node_id, type(self).__name__))
         settings = FEBSettings.of(preset, given) if plan is None else planned(plan, model, given.get("memory", 0.0))
         return attach.attach(model, settings, mailbox), mailbox
 

@@ -62,19 +62,28 @@ class Lesson:
         log.info("%s: %s", self.name, learned)
 
     def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
-        count = max(FEWEST, round(len(recording.nodes) / self.speedup))
-        steps = steps_from([recording], count, growth(self.signal))
+        steps = steps_from([recording], computed_steps(len(recording.nodes), self.speedup), growth(self.signal))
         tracker, listener = Tracker(recording, steps), Listener()
         tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), Predictor(2), name=f"{self.name}, fitting", guard=listener)), tracker)
         drift = float((tracked.float() - samples.float()).norm() / samples.float().norm())
         return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift, listener.expected())
 
 
+def learnable(steps: int, sampler: str) -> bool:
+    """Whether a plan can be learned from a sampling."""
+    return steps >= MIN_STEPS and not sampling.adds_noise(sampler)
+
+
+def computed_steps(steps: int, speedup: float) -> int:
+    """How many of `steps` steps a learned plan computes."""
+    return max(FEWEST, round(steps / speedup))
+
+
 def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tuple[tuple[Settings, ...], Lesson | None]:
     """The settings with what was learned before put in their place, or, where something is to be learned now, the lesson."""
     learner = next((s for s in settings if s.learns), None)
     name = sampling.sampler_name(sampler)
-    if learner is None or len(sigmas) <= MIN_STEPS or sampling.adds_noise(name):
+    if learner is None or not learnable(len(sigmas) - 1, name):
         return settings, None
     patcher = guider.model_patcher
     model_sampling = patcher.get_model_object("model_sampling")
@@ -85,7 +94,7 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tu
         return settings, None
     known = library.learned(key)
     if known is not None:
-        return tuple(PlannedSettings(f"{s.name}, learned", known, guard=s.guard) if s is learner else s for s in settings), None
+        return tuple(PlannedSettings(f"{s.name}, learned", known, guard=s.guard, learned=True) if s is learner else s for s in settings), None
     recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
     return settings, Lesson(learner.name, learner.learns, key, origin, recorder, sampling.signal(model_sampling, timeline), conds, sigmas.clone())

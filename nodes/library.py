@@ -52,6 +52,14 @@ def path_of(name: str) -> Path:
     return folder() / name
 
 
+def read(name: str) -> CachePlan:
+    """The plan in the file of this name. Raises ConfigError where there is none, or none that can be read."""
+    path = path_of(name)
+    if not path.is_file():
+        raise ConfigError(f"There is no plan {name!r} in models/{FOLDER}; choose one that is there.")
+    return load(path)
+
+
 def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float) -> str:
     """One name for all samplings that share a plan. Sizes within a factor of about 1.4 do."""
     facts = (origin.model, origin.weights, origin.sampler, [f"{sigma:.4g}" for sigma in sigmas], size_class(origin.cells), speedup)

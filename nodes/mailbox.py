@@ -1,15 +1,18 @@
-"""Where finished runs leave their reports, for Cache Report to read."""
+"""Where finished runs leave their reports, for Cache Report to read, and who is told while one goes on."""
 
 from ..cache_core import RunReport
+from .progress import Progress
 
 
 class Mailbox:
-    """The reports of the last few runs, newest last. Numbers and words only, never tensors."""
+    """The reports of the last few runs, newest last. Numbers and words only, never tensors. `progress`: the page's timeline of the Apply
+    node, if it has one."""
 
     KEPT = 8
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress | None = None) -> None:
         self.reports: list[RunReport] = []
+        self.progress = progress
 
     def deliver(self, report: RunReport) -> None:
         self.reports.append(report)

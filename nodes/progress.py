@@ -1,37 +1,124 @@
-"""What a long node says while it works: its bar, and a line with the time left."""
+"""What the page's timelines are told about the runs of their Apply nodes, and what is known of a node after its last run."""
 
 from __future__ import annotations
 
+import copy
+import sys
 import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..cache_core import timeline_view as view
+from ..cache_core.plan import outlook
+
+if TYPE_CHECKING:
+    from ..cache_core import Run, RunReport, Timeline
+    from ..cache_core.cache_plan import CachePlan
+    from ..cache_core.store import Rung
+    from .session import Session
+
+EVENT = "feb_cache.progress"
+PAUSE = 0.1  # least seconds between two events of a node
+NODES = 64  # nodes of which the last state is kept
 
 
-class NodeProgress:
-    """A `cache_core.calibrate.Progress`, on the node `node_id` of the page."""
+@dataclass(frozen=True)
+class Memory:
+    """The largest sum of kept bytes of a run: in what form, of which states of the table, for predictors of which order."""
 
-    def __init__(self, node_id: str | None):
-        from comfy.utils import ProgressBar
+    bytes: int
+    rung: Rung
+    states: frozenset
+    order: int
 
-        self.node_id, self.bar, self.began = node_id, ProgressBar(1000), (0.0, 0.0)
 
-    def __call__(self, share: float, doing: str) -> None:
+@dataclass(frozen=True)
+class Facts:
+    """What a node's last finished run has shown. Numbers only; `model_sampling` is a copy of a few thousand of them, on the CPU."""
+
+    timeline: Timeline
+    model_sampling: object
+    prices: dict[str, float]
+    memory: Memory
+    learned: CachePlan | None
+    given: CachePlan | None
+
+
+@dataclass
+class Known:
+    """The last state of a node's timeline, as JSON, and the facts behind it."""
+
+    state: dict = field(default_factory=dict)
+    facts: Facts | None = None
+
+
+_known: OrderedDict[tuple[str, str], Known] = OrderedDict()
+
+
+def known(node: str, cls: str) -> Known:
+    """What is known of a node; nothing where it has not run in this server."""
+    return _known.get((node, cls), Known())
+
+
+def progress_of(node: str, cls: str) -> Progress | None:
+    """Who tells the page about the node of class `cls` with this id; None for a node that has none."""
+    return Progress(str(node), cls) if node else None
+
+
+class Progress:
+    """Tells the page. Events are the whole state, so that one that is left out or lost does no harm."""
+
+    def __init__(self, node: str, cls: str):
+        self.node, self.cls = node, cls
+        self._told = 0.0
+        self._planned: view.Cells = {}
+
+    def began(self, run: Run) -> None:
+        """Before the first evaluation."""
+        self._planned = view.planned(run)
+        self._publish(run, [outlook(run.plans, run.table)], running=True)
+
+    def advanced(self, run: Run) -> None:
+        """After each evaluation."""
+        self._publish(run, [outlook(run.plans, run.table), *run.demotions], running=True, urgent=len(run.evaluations) == run.timeline.steps)
+
+    def ended(self, session: Session, report: RunReport) -> None:
+        """After the last one, or when sampling was stopped. The page asks for a new plan at once, so the facts for it come first."""
+        if report.finished and report.rows:
+            self._keep().facts = facts(session, report)
+        self._publish(session.run, report.summary(), running=False, rate=report.rate)
+
+    def _publish(self, run: Run, lines: list[str], running: bool, urgent: bool = True, rate: float | None = None) -> None:
+        state = self._keep().state = {
+            "node": self.node, "class": self.cls, "running": running, "steps": run.timeline.steps, "planned": self._planned,
+            "cells": view.done(run), "rate": view.rate_so_far(run) if running else rate, "lines": lines}
         now = time.monotonic()
-        if not self.began[0] or share < self.began[1]:
-            self.began = (now, share)
-        self.bar.update_absolute(round(1000 * share), 1000)
-        self._say(f"{doing}: {share:.0%}{self._left(now, share)}")
+        if not running or urgent or now - self._told >= PAUSE:
+            self._told = now
+            send(state)
 
-    def _left(self, now: float, share: float) -> str:
-        """What was resumed counts for nothing: time is reckoned from the first call on."""
-        began, at = self.began
-        if share - at < 0.02:
-            return ""
-        minutes, seconds = divmod(round((now - began) / (share - at) * (1 - share)), 60)
-        return f", {minutes}:{seconds:02d} left at most"
+    def _keep(self) -> Known:
+        """What is known of the node, to be added to; that of the node that ran longest ago is dropped."""
+        key = (self.node, self.cls)
+        kept = _known.setdefault(key, Known())
+        _known.move_to_end(key)
+        while len(_known) > NODES:
+            _known.popitem(last=False)
+        return kept
 
-    def _say(self, text: str) -> None:
-        """As ComfyUI's own API nodes show it; outside a server there is nobody to tell."""
-        import sys
 
-        instance = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-        if instance is not None and self.node_id is not None:
-            instance.send_progress_text(text, self.node_id)
+def facts(session: Session, report: RunReport) -> Facts:
+    """What a finished run has shown."""
+    run = session.run
+    order = max(plan.predictor.order for plan in run.plans)
+    memory = Memory(report.peak_bytes + report.peak_host_bytes, run.store.rung, run.table.states(), order)
+    sampling = copy.deepcopy(session.model_sampling).cpu()
+    return Facts(run.timeline, sampling, view.prices(report.rows), memory, session.learned, session.given)
+
+
+def send(state: dict) -> None:
+    """Send a state to the page that queued the prompt; to nobody outside ComfyUI."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is not None:
+        server.send_sync(EVENT, state, server.client_id)

@@ -14,13 +14,18 @@ from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
 from ..cache_core.plan import outlook
 from ..cache_core.predictor import REUSE
+from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
 from . import memory, sampling, streams
 from .weights import full_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..cache_core.cache_plan import CachePlan
     from .attach import Settings
+    from .progress import Progress
 
 log = logging.getLogger("feb_ab_cache")
 
@@ -40,6 +45,9 @@ class Session:
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
         self.mounts: dict[int, Mounts] = {}
+        self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
+        self.given: CachePlan | None = None
+        self._progress: Sequence[Progress] = ()
 
     @classmethod
     def begin(cls, settings: tuple[Settings, ...], guider, sampler, sigmas, watch: Watch | None = None) -> Session | None:
@@ -52,10 +60,24 @@ class Session:
         run = Run(plans, timeline)
         session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
                       getattr(guider, "cfg", None) == 1.0, watch)
+        for s in settings:
+            if isinstance(s, PlannedSettings):
+                session.learned, session.given = (s.given, None) if s.learned else (None, s.given)
         for note in notes:
             run.note(note)
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes]))
         return session
+
+    def watched_by(self, progress: Sequence[Progress]) -> None:
+        """Show the run on these timelines from now on."""
+        self._progress = progress
+        for shown in progress:
+            shown.began(self.run)
+
+    def tell(self) -> None:
+        """Show the evaluation that is done."""
+        for shown in self._progress:
+            shown.advanced(self.run)
 
     def end(self, finished: bool) -> RunReport:
         """Drop all tensors and say what happened: one line in the log, all of it in the report."""

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from canvas import BLUE, PURPLE, Column, Group, Kind, Node, save_format
 
 ROOT = Path(__file__).resolve().parent.parent
+TALL = {"FEBCacheApply": 820, "ABCacheApply": 720}  # with the timeline, which the page adds, in the taller rendering, "Nodes 2.0"
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN")
 
 CORE = {
@@ -192,7 +193,7 @@ Size, length and steps are those of ComfyUI's own template. With more steps the 
 
 def workflows(classes: dict[str, type]) -> dict[str, list[Column]]:
     """All the workflows, by file name."""
-    feb, ab = (Node(name, defaults(classes[name]), {"model": "UNETLoader.MODEL"}) for name in ("FEBCacheApply", "ABCacheApply"))
+    feb, ab = (Node(name, defaults(classes[name]), {"model": "UNETLoader.MODEL"}, height=height) for name, height in TALL.items())
     return {
         "flux_feb_cache": flux(feb, *sampled("FEBCacheApply.model", "EmptySD3LatentImage.LATENT", steps=28), "output"),
         "flux_ab_cache": flux(

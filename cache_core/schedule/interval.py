@@ -1,5 +1,6 @@
 """Compute every n-th step, the first ones, the last ones, and everything outside a part of the sampling."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..clock import Timeline
@@ -79,15 +80,26 @@ def evenly(steps: int, budget: int) -> tuple[int, ...]:
     return tuple(sorted({round(j * (steps - 1) / (budget - 1)) for j in range(budget)}))
 
 
-def parse_steps(text: str) -> tuple[int, ...]:
-    """The steps that a list such as `0-4,6,9,13,49` names, ascending. Raises ConfigError for anything else."""
+def format_steps(steps: Iterable[int]) -> str:
+    """The list that `parse_steps` reads as `steps`, neighbours as ranges."""
+    runs: list[list[int]] = []
+    for step in sorted(set(steps)):
+        if runs and runs[-1][-1] == step - 1:
+            runs[-1] = [runs[-1][0], step]
+        else:
+            runs.append([step])
+    return ",".join("-".join(map(str, run)) for run in runs)
+
+
+def parse_steps(text: str, name: str = "computed_steps") -> tuple[int, ...]:
+    """The steps that a list such as `0-4,6,9,13,49` names, ascending. Raises ConfigError, about the widget `name`, for anything else."""
     steps: set[int] = set()
     for part in text.replace(" ", "").split(","):
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 9:
-            raise ConfigError(f"computed_steps has {part!r}; write steps and ranges such as 0-4,6,9,13,49.")
+            raise ConfigError(f"{name} has {part!r}; write steps and ranges such as 0-4,6,9,13,49.")
         low, high = int(first), int(last) if dash else int(first)
         if not low <= high <= 9999:
-            raise ConfigError(f"computed_steps has the range {part!r}; write it ascending, up to 9999.")
+            raise ConfigError(f"{name} has the range {part!r}; write it ascending, up to 9999.")
         steps.update(range(low, high + 1))
     return tuple(sorted(steps))

@@ -14,12 +14,13 @@ from ..site import OUTPUT
 @dataclass(frozen=True)
 class PlannedSettings:
     """`given`, whatever the sampling; moved over sigma where it was made for another one. `guard`: refresh earlier where errors are larger than
-    the plan expects."""
+    the plan expects. `learned`: from an earlier run, by itself."""
 
     name: str
     given: CachePlan
     memory: float = 0.0
     guard: bool = False
+    learned: bool = False
     learns: ClassVar[float] = 0.0
 
     def plan(self, timeline: Timeline) -> Plan:

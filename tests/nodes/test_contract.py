@@ -9,10 +9,15 @@ GOLDEN = Path(__file__).parent / "contract.json"
 APPLY = ("FEBCacheApply", "ABCacheApply")
 
 
+def visible(kind: type) -> dict:
+    """The inputs that a person sees; hidden ones are ComfyUI's own."""
+    return {group: members for group, members in kind.INPUT_TYPES().items() if group != "hidden"}
+
+
 def schema(kind: type) -> dict:
     """What a saved workflow depends on: groups, names, order, types, and the range or options of each input."""
     inputs = {group: {name: [spec[0], {key: spec[1][key] for key in ("default", "min", "max") if key in spec[1]}] for name, spec in members.items()}
-              for group, members in kind.INPUT_TYPES().items()}
+              for group, members in visible(kind).items()}
     return {"inputs": inputs, "outputs": list(kind.RETURN_TYPES)}
 
 
@@ -27,8 +32,8 @@ def test_every_node_has_a_display_name_and_a_category(pack):
 
 def test_every_input_has_a_tooltip_and_every_output_too(pack):
     for kind in pack.NODE_CLASS_MAPPINGS.values():
-        shown = [spec for group, members in kind.INPUT_TYPES().items() for spec in members.values() if group != "hidden"]
-        assert all(len(spec[1]["tooltip"]) > 20 for spec in shown)
+        for members in visible(kind).values():
+            assert all(len(spec[1]["tooltip"]) > 20 for spec in members.values())
         assert len(kind.OUTPUT_TOOLTIPS) == len(kind.RETURN_TYPES)
 
 
@@ -40,14 +45,14 @@ def test_the_function_takes_the_inputs_it_declares(pack):
 @pytest.mark.parametrize("node", APPLY)
 def test_defaults_of_the_widgets_are_those_of_the_settings(pack, node):
     module = __import__(f"{pack.__name__}.cache_core.settings.{'feb' if node.startswith('FEB') else 'ab'}", fromlist=["DEFAULTS"])
-    widgets = {name: spec[1]["default"] for group in pack.NODE_CLASS_MAPPINGS[node].INPUT_TYPES().values() for name, spec in group.items()
+    widgets = {name: spec[1]["default"] for group in visible(pack.NODE_CLASS_MAPPINGS[node]).values() for name, spec in group.items()
                if name not in ("model", "preset", "plan") and spec[1].get("of_preset", True)}
     assert widgets == module.DEFAULTS
 
 
 @pytest.mark.parametrize("node", APPLY)
 def test_presets_only_set_widgets_within_their_range(pack, node):
-    inputs = {name: spec for group in pack.NODE_CLASS_MAPPINGS[node].INPUT_TYPES().values() for name, spec in group.items()}
+    inputs = {name: spec for group in visible(pack.NODE_CLASS_MAPPINGS[node]).values() for name, spec in group.items()}
     for values in inputs["preset"][1]["presets"].values():
         for name, value in values.items():
             kind, options = inputs[name]

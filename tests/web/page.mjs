@@ -14,15 +14,15 @@ const context = await chromium.launchPersistentContext(profile, {
 const page = context.pages()[0];
 const facts = { noise: [], served: [], loaded: {} };
 
-const ours = (text) => /presets\.js|report\.js|feb_ab_cache/.test(text);
+const ours = (text) => /(presets|report|timeline\w*)\.js|feb_ab_cache|feb_cache/.test(text);
 page.on("console", (message) => ours(message.text() + message.location().url) && facts.noise.push(message.text()));
 page.on("pageerror", (error) => ours(error.stack ?? "") && facts.noise.push(String(error)));
 await page.route("**/*", (route) => {
   const { hostname, pathname, protocol } = new URL(route.request().url());
-  if (/(presets|report)\.js$/.test(pathname)) facts.served.push(pathname);
+  if (/\/(presets|report|timeline\w*)\.js$/.test(pathname)) facts.served.push(pathname);
   return !protocol.startsWith("http") || hostname === "127.0.0.1" ? route.continue() : route.abort();
 });
-for (const [key, value] of [["Comfy.TutorialCompleted", true], ["Comfy.Workflow.Persist", false]]) {
+for (const [key, value] of [["Comfy.TutorialCompleted", true], ["Comfy.Workflow.Persist", false], ["Comfy.VueNodes.Enabled", false], ["Comfy.ColorPalette", "dark"]]) {
   await fetch(`${url}/settings/${key}`, { method: "POST", body: JSON.stringify(value) });
 }
 await page.goto(url);
@@ -31,7 +31,7 @@ await page.waitForTimeout(1500);
 
 const values = (type) => page.evaluate((type) => {
   const node = app.graph._nodes.find((node) => node.type === type);
-  return Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.value]));
+  return Object.fromEntries(node.widgets.filter((widget) => widget.name !== "timeline").map((widget) => [widget.name, widget.value]));
 }, type);
 /** Clicks on a widget of the first node of a type, `share` of the way to its right end. */
 async function click(type, name, share) {

@@ -1,72 +1,17 @@
-"""The pack in ComfyUI's real page: page.mjs drives it in headless Chromium, the tests here say what has to come of it.
-
-Runs where there are a ComfyUI checkout (COMFYUI_DIR), its own interpreter (COMFY_PYTHON), node, Chromium and a folder with playwright-core
-(PLAYWRIGHT_DIR); COMFY_FRONTEND may name another front end. The server gets this pack and no other.
-"""
+"""The pack in ComfyUI's real page: page.mjs drives it in headless Chromium, the tests here say what has to come of it."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
-LAB = Path.home() / "comfy-lab"
-COMFYUI = Path(os.environ.get("COMFYUI_DIR") or LAB / "ComfyUI")
-PYTHON = os.environ.get("COMFY_PYTHON") or sys.executable
-PLAYWRIGHT = Path(os.environ.get("PLAYWRIGHT_DIR") or LAB / "ui")
-NODE, CHROMIUM = shutil.which("node"), shutil.which("chromium") or shutil.which("google-chrome")
-SHOTS = ROOT / "out" / "web"
-MISSING = [what for what, there in {
-    f"ComfyUI at {COMFYUI} (COMFYUI_DIR)": (COMFYUI / "main.py").is_file(), "node": NODE, "Chromium": CHROMIUM,
-    f"playwright-core in {PLAYWRIGHT} (PLAYWRIGHT_DIR)": (PLAYWRIGHT / "node_modules" / "playwright-core").is_dir()}.items() if not there]
-
-pytestmark = pytest.mark.skipif(bool(MISSING), reason="missing: " + ", ".join(MISSING))
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    base = tmp_path_factory.mktemp("comfyui")
-    (base / "custom_nodes").mkdir()
-    (base / "custom_nodes" / "cloned").symlink_to(ROOT)  # the folder need not be named as in pyproject.toml
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [PYTHON, "-W", "ignore", "main.py", "--cpu", "--port", str(port), "--base-directory", str(base), "--disable-api-nodes"]
-    if os.environ.get("COMFY_FRONTEND"):
-        command += ["--front-end-root", os.environ["COMFY_FRONTEND"]]
-    with (base / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=COMFYUI, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    try:
-        for _ in range(240):
-            if server.poll() is not None:
-                pytest.skip("ComfyUI does not start: " + (base / "log").read_text().strip().splitlines()[-1])
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/system_stats", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def facts(url: str) -> dict:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    driven = subprocess.run([NODE, ROOT / "tests" / "web" / "page.mjs", url, PLAYWRIGHT, CHROMIUM, SHOTS, *WORKFLOWS],
-                            capture_output=True, text=True, timeout=300)
-    assert driven.returncode == 0, driven.stderr
-    return json.loads(driven.stdout)
+def facts(drive) -> dict:
+    return drive("page.mjs", *WORKFLOWS)
 
 
 def presets(pack) -> dict:
@@ -74,7 +19,7 @@ def presets(pack) -> dict:
 
 
 def test_the_scripts_are_served_and_keep_quiet(facts):
-    assert {Path(path).name for path in facts["served"]} == {"presets.js", "report.js"}
+    assert {Path(path).name for path in facts["served"]} == {path.name for path in (ROOT / "web" / "js").glob("*.js")}
     assert facts["noise"] == []
 
 

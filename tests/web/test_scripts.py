@@ -9,7 +9,20 @@ SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "web" / "js").glob("*.js
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_a_script_imports_only_the_app_and_reaches_for_nothing_else(path):
+def test_a_script_imports_only_the_page_and_its_siblings_and_reaches_for_nothing_else(path):
     text = path.read_text(encoding="utf-8")
-    assert re.findall(r'\bfrom "(.+?)"|\bimport\(', text) == ["../../../scripts/app.js"]
-    assert not re.findall(r"https?:|\bfetch\b|XMLHttpRequest|WebSocket|\bapi\b|\bconsole\.|\beval\b|innerHTML", text)
+    page = {"../../../scripts/app.js", "../../../scripts/api.js", *(f"./{script.name}" for script in SCRIPTS)}
+    assert {a or b for a, b in re.findall(r'\bfrom "(.+?)"|\bimport\((.*?)\)', text)} <= page
+    assert not re.findall(r"https?:(?!//www\.w3\.org/2000/svg)|\bfetch\b|XMLHttpRequest|WebSocket|\bconsole\.|\beval\b|innerHTML|getContext", text)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_asks_only_the_routes_of_the_pack(path):
+    text = path.read_text(encoding="utf-8")
+    asked = re.findall(r'\bask\(["`](/\w+/\w+)', text)
+    assert set(asked) <= {"/feb_cache/preview", "/feb_cache/state"}
+    assert text.count("api.fetchApi") <= 1
+
+
+def test_no_script_is_longer_than_250_lines():
+    assert not [path.name for path in SCRIPTS if len(path.read_text(encoding="utf-8").splitlines()) > 250]

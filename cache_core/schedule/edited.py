@@ -1,0 +1,70 @@
+"""Single cells of a table, changed by hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..clock import Timeline
+from ..errors import ConfigError
+from ..site import MODULES, Kind
+from .interval import format_steps, parse_steps
+from .released import Released
+from .table import Table
+from .two_stage import TwoStage
+
+COMPUTE, REUSE, BOTH = "compute", "reuse", "both"
+KINDS = {Kind.ATTENTION.value: (Kind.ATTENTION,), Kind.MLP.value: (Kind.MLP,), BOTH: (Kind.ATTENTION, Kind.MLP)}
+EXAMPLE = "compute attention 6,9; reuse both 12-14"
+
+Edits = Mapping[tuple[int, Kind], bool]  # step and kind, to whether it is computed
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The table of `base` with the cells that `text` names changed; those of steps that the sampling does not have are left out."""
+
+    base: TwoStage | Released
+    text: str
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return self.base.kinds
+
+    def table(self, timeline: Timeline) -> Table:
+        """Raises ConfigError for a text that cannot be read, and where step 0 would reuse."""
+        return changed(self.base.table(timeline), parse_edits(self.text))
+
+
+def changed(table: Table, edits: Edits) -> Table:
+    """`table` with other cells. Raises ConfigError where step 0 would reuse."""
+    def row(step: int, computed: frozenset[Kind]) -> frozenset[Kind]:
+        return frozenset(kind for kind in table.kinds if edits.get((step, kind), kind in computed))
+
+    return Table(table.kinds, tuple(row(step, computed) for step, computed in enumerate(table.rows)))
+
+
+def differences(base: Table, wanted: Table) -> dict[tuple[int, Kind], bool]:
+    """The edits that make `wanted` of `base`."""
+    pairs = enumerate(zip(base.rows, wanted.rows, strict=True))
+    return {(step, kind): kind in there for step, (here, there) in pairs for kind in here ^ there}
+
+
+def parse_edits(text: str) -> dict[tuple[int, Kind], bool]:
+    """The edits that a text such as `compute attention 6,9; reuse both 12-14` names; later ones win. Raises ConfigError for anything else."""
+    edits: dict[tuple[int, Kind], bool] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        verb, kind, steps = [*part.split(None, 2), "", ""][:3]
+        if verb not in (COMPUTE, REUSE) or kind not in KINDS or not steps:
+            raise ConfigError(f"edited_steps has {part!r}; write entries such as {EXAMPLE}.")
+        edits |= {(step, k): verb == COMPUTE for step in parse_steps(steps, "edited_steps") for k in KINDS[kind]}
+    return edits
+
+
+def format_edits(edits: Edits) -> str:
+    """The text that `parse_edits` reads as `edits`."""
+    parts = []
+    for verb, computed in ((COMPUTE, True), (REUSE, False)):
+        steps = {kind: {step for (step, k), c in edits.items() if k is kind and c is computed} for kind in MODULES}
+        both = steps[Kind.ATTENTION] & steps[Kind.MLP]
+        named = {BOTH: both, Kind.ATTENTION.value: steps[Kind.ATTENTION] - both, Kind.MLP.value: steps[Kind.MLP] - both}
+        parts += [f"{verb} {name} {format_steps(found)}" for name, found in named.items() if found]
+    return "; ".join(parts)

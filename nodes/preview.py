@@ -1,0 +1,182 @@
+"""What an Apply node would do with the widgets as they stand: JSON in, JSON out, by the code that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from ..cache_core import MODULES, CacheError, ConfigError, Kind, Run, Table, Timeline
+from ..cache_core import timeline_view as view
+from ..cache_core.plan import MIN_STEPS, outlook
+from ..cache_core.schedule import changed, differences, format_edits, format_steps, parse_edits
+from ..cache_core.settings import CUSTOM, ABSettings, FEBSettings, ab, feb
+from ..cache_core.settings.planned import ComputedSettings, PlannedSettings
+from ..cache_core.settings.presets import AUTO, resolve
+from ..cache_core.store import megabytes
+from . import library
+from .learning import computed_steps, learnable
+from .progress import Facts, Known
+from .session import fit_to_sampler
+from .sigmas import Described, timeline_of
+
+
+class RequestError(CacheError, ValueError):
+    """The request itself is malformed; the page has none such."""
+
+
+SETTINGS = {"FEBCacheApply": (FEBSettings, feb), "ABCacheApply": (ABSettings, ab)}
+BESIDES = {"FEBCacheApply": {"memory": 0.0}, "ABCacheApply": {"learn": True}}  # widgets that are no part of a preset
+
+
+def preview(asked: object, known: Known) -> dict:
+    """The timeline of the node that `asked` describes, `known` being what its last run has shown. Raises RequestError for a malformed request,
+    and ConfigError for widgets that cannot be run.
+
+    `asked`: `class`, `widgets` by name, `sampling` as in `sigmas.Described`, `plan` (null, or the `name` of a plan file, empty for one
+    that another node makes), and `edit` (null, or `kind`, `steps` and whether to `compute` them). The answer to an edit also has the
+    `widgets` to write.
+    """
+    asked = _object(asked, "The request")
+    cls, widgets = _class(asked.get("class")), _widgets(asked)
+    described = _described(_object(asked.get("sampling") or {}, "sampling"))
+    last = known.facts
+    timeline, exact = timeline_of(described, last and last.model_sampling, last and last.timeline)
+    settings, said = _settings(cls, widgets, asked.get("plan"), described, timeline, last)
+    written = {}
+    if asked.get("edit") is not None and not asked.get("plan"):
+        written = _edited(cls, widgets, timeline, Run((settings.plan(timeline),), timeline).table, _object(asked["edit"], "edit"))
+        settings, said = _settings(cls, {**widgets, **written}, None, described, timeline, last)
+    answer = _shown(settings, said, timeline, described, last)
+    return {**answer, "exact": exact, "editable": not asked.get("plan") and timeline.steps >= MIN_STEPS, "widgets": written}
+
+
+# What is asked --------------------------------------------------------------------------------------------------------
+
+
+def _object(given: object, name: str) -> Mapping:
+    if not isinstance(given, dict):
+        raise RequestError(f"{name} is {type(given).__name__}; it must be an object.")
+    return given
+
+
+def _class(name: object) -> str:
+    if not isinstance(name, str) or name not in SETTINGS:
+        raise RequestError(f"class is {name!r}; it must be one of {', '.join(SETTINGS)}.")
+    return name
+
+
+def _like(name: str, value: object, example: object) -> object:
+    """`value`, if it is of the kind of `example`. Raises RequestError."""
+    kind = type(example)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float and number:
+        return float(value)
+    if type(value) is not kind and not (kind is int and number and float(value).is_integer()):
+        raise RequestError(f"{name} is {value!r}; it must be a {kind.__name__}.")
+    return kind(value)
+
+
+def _widgets(asked: Mapping) -> dict[str, object]:
+    """The node's widgets by name, each of its own type. What the page shows beside them is left out."""
+    examples = {**SETTINGS[asked["class"]][1].DEFAULTS, **BESIDES[asked["class"]], "preset": AUTO}
+    given = _object(asked.get("widgets") or {}, "widgets")
+    return {name: _like(name, value, examples[name]) for name, value in given.items() if name in examples}
+
+
+def _described(given: Mapping) -> Described:
+    examples = {field.name: field.default for field in fields(Described)}
+    return Described(**{name: _like(name, value, examples[name]) for name, value in given.items() if name in examples})
+
+
+# What comes of it -----------------------------------------------------------------------------------------------------
+
+
+def _widget_settings(cls: str, widgets: Mapping) -> ABSettings | FEBSettings:
+    return SETTINGS[cls][0].of(widgets.get("preset", AUTO), {name: value for name, value in widgets.items() if name != "preset"})
+
+
+def _settings(cls: str, widgets: Mapping, plan: object, described: Described, timeline: Timeline, last: Facts | None) -> tuple[object, list[str]]:
+    """What the next run goes by, and what else to say of it."""
+    if plan:
+        return _planned(_object(plan, "plan"), last)
+    settings = _widget_settings(cls, widgets)
+    if not settings.learns or not learnable(timeline.steps, described.sampler):
+        return settings, []
+    count = computed_steps(timeline.steps, settings.learns)
+    learned = last and last.learned
+    if learned and learned.schedule.fits(timeline) and len(learned.table.computed(Kind.MODEL)) == count:
+        return PlannedSettings(f"{settings.name}, learned", learned, learned=True), [_drift(learned.drift)]
+    rate = f"{timeline.steps / count:.1f}x"
+    return ComputedSettings(f"{settings.name}, recording"), [
+        f"learn: the first picture of a model, size and sampler computes every step; those after it about {count} of {timeline.steps} ({rate})"]
+
+
+def _planned(plan: Mapping, last: Facts | None) -> tuple[PlannedSettings, list[str]]:
+    name = _like("name", plan.get("name", ""), "")
+    given = library.read(name) if name else last and last.given
+    if given is None:
+        raise ConfigError("The plan comes from another node, and is known here once this node has run with it.")
+    return PlannedSettings("plan", given), [_drift(given.drift)]
+
+
+def _drift(drift: float | None) -> str:
+    return "drift not measured" if drift is None else f"drift {drift:.4f} (relative L2 to the uncached picture)"
+
+
+def _shown(settings: object, said: list[str], timeline: Timeline, described: Described, last: Facts | None) -> dict:
+    """The plan as the run makes it of these settings."""
+    plans, notes = fit_to_sampler((settings.plan(timeline),), described.sampler)
+    run = Run(plans, timeline)
+    rate, priced = _rate(run, last)
+    size = _bytes(run, last)
+    promises = [_promise(run, rate, priced), "" if size is None else f"cache {megabytes(size)}, by the last run", *said]
+    return {"name": settings.name, "steps": timeline.steps, "cells": view.planned(run), "boundary": view.boundary(run),
+            "scale": view.noise_scale(run), "rate": rate, "bytes": size,
+            "lines": [f"{settings.name}: {outlook(run.plans, run.table)}", "; ".join(filter(None, promises)), *notes, *run.notes]}
+
+
+def _rate(run: Run, last: Facts | None) -> tuple[float | None, bool]:
+    """The predicted speed-up, None where the run decides, and whether it is by measured seconds."""
+    if any(plan.adaptive for plan in run.plans):
+        return None, False
+    priced = view.priced_rate(run.table, last.prices) if last else None
+    return (view.counted_rate(run.table), False) if priced is None else (priced, True)
+
+
+def _promise(run: Run, rate: float | None, priced: bool) -> str:
+    if rate is None:
+        return "speed-up decided in the run"
+    return f"about {rate:.2f}x, by the seconds of the last run" if priced else f"at most {rate:.2f}x, counting calls"
+
+
+def _bytes(run: Run, last: Facts | None) -> int | None:
+    """The bytes the cache will take, from what the last run kept; None where that was kept in another form, or of other kinds."""
+    if last is None or run.store.rung != last.memory.rung or run.table.states() != last.memory.states:
+        return None
+    return round(last.memory.bytes * max(plan.predictor.order for plan in run.plans) / last.memory.order)
+
+
+# Edits ----------------------------------------------------------------------------------------------------------------
+
+
+def _edited(cls: str, widgets: Mapping, timeline: Timeline, table: Table, edit: Mapping) -> dict[str, object]:
+    """The widgets that make the table what it is now, but for the cells of `edit`: the preset is custom from then on."""
+    wanted = changed(table, _cells(edit, table))
+    module = SETTINGS[cls][1]
+    others = {name: value for name, value in widgets.items() if name in module.DEFAULTS}
+    values = resolve(module.PRESETS, module.DEFAULTS, widgets.get("preset", AUTO), {**module.DEFAULTS, **others})[1]
+    if cls == "ABCacheApply":
+        return {**values, "preset": CUSTOM, "computed_steps": format_steps(wanted.computed(Kind.MODEL))}
+    base = FEBSettings.of(CUSTOM, {**values, "edited_steps": ""}).plan(timeline).schedule.table(timeline)
+    beyond = {cell: to for cell, to in parse_edits(values["edited_steps"]).items() if cell[0] >= timeline.steps}
+    return {**values, "preset": CUSTOM, "edited_steps": format_edits({**differences(base, wanted), **beyond})}
+
+
+def _cells(edit: Mapping, table: Table) -> dict[tuple[int, Kind], bool]:
+    kinds = {kind.value: kind for kind in (*MODULES, Kind.MODEL) if kind in table.kinds}
+    name, steps, compute = edit.get("kind"), edit.get("steps"), edit.get("compute")
+    if str(name) not in kinds or not isinstance(compute, bool):
+        raise RequestError(f"edit has kind {name!r} and compute {compute!r}; kind must be one of {', '.join(kinds)}, and compute true or false.")
+    if not isinstance(steps, list) or not all(type(step) is int and 0 <= step < len(table.rows) for step in steps):
+        raise RequestError(f"edit has steps {steps!r}; it must be a list of steps from 0 to {len(table.rows) - 1}.")
+    return {(step, kinds[str(name)]): compute for step in steps}

@@ -1,0 +1,129 @@
+"""The timeline's preview is what a run does; its route takes any bytes."""
+
+import json
+import sys
+
+import pytest
+
+from cache_core import Kind, Run, Timeline
+from cache_core.settings import ABSettings, FEBSettings
+
+
+@pytest.fixture
+def answer(pack):
+    return sys.modules[f"{pack.__name__}.nodes.routes"].answer
+
+
+@pytest.fixture
+def ask(answer):
+    def ask(cls, steps=20, edit=None, sampling=None, **widgets):
+        asked = {"class": cls, "node": "1", "widgets": widgets, "sampling": {"steps": steps, **(sampling or {})}, "edit": edit}
+        status, found = answer(json.dumps(asked).encode())
+        assert status == 200, found
+        return found
+    return ask
+
+
+def shifted(steps, shift=3.0):
+    sigmas = tuple(shift * t / (1 + (shift - 1) * t) for t in (1 - i / steps for i in range(steps + 1)))
+    return Timeline.flow(sigmas)
+
+
+@pytest.mark.parametrize("attention", [1, 2, 5])
+def test_the_cells_are_those_of_the_table_that_a_run_makes(ask, attention):
+    found = ask("FEBCacheApply", preset="custom", attention_interval=attention, warmup_steps=3)
+    table = Run((FEBSettings.of("custom", {"attention_interval": attention, "warmup_steps": 3}).plan(shifted(20)),), shifted(20)).table
+    for kind in (Kind.ATTENTION, Kind.MLP):
+        assert tuple(step for step, cell in enumerate(found["cells"][kind.value]) if cell == "computed") == table.computed(kind)
+    assert found["boundary"] == next(step for step, time in enumerate(shifted(20).times) if time <= 0.4)
+
+
+def test_a_prediction_from_one_sample_is_called_reused_and_one_from_more_predicted(ask):
+    assert set(ask("FEBCacheApply", preset="balanced")["cells"]["mlp"]) == {"computed", "reused"}
+    assert set(ask("ABCacheApply", preset="balanced", learn=False)["cells"]["model"]) == {"computed", "predicted"}
+    noisy = ask("ABCacheApply", preset="balanced", learn=False, sampling={"sampler": "euler_ancestral"})
+    assert set(noisy["cells"]["model"]) == {"computed", "reused"}
+
+
+def test_with_a_tolerance_steps_are_open_and_no_speed_up_is_promised(ask):
+    found = ask("ABCacheApply", preset="custom", tolerance=0.1, warmup_steps=4)
+    assert found["cells"]["model"] == ["computed"] * 4 + ["open"] * 15 + ["computed"]
+    assert found["rate"] is None
+
+
+def test_few_steps_are_all_computed_and_cannot_be_edited(ask):
+    found = ask("ABCacheApply", steps=6, preset="fast", learn=False)
+    assert found["cells"]["model"] == ["computed"] * 6
+    assert not found["editable"]
+    assert "uncached" in " ".join(found["lines"])
+
+
+def test_a_run_that_will_be_learned_from_computes_every_step_and_says_so(ask):
+    found = ask("ABCacheApply", preset="balanced", learn=True)
+    assert set(found["cells"]["model"]) == {"computed"}
+    assert "7 of 20" in " ".join(found["lines"])
+
+
+def test_steps_a_ksampler_leaves_out_at_its_ends_are_no_cells(ask):
+    assert ask("FEBCacheApply", steps=30, sampling={"start": 5, "end": 20})["steps"] == 15
+
+
+def test_an_edit_of_feb_changes_the_one_cell_whatever_else_the_preset_would_do(ask):
+    before = ask("FEBCacheApply", preset="auto")
+    edited = ask("FEBCacheApply", preset="auto", edit={"kind": "mlp", "steps": [9], "compute": True})
+    assert edited["widgets"]["preset"] == "custom"
+    expected = before["cells"]["mlp"].copy()
+    expected[9] = "computed"
+    assert (edited["cells"]["attention"], edited["cells"]["mlp"]) == (before["cells"]["attention"], expected)
+    again = ask("FEBCacheApply", **edited["widgets"])
+    assert again["cells"] == edited["cells"]
+
+
+def test_an_edit_taken_back_leaves_no_text(ask):
+    edited = ask("FEBCacheApply", preset="custom", edit={"kind": "attention", "steps": [6, 7], "compute": False})
+    assert edited["widgets"]["edited_steps"] == "reuse attention 6-7"
+    back = ask("FEBCacheApply", **edited["widgets"] | {"edited_steps": ""})
+    computed = [step for step in (6, 7) if back["cells"]["attention"][step] == "computed"]
+    restored = ask("FEBCacheApply", edit={"kind": "attention", "steps": computed, "compute": True}, **edited["widgets"])
+    assert restored["widgets"]["edited_steps"] == ""
+
+
+def test_an_edit_of_ab_writes_the_computed_steps(ask):
+    before = ask("ABCacheApply", preset="balanced", learn=False)["cells"]["model"]
+    edited = ask("ABCacheApply", preset="balanced", learn=False, edit={"kind": "model", "steps": [9], "compute": True})
+    wanted = [step for step, cell in enumerate(before) if cell == "computed" or step == 9]
+    settings = ABSettings.of("custom", {"computed_steps": edited["widgets"]["computed_steps"]})
+    assert settings.plan(Timeline.even(20)).schedule.computed == tuple(wanted)
+
+
+@pytest.mark.parametrize("edit", [{}, {"kind": "model", "steps": [3], "compute": True}, {"kind": "mlp", "steps": "3", "compute": True},
+                                  {"kind": "mlp", "steps": [20], "compute": True}, {"kind": "mlp", "steps": [3], "compute": 1},
+                                  {"kind": [], "steps": [1], "compute": True}])
+def test_an_edit_that_cannot_be_is_refused_with_words(answer, edit):
+    status, found = answer(json.dumps({"class": "FEBCacheApply", "sampling": {"steps": 20}, "edit": edit}).encode())
+    assert (status, len(found["error"]) > 20) == (400, True)
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000, b'{"class":3}', b'{"class":[]}', b'{"class":"KSampler"}',
+    b'{"class":"FEBCacheApply","widgets":[1]}', b'{"class":"FEBCacheApply","widgets":{"mlp_interval":"2"}}',
+    b'{"class":"FEBCacheApply","widgets":{"mlp_interval":true}}', b'{"class":"FEBCacheApply","sampling":{"steps":NaN}}',
+    b'{"class":"FEBCacheApply","sampling":{"steps":1e999}}', b'{"class":"FEBCacheApply","sampling":"x"}',
+    b'{"class":"ABCacheApply","plan":7}', b'{"class":"ABCacheApply","plan":{"name":7}}',
+])
+def test_a_malformed_request_is_answered_with_words(answer, body):
+    status, found = answer(body)
+    assert (status, len(found["error"]) > 20) == (400, True)
+
+
+@pytest.mark.parametrize(("asked", "word"), [
+    ({"widgets": {"mlp_interval": 99}}, "mlp_interval"), ({"widgets": {"preset": "none"}}, "preset"),
+    ({"widgets": {"stage_boundary": float("nan")}}, "stage_boundary"), ({"widgets": {"edited_steps": "reuse both 0"}}, "step 0"),
+    ({"sampling": {"steps": 100_000}}, "steps"), ({"sampling": {"steps": 0}}, "steps"), ({"sampling": {"start": 30}}, "starts at step 30"),
+    ({"sampling": {"denoise": 0}}, "denoise"), ({"plan": {"name": "../x"}}, "no name of a plan"), ({"plan": {"name": ""}}, "another node"),
+    ({"edit": {"kind": "mlp", "steps": [0], "compute": False}}, "step 0"),
+])
+def test_widgets_that_cannot_be_run_are_answered_with_why_and_no_http_error(answer, asked, word):
+    status, found = answer(json.dumps({"class": "FEBCacheApply", **asked}).encode())
+    assert status == 200
+    assert word in found["error"]

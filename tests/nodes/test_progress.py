@@ -1,0 +1,108 @@
+"""What a node's timeline is told while a run goes on, and what is known after it."""
+
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from cache_core import OUTPUT, Frame, Interval, Plan, Predictor, Run, Timeline, report
+from cache_core import timeline_view as view
+
+STEPS = 12
+
+
+@pytest.fixture
+def progress(pack, monkeypatch):
+    module = sys.modules[f"{pack.__name__}.nodes.progress"]
+    monkeypatch.setattr(module, "_known", type(module._known)())
+    return module
+
+
+@pytest.fixture
+def told(progress, monkeypatch):
+    sent = []
+    monkeypatch.setattr(progress, "send", sent.append)
+    return sent
+
+
+def stepped(watch=None):
+    """A run of AB-Cache, evaluation by evaluation: every third step is computed, for a second, the others take none to speak of."""
+    run = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Predictor(2), name="test"),), Timeline.even(STEPS))
+    for step in range(STEPS):
+        computed = step % 3 == 0
+        run.begin(run.timeline.sigmas[step], now=sum(1.0 if s % 3 == 0 else 0.25 for s in range(step)))
+        kind = next(iter(OUTPUT))
+        (run.evaluation.computed_calls if computed or step == STEPS - 1 else run.evaluation.predicted_calls)[kind] += 1
+        if watch:
+            watch(run)
+    return run
+
+
+def test_cells_fill_one_by_one_with_what_was_done():
+    left = []
+    run = stepped(lambda run: left.append(view.done(run)["model"].count(None)))
+    assert left == list(range(STEPS - 1, -1, -1))
+    assert view.done(run)["model"][:6] == ["computed", "predicted", "predicted", "computed", "predicted", "predicted"]
+    assert view.done(run) == view.planned(run)
+
+
+def test_the_running_speed_up_is_of_the_finished_evaluations():
+    assert view.rate_so_far(stepped()) == pytest.approx(11 / (4 * 1.0 + 7 * 0.25))
+
+
+def test_what_a_table_would_take_follows_from_measured_seconds():
+    run = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Predictor(2)),), Timeline.even(STEPS))
+    assert view.priced_rate(run.table, {"compute": 1.0, "predict model": 0.25}) == pytest.approx(12 / (5 + 7 * 0.25))
+    assert view.priced_rate(run.table, {"compute": 1.0}) is None
+
+
+def test_events_are_throttled_and_the_first_and_the_last_always_sent(progress, told, monkeypatch):
+    clock = iter([100 + 0.03 * i for i in range(1000)])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    teller, began = progress.Progress("7", "ABCacheApply"), []
+
+    def watch(run):
+        if not began:
+            began.append(teller.began(run))
+        teller.advanced(run)
+
+    stepped(watch)
+    assert 3 <= len(told) < STEPS
+    assert told[-1]["cells"]["model"].count(None) == 0
+    assert progress.known("7", "ABCacheApply").state == told[-1]
+
+
+def test_the_facts_are_there_before_the_page_is_told_of_the_end(progress, monkeypatch):
+    run = stepped()
+    run.close()
+    at_the_end = []
+    monkeypatch.setattr(progress, "send", lambda state: at_the_end.append(progress.known("7", "ABCacheApply").facts))
+    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=None)
+    progress.Progress("7", "ABCacheApply").ended(session, report(run, "Toy", True))
+    assert at_the_end[0].timeline == run.timeline
+
+
+def test_a_run_that_was_stopped_leaves_words_but_no_facts(progress, told):
+    run = stepped()
+    run.close()
+    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=None)
+    progress.Progress("7", "ABCacheApply").ended(session, report(run, "Toy", False))
+    assert progress.known("7", "ABCacheApply").facts is None
+    assert "stopped" in told[-1]["lines"][0]
+
+
+def test_only_so_many_nodes_are_kept(progress, told):
+    run = stepped()
+    for node in range(progress.NODES + 5):
+        progress.Progress(str(node), "ABCacheApply").began(run)
+    assert len(progress._known) == progress.NODES
+    assert not progress.known("0", "ABCacheApply").state
+
+
+def test_a_summary_names_seconds_shares_peak_and_demotions():
+    run = stepped()
+    run.close()
+    said = " ".join(replace(report(run, "Toy", True), demotions=("out of memory at step 4",)).summary())
+    assert all(word in said for word in ("saved", "model 42%", "peak cache", "demoted: out of memory at step 4"))

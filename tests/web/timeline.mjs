@@ -1,0 +1,201 @@
+// Drives the timeline of an Apply node in headless Chromium and prints, as JSON, what test_timeline.py asserts.
+// node timeline.mjs URL PLAYWRIGHT_FOLDER CHROMIUM SCREENSHOT_FOLDER RENDERING THEME OLD_WORKFLOW
+import { createRequire } from "node:module";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const [url, playwright, executablePath, shots, rendering, theme, old] = process.argv.slice(2);
+const { chromium } = createRequire(join(playwright, "x.js"))("playwright-core");
+const profile = mkdtempSync(join(tmpdir(), "timeline-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath, viewport: { width: 1500, height: 1300 }, args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+});
+const page = context.pages()[0];
+const facts = { noise: [] };
+const ours = (text) => /timeline\w*\.js|feb_cache|feb_ab_cache/.test(text);
+page.on("console", (message) => ours(message.text() + message.location().url) && facts.noise.push(message.text()));
+page.on("pageerror", (error) => ours(error.stack ?? "") && facts.noise.push(String(error)));
+await page.route("**/*", (route) => {
+  const { hostname, protocol } = new URL(route.request().url());
+  return !protocol.startsWith("http") || hostname === "127.0.0.1" ? route.continue() : route.abort();
+});
+const settings = { "Comfy.TutorialCompleted": true, "Comfy.Workflow.Persist": false, "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.ColorPalette": theme };
+for (const [key, value] of Object.entries(settings)) await fetch(`${url}/settings/${key}`, { method: "POST", body: JSON.stringify(value) });
+
+const wait = (condition, argument) => page.waitForFunction(condition, argument, { timeout: 60000, polling: 50 });
+async function open() {
+  await page.goto(url);
+  await wait(() => window.app?.graph && window.app.extensionManager && Object.keys(LiteGraph.registered_node_types).includes("FEBCacheApply"));
+  await page.evaluate(() => app.loadGraphData({ nodes: [], links: [], groups: [], config: {}, extra: {}, version: 0.4, last_node_id: 0, last_link_id: 0 }));
+  await wait(() => app.extensionManager.workflow?.activeWorkflow?.changeTracker); // undo works from then on
+}
+
+/** What the strip of the only Apply node shows, and the node's widgets; null without a strip. */
+const shown = () => page.evaluate(() => {
+  const strip = document.querySelector(".feb-strip"), node = app.graph._nodes.find((node) => node.type.endsWith("CacheApply"));
+  if (!strip?.querySelector(".feb-strip-row")) return null;
+  const cells = {};
+  for (const cell of strip.querySelectorAll(".feb-strip-cell")) (cells[cell.dataset.kind] ??= []).push(cell.dataset.state);
+  const values = node.widgets.filter((widget) => widget.name !== "timeline").map((widget) => [widget.name, widget.value]);
+  const labels = [...strip.querySelectorAll(".feb-strip-cell")].every((cell) => cell.ariaLabel && cell.title);
+  return { cells, widgets: Object.fromEntries(values), words: strip.querySelector(".feb-strip-words").innerText, labels };
+});
+
+/** What is shown once `condition` holds for it. */
+async function until(condition) {
+  for (const deadline = Date.now() + 60000; ;) {
+    const seen = await shown();
+    if (seen && condition(seen)) return seen;
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    await page.waitForTimeout(50);
+    if (Date.now() < deadline) continue;
+    await page.screenshot({ path: join(shots, "timeline_failed.png") });
+    throw new Error(`never shown: ${condition}, last ${JSON.stringify(seen)}`);
+  }
+}
+
+/** What is shown once it is what the route says to the widgets, and `condition` holds. */
+async function settled(condition) {
+  for (const deadline = Date.now() + 60000; Date.now() < deadline; ) {
+    const seen = await until(condition), body = JSON.stringify({ class: "FEBCacheApply", widgets: seen.widgets });
+    const answer = await (await fetch(`${url}/feb_cache/preview`, { method: "POST", body })).json();
+    if (JSON.stringify(answer.cells) === JSON.stringify(seen.cells)) return seen;
+  }
+  throw new Error(`the strip never shows what the route says: ${JSON.stringify(await shown())}`);
+}
+
+async function view(zoom) {
+  await page.evaluate((zoom) => {
+    const node = app.graph._nodes.find((node) => node.type.endsWith("CacheApply")), { ds } = app.canvas;
+    [ds.scale, ds.offset[0], ds.offset[1]] = [zoom, 150 / zoom - node.pos[0], 120 / zoom - node.pos[1]];
+    app.canvas.setDirty(true, true);
+  }, zoom);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)))));
+}
+async function shot(name) {
+  for (const zoom of [0.6, 1]) {
+    await view(zoom);
+    await page.screenshot({ path: join(shots, `timeline_${rendering}_${theme}_${name}_${100 * zoom}.png`), clip: { x: 60, y: 0, width: 700, height: 1200 } });
+  }
+}
+const cell = (kind, step) => page.locator(`.feb-strip-cell[data-kind="${kind}"][data-step="${step}"]`);
+
+await open();
+const search = page.locator("input[placeholder*='earch']").last();
+for (let tries = 0; tries < 10 && !(await search.isVisible()); tries++) {
+  await page.mouse.dblclick(900, 700); // the page takes it once it has settled
+  await search.waitFor({ timeout: 3000 }).catch(() => {});
+}
+await search.fill("FEB-Cache Apply");
+await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
+await page.keyboard.press("Enter");
+await wait(() => app.graph._nodes.length === 1);
+if (rendering === "vue" && !(await page.waitForSelector("[data-node-id] .feb-strip", { timeout: 10000 }).catch(() => null))) {
+  facts.unsupported = "this front end's Vue rendering shows no DOM widgets";
+  console.log(JSON.stringify(facts));
+  process.exit(0);
+}
+facts.fresh = await settled((seen) => seen.words.includes("no sampler"));
+await shot("fresh");
+
+// Move the attention-interval slider.
+const before = JSON.stringify(facts.fresh.cells);
+if (rendering === "vue") {
+  const slider = page.locator(".lg-node-widget [role=slider]").first();
+  await slider.focus();
+  for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
+} else {
+  const [x, y, width] = await page.evaluate(() => {
+    const node = app.graph._nodes[0], corner = app.canvas.canvas.getBoundingClientRect(), { ds } = app.canvas;
+    const widget = node.widgets.find((widget) => widget.name === "attention_interval");
+    return [corner.x + node.pos[0] + ds.offset[0] + 15, corner.y + node.pos[1] + ds.offset[1] + widget.last_y + 10, node.size[0] - 30];
+  });
+  await page.mouse.move(x + 0.2 * width, y);
+  await page.mouse.down();
+  await page.mouse.move(x + 0.5 * width, y, { steps: 5 });
+  await page.mouse.up();
+}
+facts.moved = await settled((seen) => JSON.stringify(seen.cells) !== before && seen.widgets.preset === "custom");
+
+// Edit a cell by a click, and more by dragging; then take it back.
+const at = facts.moved.cells.mlp.lastIndexOf("computed", 17);
+await cell("mlp", at).click();
+facts.clicked = { at, ...(await settled((seen) => seen.cells.mlp[at] === "reused")) };
+const [from, to] = [await cell("attention", 2).boundingBox(), await cell("attention", 4).boundingBox()];
+await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+await page.mouse.down();
+await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 });
+await page.mouse.up();
+facts.dragged = await settled((seen) => seen.cells.attention[4] === "reused");
+await shot("edited");
+facts.position = await page.evaluate(() => [...app.graph._nodes[0].pos]);
+await cell("mlp", 0).click();
+facts.refused = await until((seen) => seen.words.includes("step 0"));
+await page.locator(".feb-strip-words").click();
+await page.mouse.click(900, 900);
+await page.keyboard.press("Control+z");
+facts.undone = await settled((seen) => seen.cells.attention[4] === "computed");
+
+// Save, and load again.
+const saved = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
+facts.saved = saved.nodes[0].widgets_values;
+await page.evaluate((graph) => { app.graph.clear(); return app.loadGraphData(graph); }, saved);
+facts.loaded = await settled((seen) => seen.widgets.edited_steps !== "");
+await page.evaluate((graph) => app.loadGraphData(graph), JSON.parse(readFileSync(old)));
+facts.old = await until((seen) => seen.cells.attention.length === 28);
+
+// Queue, and watch.
+const graph = {
+  1: { class_type: "TinyFlux", inputs: {} },
+  2: { class_type: "EmptySD3LatentImage", inputs: { width: 256, height: 256, batch_size: 1 } },
+  3: { class_type: "FEBCacheApply", inputs: { model: ["1", 0], preset: "custom", attention_interval: 3, mlp_interval: 2, warmup_steps: 3, noise_scale_low: 0.96 } },
+  4: { class_type: "KSampler", inputs: { model: ["3", 0], seed: Math.floor(Math.random() * 1e9), steps: 24, cfg: 1, sampler_name: "euler", scheduler: "simple",
+    positive: ["1", 1], negative: ["1", 1], latent_image: ["2", 0], denoise: 1 } },
+  5: { class_type: "TinyEnd", inputs: { samples: ["4", 0] } },
+};
+await page.evaluate((graph) => { app.graph.clear(); return app.loadApiJson(graph, "queued"); }, graph);
+await page.evaluate(() => {
+  const apart = JSON.parse(JSON.stringify(app.graph.serialize()));
+  apart.nodes.forEach((node, i) => { node.pos = node.type === "FEBCacheApply" ? [0, 0] : [1500 + 450 * (i % 2), 400 * i]; });
+  return app.loadGraphData(apart);
+});
+facts.planned = await until((seen) => seen.words.includes("KSampler, simple"));
+await shot("planned");
+await page.evaluate(() => {
+  window.seen = [];
+  const note = () => {
+    const strip = document.querySelector(".feb-strip"), ahead = strip.querySelectorAll("[data-ahead]").length;
+    window.seen.push([strip.querySelector(".feb-strip-words").innerText.split("\n")[0], ahead]);
+  };
+  new MutationObserver(note).observe(document.querySelector(".feb-strip-words"), { childList: true });
+  return app.queuePrompt(0, 1);
+});
+await wait(() => window.seen.some(([words]) => words.startsWith("running")));
+facts.ran = await until((seen) => seen.words.includes("last run") && seen.words.includes("by the seconds of the last run"));
+facts.filling = await page.evaluate(() => window.seen);
+await shot("ran");
+
+// Reload: the last run is there.
+const again = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
+await open();
+await page.evaluate((graph) => app.loadGraphData(graph), again);
+facts.reloaded = await until((seen) => seen.words.includes("last run:"));
+
+// The wheel over the strip moves the page as it does elsewhere.
+await view(1);
+const box = await page.locator(".feb-strip-axis").boundingBox();
+const scale = () => page.evaluate(() => app.canvas.ds.scale);
+await page.mouse.move(box.x + 5, box.y + 5);
+await page.mouse.wheel(0, -100);
+await wait(() => app.canvas.ds.scale !== 1);
+const over = await scale();
+await view(1);
+await page.mouse.move(1400, 100);
+await page.mouse.wheel(0, -100);
+await wait(() => app.canvas.ds.scale !== 1);
+facts.wheel = [over, await scale()];
+
+await context.close();
+rmSync(profile, { recursive: true, force: true });
+console.log(JSON.stringify(facts));

@@ -1,0 +1,192 @@
+// The timeline of the Apply nodes: what the next run will do with each step, and, while it goes on and after it, what it did. The plan comes from
+// the pack's route, by the code that runs it. Without this file the nodes work the same: the widgets say it all.
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
+import { findSampling } from "./timeline_sampler.js";
+import { Strip } from "./timeline_strip.js";
+
+const NAME = "feb_ab_cache.timeline";
+const WIDGET = "timeline";
+const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
+const HEIGHT = { FEBCacheApply: 272, ABCacheApply: 230 }; // of the widget, at least: what the words after a run take
+const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
+const RETRY = 2000; // milliseconds, when the server does not answer
+
+const timelines = new Set();
+
+async function ask(path, body) {
+  const answer = await api.fetchApi(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return answer.json();
+}
+
+class Timeline {
+  constructor(node) {
+    this.node = node;
+    this.strip = new Strip((kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
+    this.plan = this.run = this.error = null;
+    this.key = this.runKey = ""; // what was asked for the plan that is shown, and when the run was
+    this.busy = this.restored = false;
+    this.turn = 0;
+  }
+
+  /** What the route is asked: all that the plan depends on. */
+  #request() {
+    const { node } = this, sampling = findSampling(node), slot = node.inputs?.findIndex((input) => input.name === "plan") ?? -1;
+    const planned = slot < 0 ? null : node.getInputNode(slot);
+    const plan = planned && { name: String(planned.widgets?.find((widget) => widget.name === "plan_name")?.value ?? "") };
+    const widgets = Object.fromEntries(node.widgets.filter((widget) => widget.name !== WIDGET).map((widget) => [widget.name, widget.value]));
+    return { class: node.comfyClass, node: String(node.id), widgets, sampling: sampling ?? {}, plan };
+  }
+
+  /** Looks whether anything has changed, and shows the plan for it. */
+  async look() {
+    if (this.busy || !this.node.graph || this.node.id < 0) return;
+    this.#takePlace();
+    const request = this.#request(), key = JSON.stringify(request);
+    if (key === this.key) return;
+    await this.#renew(request, key);
+  }
+
+  /** The Vue rendering keeps the elements of a node that an undo loads anew, the strip of the node that was there before among them. */
+  #takePlace() {
+    const { element } = this.strip;
+    if (!element.isConnected) document.querySelector(`[data-node-id="${CSS.escape(this.node.id)}"] .feb-strip`)?.replaceWith(element);
+  }
+
+  async #renew(request, key) {
+    this.busy = true;
+    const turn = ++this.turn;
+    let next = 0;
+    try {
+      const answer = await ask("/feb_cache/preview", request);
+      if (turn !== this.turn) return; // asked again since, when a run ended
+      this.#take(answer, request);
+      if (!this.restored) await this.#restore(request, key);
+    } catch {
+      [this.error, key, next] = ["The server does not answer; the timeline is drawn again when it does.", "", RETRY];
+    }
+    this.key = key;
+    setTimeout(() => (this.busy = false), next);
+    if (this.runKey !== this.key && !this.run?.running) this.run = null;
+    this.#draw();
+  }
+
+  #take(answer, request) {
+    this.error = answer.error ?? null;
+    if (!answer.error) this.plan = answer;
+    this.sampling = request.sampling;
+  }
+
+  /** After a reload or an undo: the node's last run, if it was one of the plan that is shown, or goes on. */
+  async #restore(request, key) {
+    this.restored = true;
+    const state = await ask(`/feb_cache/state?node=${encodeURIComponent(request.node)}&class=${request.class}`);
+    const same = this.plan && JSON.stringify(state.planned) === JSON.stringify(this.plan.cells);
+    if (!this.run && (state.running || same)) [this.run, this.runKey] = [state, key];
+  }
+
+  /** A message of the server about a run of this node. */
+  follow(state) {
+    [this.run, this.runKey] = [state, this.key];
+    this.restored = true;
+    this.#draw();
+    if (!state.running) {
+      const request = this.#request(); // more is known now: the sigmas, the seconds of a step, what was learned
+      this.#renew(request, JSON.stringify(request)).catch(() => {});
+      this.runKey = JSON.stringify(request);
+    }
+  }
+
+  async #edit(edit) {
+    let answer;
+    try {
+      answer = await ask("/feb_cache/preview", { ...this.#request(), edit });
+    } catch {
+      answer = { error: "The server does not answer; nothing was changed." };
+    }
+    if (answer.error) {
+      this.error = answer.error;
+      this.#draw();
+    } else {
+      this.#write(answer.widgets);
+    }
+  }
+
+  /** Writes widgets as one change that undo takes back. */
+  #write(values) {
+    const { canvas } = app, preset = ["preset", values.preset];
+    canvas.emitBeforeChange?.();
+    for (const [name, value] of [...(values.preset ? [preset] : []), ...Object.entries(values)]) {
+      const widget = this.node.widgets.find((candidate) => candidate.name === name);
+      if (!widget || widget.value === value) continue;
+      widget.value = value;
+      widget.callback?.(value, canvas, this.node);
+    }
+    canvas.emitAfterChange?.();
+    canvas.setDirty(true, true);
+  }
+
+  #draw() {
+    if (!this.plan) {
+      if (this.error) this.strip.words.textContent = this.error;
+      return;
+    }
+    const kinds = Object.keys(this.plan.cells), run = this.run && kinds.every((kind) => this.run.cells?.[kind]) ? this.run : null;
+    const pick = (cells) => Object.fromEntries(kinds.map((kind) => [kind, cells[kind]]));
+    const done = run && pick(run.cells)[kinds[0]].filter(Boolean).length;
+    const cells = run ? Object.fromEntries(kinds.map((kind) => [kind, run.cells[kind].map((state, step) => state ?? run.planned[kind][step])])) : this.plan.cells;
+    const same = cells[kinds[0]].length === this.plan.steps;
+    const { boundary, scale } = same ? this.plan : {};
+    const edits = this.node.widgets.find((widget) => widget.name === EDITS[this.node.comfyClass]);
+    this.strip.show({
+      cells, boundary, scale, words: this.#words(run, done), editable: this.plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
+      reached: run?.running ? done : null,
+    });
+  }
+
+  #words(run, done) {
+    const { by, scheduler } = this.sampling ?? {}, { steps, exact, lines } = this.plan;
+    const where = by ? `${by}${scheduler ? `, ${scheduler}` : ""}` : "no sampler found";
+    const said = [[`${steps} steps (${where})${exact ? "" : "; stages estimated until the first run"}`, ""]];
+    if (this.error) said.unshift([this.error, "wrong"]);
+    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 ? "strong" : ""])];
+    const rate = run.rate === null ? "" : `, ${run.rate.toFixed(2)}x`;
+    const [head, ...rest] = run.lines;
+    if (run.running) return [[`running: ${done} of ${run.steps} steps${rate}${rate && " so far"}`, "strong"], [head, ""], ...rest.map((line) => [line, ""])];
+    const [did, ...notes] = rest.map((line) => [line, ""]);
+    return [[`last run: ${head}`, "strong"], did, [`next run: ${lines[1]}`, ""], ...notes, ...said];
+  }
+}
+
+function add(node) {
+  const timeline = new Timeline(node), { element } = timeline.strip;
+  const widget = node.addDOMWidget(WIDGET, "feb_cache_timeline", element, { serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT[node.comfyClass] });
+  widget.serialize = false;
+  element.style.minHeight = `${HEIGHT[node.comfyClass] - 2 * widget.margin}px`; // for the rendering that asks the element
+  element.addEventListener("wheel", (event) => element.closest("[data-node-id]") || app.canvas.processMouseWheel?.(event), { passive: false });
+  node.setSize([Math.max(node.size[0], 400), node.computeSize()[1]]);
+  timelines.add(timeline);
+  const { onRemoved } = node;
+  node.onRemoved = function () {
+    timelines.delete(timeline);
+    return onRemoved?.apply(this, arguments);
+  };
+}
+
+// ComfyUI serves a pack that sits in a folder of another name than in its pyproject.toml under both names.
+if (!app.extensions.some((extension) => extension.name === NAME)) {
+  // At once and not in setup: a page that is loaded while a run goes on would find nobody for its first messages, and say so.
+  api.addEventListener("feb_cache.progress", ({ detail }) => {
+    const id = String(detail.node).split(":").at(-1); // inside a subgraph the server's ids have the subgraph's in front
+    timelines.forEach((timeline) => String(timeline.node.id) === id && timeline.node.comfyClass === detail.class && timeline.follow(detail));
+  });
+  app.registerExtension({
+    name: NAME,
+    setup() {
+      setInterval(() => document.hidden || timelines.forEach((timeline) => timeline.look()), PAUSE);
+    },
+    nodeCreated(node) {
+      if (node.comfyClass in EDITS) add(node);
+    },
+  });
+}

@@ -1,0 +1,200 @@
+// The strip: a cell for each step and kind, the stage boundary, the noise scale, and words. Plain elements; it knows neither the graph nor the server.
+
+const MEANING = {
+  computed: "computed",
+  reused: "reused from the last computed step",
+  predicted: "predicted from the last computed steps",
+  resting: "not run, as the whole model is predicted",
+  open: "computed or predicted, decided in the run",
+};
+const SVG = "http://www.w3.org/2000/svg";
+
+// Okabe and Ito's colours, told apart by the colour-blind, and a shape for each: full, low and hatched, low and hollow, a line, dashed.
+const STYLE = `
+.feb-strip { --computed: #2f86c5; --reused: #d55e00; --predicted: #0aa37a; box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
+  display: flex; flex-direction: column; gap: 4px; padding: 6px 8px; border-radius: 6px; font: 11px/1.35 system-ui, sans-serif; user-select: none;
+  color: var(--input-text, #ddd); background: var(--comfy-input-bg, #222); border: 1px solid var(--border-color, #4e4e4e); }
+.feb-strip * { box-sizing: border-box; }
+.feb-strip-head { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: center; }
+.feb-strip-key { display: inline-flex; gap: 4px; align-items: center; }
+.feb-strip-key > i { width: 9px; height: 12px; }
+.feb-strip-clear { margin-left: auto; padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
+.feb-strip-chart { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 6px; align-items: center; flex: none; }
+.feb-strip-row { display: flex; height: 18px; position: relative; }
+.feb-strip-cell { flex: 1 1 0; min-width: 0; height: 100%; margin: 0 max(0px, min(1px, 12%)); padding: 0; border: 0; border-radius: 1px; appearance: none; background: none; touch-action: none; }
+.feb-strip-editable .feb-strip-cell { cursor: pointer; }
+.feb-strip-cell:focus-visible { outline: 2px solid var(--input-text, #fff); outline-offset: 1px; }
+.feb-strip [data-state] { background-repeat: no-repeat; background-position: bottom; background-size: 100% 50%; }
+.feb-strip [data-state="computed"] { background-color: var(--computed); }
+.feb-strip [data-state="reused"] { background-image: repeating-linear-gradient(45deg, var(--reused) 0 2px, transparent 2px 3.5px); border-bottom: 2px solid var(--reused); }
+.feb-strip [data-state="predicted"] { background-image: linear-gradient(var(--predicted) 0 0), linear-gradient(var(--predicted) 0 0), linear-gradient(var(--predicted) 0 0);
+  background-size: 100% 2px, 2px 50%, 2px 50%; background-position: 0 50%, 0 100%, 100% 100%; border-bottom: 2px solid var(--predicted); }
+.feb-strip [data-state="resting"] { border-bottom: 2px solid var(--descrip-text, #999); }
+.feb-strip [data-state="open"] { border: 1px dashed var(--input-text, #ddd); }
+.feb-strip [data-ahead] { opacity: 0.35; }
+.feb-strip [data-now] { outline: 2px solid var(--input-text, #fff); }
+.feb-strip [data-pending] { outline: 2px dashed var(--input-text, #fff); outline-offset: -1px; }
+.feb-strip-stage { position: absolute; top: -2px; bottom: -2px; width: 0; border-left: 2px solid var(--input-text, #fff); pointer-events: none; }
+.feb-strip-curve { width: 100%; height: 16px; overflow: visible; }
+.feb-strip-curve polyline { fill: none; stroke: var(--input-text, #ddd); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.feb-strip-axis { position: relative; height: 12px; font-size: 10px; color: var(--descrip-text, #999); }
+.feb-strip-axis > span { position: absolute; transform: translateX(-50%); }
+.feb-strip-words { flex: 1 1 0; min-height: 0; overflow: auto; scrollbar-width: thin; overflow-wrap: anywhere; user-select: text; }
+.feb-strip-words > p { margin: 0 0 2px; }
+.feb-strip-words > .feb-strip-strong { font-weight: 600; }
+.feb-strip-words > .feb-strip-wrong::before { content: "⚠ "; }
+.feb-strip-words > .feb-strip-wrong { color: var(--error-text, #ff6b6b); }
+`;
+
+function element(tag, cls, parent, properties = {}) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.className = cls;
+  parent?.append(made);
+  return made;
+}
+
+function addStyle() {
+  if (document.getElementById("feb-strip-style")) return;
+  element("style", "", document.head, { id: "feb-strip-style", textContent: STYLE });
+}
+
+/** A strip, with `element` to show. `edit(kind, steps, compute)` is called for cells that were clicked or dragged over, `clear()` for the button. */
+export class Strip {
+  constructor(edit, clear) {
+    addStyle();
+    this.edit = edit;
+    this.element = element("div", "feb-strip", null);
+    this.element.setAttribute("role", "group");
+    this.element.setAttribute("aria-label", "What the cache does at each step");
+    this.head = element("div", "feb-strip-head", this.element);
+    this.chart = element("div", "feb-strip-chart", this.element);
+    this.words = element("div", "feb-strip-words", this.element);
+    this.words.setAttribute("aria-live", "polite");
+    this.clearButton = element("button", "feb-strip-clear", null, { type: "button", textContent: "clear edits", title: "Compute what the widgets say again" });
+    this.clearButton.addEventListener("click", clear);
+    this.cells = new Map(); // by kind, in the order of steps
+    this.chart.addEventListener("pointerdown", (event) => this.#press(event));
+    this.chart.addEventListener("click", (event) => event.detail === 0 && this.#toggle(event.target)); // by the keyboard
+    this.chart.addEventListener("keydown", (event) => this.#walk(event));
+  }
+
+  /**
+   * Shows `cells` by kind, each a state by step, and `words`, a list of [text, strong or wrong or nothing]. `reached` is null, or, while a run goes on,
+   * how many steps are done: those ahead are pale.
+   */
+  show({ cells, boundary, scale, words, editable, edited, reached = null }) {
+    this.editable = editable;
+    this.element.classList.toggle("feb-strip-editable", Boolean(editable));
+    this.#shape(cells, boundary, scale);
+    for (const [kind, states] of Object.entries(cells)) {
+      states.forEach((state, step) => this.#paint(this.cells.get(kind)[step], kind, step, state, reached));
+    }
+    this.#legend(new Set(Object.values(cells).flat()), edited);
+    this.words.replaceChildren(...words.map(([text, how]) => element("p", how ? `feb-strip-${how}` : "", null, { textContent: text })));
+  }
+
+  #shape(cells, boundary, scale) {
+    const shape = JSON.stringify([Object.entries(cells).map(([kind, states]) => [kind, states.length]), boundary, scale]);
+    if (shape === this.shape) return;
+    this.shape = shape;
+    this.cells.clear();
+    this.chart.replaceChildren();
+    const steps = Object.values(cells)[0].length;
+    for (const kind of Object.keys(cells)) this.#row(kind, steps, boundary);
+    if (scale) this.#curve(scale);
+    this.#axis(steps);
+  }
+
+  #row(kind, steps, boundary) {
+    element("span", "", this.chart, { textContent: kind });
+    const row = element("div", "feb-strip-row", this.chart);
+    const made = Array.from({ length: steps }, (_, step) => element("button", "feb-strip-cell", row, { type: "button", tabIndex: step ? -1 : 0 }));
+    made.forEach((cell, step) => Object.assign(cell.dataset, { kind, step }));
+    this.cells.set(kind, made);
+    if (boundary > 0 && boundary < steps) {
+      element("div", "feb-strip-stage", row).style.left = `calc(${(100 * boundary) / steps}% - 1px)`;
+    }
+  }
+
+  #curve(scale) {
+    const [low, high] = [Math.min(1, ...scale), Math.max(1, ...scale)];
+    const text = `noise scale: ${scale[0].toFixed(3)} at the first step, ${scale.at(-1).toFixed(3)} at the last, from ${low.toFixed(3)} to ${high.toFixed(3)}`;
+    element("span", "", this.chart, { textContent: "noise", title: text });
+    const svg = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "polyline"), title = document.createElementNS(SVG, "title");
+    title.textContent = text;
+    svg.setAttribute("class", "feb-strip-curve");
+    svg.setAttribute("viewBox", `0 0 ${scale.length} 1`);
+    svg.setAttribute("preserveAspectRatio", "none");
+    line.setAttribute("points", scale.map((value, step) => `${step + 0.5},${(high - value) / (high - low || 1)}`).join(" "));
+    svg.append(title, line);
+    this.chart.append(svg);
+  }
+
+  #axis(steps) {
+    element("span", "", this.chart, { textContent: "step" });
+    const axis = element("div", "feb-strip-axis", this.chart);
+    const every = Math.max(1, Math.ceil((steps - 1) / 5));
+    for (let step = 0; step < steps; step += every) {
+      element("span", "", axis, { textContent: step }).style.left = `${(100 * (step + 0.5)) / steps}%`;
+    }
+  }
+
+  #paint(cell, kind, step, state, reached) {
+    const ahead = reached !== null && step >= reached;
+    cell.dataset.state = state;
+    cell.toggleAttribute("data-ahead", ahead);
+    cell.toggleAttribute("data-now", reached !== null && step === reached);
+    cell.removeAttribute("data-pending");
+    cell.title = `step ${step}, ${kind}: ${ahead ? "will be " : ""}${MEANING[state]}`;
+    cell.setAttribute("aria-label", cell.title);
+  }
+
+  #legend(states, edited) {
+    const known = JSON.stringify([...states].sort()) + edited;
+    if (known === this.legend) return;
+    this.legend = known;
+    this.head.replaceChildren();
+    for (const state of Object.keys(MEANING).filter((name) => states.has(name))) {
+      const key = element("span", "feb-strip-key", this.head, { title: MEANING[state] });
+      element("i", "", key).dataset.state = state;
+      key.append(state === "open" ? "decided in the run" : state === "resting" ? "not run" : state);
+    }
+    if (edited) this.head.append(this.clearButton);
+  }
+
+  #press(event) {
+    const first = event.target.closest?.(".feb-strip-cell");
+    if (!first || !this.editable || event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation(); // or the node would be dragged
+    const { kind } = first.dataset, compute = first.dataset.state !== "computed", touched = new Set([first]);
+    first.focus({ preventScroll: true });
+    first.setAttribute("data-pending", "");
+    const over = (moved) => {
+      const cell = document.elementFromPoint(moved.clientX, moved.clientY)?.closest(".feb-strip-cell");
+      if (!cell || cell.dataset.kind !== kind || !this.element.contains(cell)) return;
+      touched.add(cell);
+      cell.setAttribute("data-pending", "");
+    };
+    const up = () => {
+      window.removeEventListener("pointermove", over, true);
+      window.removeEventListener("pointerup", up, true);
+      this.edit(kind, [...touched].map((cell) => Number(cell.dataset.step)), compute);
+    };
+    window.addEventListener("pointermove", over, true);
+    window.addEventListener("pointerup", up, true);
+  }
+
+  #toggle(cell) {
+    if (this.editable && cell.dataset.step) this.edit(cell.dataset.kind, [Number(cell.dataset.step)], cell.dataset.state !== "computed");
+  }
+
+  #walk(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const row = this.cells.get(event.target.dataset.kind);
+    if (!by || !row) return;
+    event.preventDefault();
+    event.stopPropagation();
+    row[Number(event.target.dataset.step) + by]?.focus({ preventScroll: true });
+  }
+}
