@@ -48,7 +48,6 @@ async function until(condition) {
     const seen = await shown();
     if (seen && condition(seen)) return seen;
     await page.evaluate(() => new Promise(requestAnimationFrame));
-    await page.waitForTimeout(50);
     if (Date.now() < deadline) continue;
     await page.screenshot({ path: join(shots, "timeline_failed.png") });
     throw new Error(`never shown: ${condition}, last ${JSON.stringify(seen)}`);
