@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from ..cache_core.calibrate import Allowance, Memo, Request
 from ..cache_core.calibrate.ab import LEAST_SPEEDUP, MOST_SPEEDUP
 from ..cache_core.chart import picture
 from ..cache_core.errors import check_choice
-from ..cache_core.plan_file import save
+from ..cache_core.plan_file import load, save
 from . import library
 from .bar import NodeProgress
 from .bench import ComfyBench
-from .finders import FINDERS, OUTPUT_SITE, Work
+from .finders import FINDERS, OUTPUT_SITE, Found, Work, made_before
 
 log = logging.getLogger("feb_ab_cache")
 
@@ -61,14 +62,23 @@ class CacheCalibrate:
         request = Request(target_speedup, target_drift, samples, calibration_budget, seed)
         bench = ComfyBench(model, positive, negative, cfg, latent_image, sampler, sigmas, seed)
         key = bench.key(site, *vars(request).values())
-        work = Work(bench, request, Memo(library.folder() / f"unfinished_{key}"), Allowance(request.budget, NodeProgress(unique_id)),
-                    library.path_of(f"calibrating_{key}.safetensors"))
-        found = FINDERS[site](work)
         name = f"calibrated_{key}.safetensors"
-        save(found.plan, library.path_of(name))
-        work.best.unlink(missing_ok=True)
-        work.memo.clear()
-        text = "\n".join([found.plan.text(), f"cost {work.allowance.spent:.1f} uncached pictures of {request.budget:g} allowed; saved as {name}",
-                          *found.lines])
+        if library.path_of(name).is_file():
+            found = made_before(load(library.path_of(name)), name)
+        else:
+            work = Work(bench, request, Memo(library.unfinished(key)), Allowance(request.budget, NodeProgress(unique_id)),
+                        library.path_of(f"calibrating_{key}.safetensors"))
+            found = made_now(work, site, name)
+        text = "\n".join([found.plan.text(), *found.lines])
         log.info("Cache Calibrate: %s", text.replace("\n", "; "))
         return {"ui": {"text": (text,)}, "result": (found.plan, text, picture(found.parts))}
+
+
+def made_now(work: Work, site: str, name: str) -> Found:
+    """Calibrate, keep the plan as `name`, and drop what was only needed on the way."""
+    found = FINDERS[site](work)
+    save(found.plan, library.path_of(name))
+    work.best.unlink(missing_ok=True)
+    work.memo.clear()
+    cost = f"cost {work.allowance.spent:.1f} uncached pictures of {work.request.budget:g} allowed; saved as {name}"
+    return replace(found, lines=[cost, *found.lines])

@@ -12,7 +12,7 @@ from ..cache_core.calibrate import Allowance, Calibrated, Memo, Recording, Reque
 from ..cache_core.calibrate.exposure import exposure, exposure_cost
 from ..cache_core.calibrate.feb import LEAST_BUDGET, FebReport, Laboratory, choose, measure
 from ..cache_core.chart import Panel, Strip
-from ..cache_core.curves import BANDS, REUSED, STAGES
+from ..cache_core.curves import BANDS, REUSED, STAGES, Curves
 from ..cache_core.errors import check_range
 from ..cache_core.plan_file import save
 from .attach import require_blocks
@@ -79,7 +79,13 @@ def find_modules_plan(work: Work) -> Found:
     if searching is not work.allowance:
         work.allowance.spend(searching.spent)
         exposed = _exposed(work, plan, lab.passes[0].trials.recording)
-    return Found(plan, _compared(report), [*_strips(plan), *_curves(report), *exposed])
+    return Found(plan, _compared(report), [*_strips(plan), *_curves(report.curves), *exposed])
+
+
+def made_before(plan: CachePlan, name: str) -> Found:
+    """A plan that was made from the very same inputs."""
+    return Found(plan, [f"made before, from the same inputs; delete {name} in models/cache_plans to calibrate anew"],
+                 [*_strips(plan), *(_curves(plan.curves) if plan.curves else [])])
 
 
 FINDERS = {OUTPUT_SITE: find_output_plan, MODULES_SITE: find_modules_plan}
@@ -116,10 +122,10 @@ def _strips(plan: CachePlan) -> list[Strip]:
     return [Strip(f"{name} computed at {len(computed)} of {steps} steps", computed, steps) for name, computed in rows]
 
 
-def _curves(report: FebReport) -> list[Panel]:
+def _curves(curves: Curves) -> list[Panel]:
     """Errors of reuse, by stage and band."""
     return [Panel(f"relative error by steps since reuse was computed: {stage}, {band} frequencies",
-                  {name: (float("nan"), *report.curves.of(stage, name, band)) for name in REUSED}) for stage in STAGES for band in BANDS]
+                  {name: (float("nan"), *curves.of(stage, name, band)) for name in REUSED}) for stage in STAGES for band in BANDS]
 
 
 def _exposed(work: Work, plan: CachePlan, uncached: Recording) -> list[Panel]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from hashlib import sha256
 from math import log2, prod
 from pathlib import Path
 
 from ..cache_core import ConfigError
 from ..cache_core.cache_plan import CachePlan, Origin
+from ..cache_core.calibrate import Memo
 from ..cache_core.plan_file import BUNDLED, load, save
 
 log = logging.getLogger("feb_ab_cache")
+LEFT = 7 * 24 * 3600  # seconds after which nobody comes back to an interrupted calibration
 FOLDER, PREFIX = "cache_plans", "bundled/"
 _unsaved: dict[str, CachePlan] = {}  # learned ones that the disk did not take, until ComfyUI ends
 unlearnable: set[str] = set()  # keys for which learning has failed, until ComfyUI ends: it is not tried at every picture
@@ -73,6 +76,14 @@ def size_class(cells: int) -> int:
 def cells_of(shape) -> int:
     """Latent positions of one sample of this shape."""
     return prod(shape[2:])
+
+
+def unfinished(key: str) -> Path:
+    """Where a calibration that may be interrupted keeps what it has. What others have left for more than a week is dropped."""
+    for path in folder().glob("unfinished_*"):
+        if path.name != f"unfinished_{key}" and time.time() - path.stat().st_mtime > LEFT:
+            Memo(path).clear()
+    return folder() / f"unfinished_{key}"
 
 
 def learned(key: str) -> CachePlan | None:

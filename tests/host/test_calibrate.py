@@ -105,6 +105,31 @@ def test_interrupted_at_any_evaluation_it_goes_on_where_it_stopped_and_finds_the
     assert not list(plans.glob("unfinished*"))
 
 
+def test_what_was_calibrated_before_is_not_calibrated_again_until_an_input_changes(model, calibrate, plans):  # noqa: F811
+    plan = calibrate(model)[0]
+    with Counter(model) as counter:
+        again, report, curves = calibrate(model)
+    assert (again, counter.count) == (plan, 0)
+    assert "made before, from the same inputs; delete calibrated_" in report
+    assert curves.shape[1] == 16 + 46
+    with Counter(model) as counter:
+        calibrate(model, seed=8)
+    assert counter.count > STEPS
+
+
+def test_what_an_interrupted_calibration_left_is_dropped_after_a_week(pack, plans):  # noqa: F811
+    import os
+    import time
+
+    library = __import__(f"{pack.__name__}.nodes.library", fromlist=["library"])
+    for name, age in (("unfinished_old", 8), ("unfinished_new", 6), ("unfinished_own", 9)):
+        (plans / name).mkdir()
+        (plans / name / "recorded_0.safetensors").touch()
+        os.utime(plans / name, (time.time() - age * 24 * 3600,) * 2)
+    assert library.unfinished("own") == plans / "unfinished_own"
+    assert {path.name for path in plans.iterdir()} == {"unfinished_new", "unfinished_own"}
+
+
 def test_a_drift_that_is_asked_for_is_reached_with_fewer_steps_where_it_may_be_larger(model, calibrate):  # noqa: F811
     wide, tight = (calibrate(model, target_drift=drift, calibration_budget=6)[0] for drift in (0.2, 0.05))
     assert wide.drift <= 0.2
@@ -116,8 +141,11 @@ def test_a_drift_that_cannot_be_reached_is_said(model, calibrate):  # noqa: F811
     assert "no plan with less drift" in calibrate(model, target_drift=1e-6)[1]
 
 
-def test_a_cache_that_is_on_the_model_is_left_out(model, calibrate, ab):  # noqa: F811
-    assert calibrate(ab(model, interval=4)[0])[0] == calibrate(model)[0]
+def test_a_cache_that_is_on_the_model_is_left_out(model, calibrate, ab, plans):  # noqa: F811
+    first = calibrate(ab(model, interval=4)[0])[0]
+    for path in plans.glob("*.safetensors"):
+        path.unlink()
+    assert calibrate(model)[0] == first
 
 
 def test_fewer_samples_than_asked_for_are_said(model, calibrate):  # noqa: F811
