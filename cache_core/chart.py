@@ -23,11 +23,14 @@ DASHES = (0, 9, 4, 14, 6)  # and without any colour
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves by name, one value for each step; `log`: a logarithmic axis, on which zeros are left out."""
+    """Curves by name, one value for each step; `log`: a logarithmic axis, on which zeros are left out. `unit`: what is counted along the curves, the
+    first of them as `start`."""
 
     title: str
     curves: dict[str, Sequence[float]]
     log: bool = False
+    unit: str = "step"
+    start: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def _panel(draw: ImageDraw, panel: Panel, top: int) -> None:
         _text(draw, (LEFT, top + TOP), "nothing to show")
         return
     axes = Axes(max(map(len, panel.curves.values())), *limits(values), top, panel.log)
-    axes.draw(draw)
+    axes.draw(draw, panel.unit, panel.start)
     for index, (name, points) in enumerate(curves.items()):
         _line(draw, [axes.place(*point) for point in points], index)
         _legend(draw, name, index, list(curves), top)
@@ -96,15 +99,15 @@ class Axes:
         across, up = step / max(1, self.steps - 1), (value - self.low) / (self.high - self.low)
         return LEFT + across * (WIDTH - LEFT - RIGHT), self.top + HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
 
-    def draw(self, draw: ImageDraw) -> None:
+    def draw(self, draw: ImageDraw, unit: str, start: int) -> None:
         for tick in ticks(self.low, self.high, self.log):
             y = self.place(0, tick)[1]
             draw.line((LEFT, y, WIDTH - RIGHT, y), FAINT)
             _text(draw, (LEFT - 6, y), f"{10**tick if self.log else tick:.3g}", "rm", size=12)
         bottom = self.top + HEIGHT - BOTTOM
         for step in range(0, self.steps, max(1, round(self.steps / 10))):
-            _text(draw, (self.place(step, 0)[0], bottom + 5), str(step), "ma", size=12)
-        _text(draw, (WIDTH - RIGHT, bottom + 19), "step", "ra", size=12)
+            _text(draw, (self.place(step, 0)[0], bottom + 5), str(start + step), "ma", size=12)
+        _text(draw, (WIDTH - RIGHT, bottom + 19), unit, "ra", size=12)
 
 
 def _line(draw: ImageDraw, points: list[tuple[float, float]], index: int) -> None:
@@ -120,7 +123,9 @@ def _line(draw: ImageDraw, points: list[tuple[float, float]], index: int) -> Non
 
 
 def _legend(draw: ImageDraw, name: str, index: int, names: list[str], top: int) -> None:
-    left = LEFT + sum(46 + 7.2 * len(other) for other in names[:index])
+    from PIL import ImageFont
+
+    left = LEFT + sum(50 + ImageFont.load_default(12).getlength(other) for other in names[:index])
     _line(draw, [(left, top + 36), (left + 28, top + 36)], index)
     _text(draw, (left + 33, top + 36), name, "lm", size=12)
 

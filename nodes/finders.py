@@ -124,8 +124,8 @@ def _strips(plan: CachePlan) -> list[Strip]:
 
 def _curves(curves: Curves) -> list[Panel]:
     """Errors of reuse, by stage and band."""
-    return [Panel(f"relative error by steps since reuse was computed: {stage}, {band} frequencies",
-                  {name: (float("nan"), *curves.of(stage, name, band)) for name in REUSED}) for stage in STAGES for band in BANDS]
+    return [Panel(f"relative error of reuse: {stage}, {band} frequencies", {name: curves.of(stage, name, band) for name in REUSED},
+                  unit="steps since it was computed", start=1) for stage in STAGES for band in BANDS]
 
 
 def _exposed(work: Work, plan: CachePlan, uncached: Recording) -> list[Panel]:

@@ -1,6 +1,6 @@
-"""Write the generated tables of README.md and docs/MEASURED.md between their marks: python3 scripts/make_tables.py (needs torch, as in `.venv`).
+"""Write the generated tables of README.md and docs/MEASURED.md between their marks, and docs/quality.png: python3 scripts/make_tables.py.
 
-The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
+Needs torch, as in `.venv`. The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
 """
 
 import json
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 README, MEASURED = ROOT / "README.md", ROOT / "docs" / "MEASURED.md"
-SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "tolerance", "learned", "calibrated")  # rows of the README's table
+SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "learned", "calibrated")  # rows of the README's table
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
@@ -63,6 +63,22 @@ def tables() -> dict[Path, dict[str, str]]:
     return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole}
 
 
+def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
+    """PSNR by speed-up, for each lab model at 50 steps."""
+    from PIL import Image
+
+    from cache_core.chart import Panel, picture
+
+    rows = [row for row in kept("quality") if row["steps"] == 50 and row["setting"].startswith(SHOWN)]
+    panels = []
+    for model in dict.fromkeys(row["model"] for row in rows):
+        curves = {}
+        for row in (row for row in rows if row["model"] == model):
+            curves.setdefault(row["setting"].split(" (")[0].partition(", 4")[0], []).append(row["psnr_db"])
+        panels.append(Panel(f"{model.split(' (')[0]}, 50 steps: PSNR to the uncached pictures, dB", curves, unit="times fewer evaluations", start=2))
+    return Image.fromarray((picture(panels)[0].numpy() * 255).round().astype("uint8"))
+
+
 def written(path: Path) -> str:
     """The file's text with every generated table up to date."""
     text = path.read_text(encoding="utf-8")
@@ -74,3 +90,4 @@ def written(path: Path) -> str:
 if __name__ == "__main__":
     for path in (README, MEASURED):
         path.write_text(written(path), encoding="utf-8")
+    drawn().save(ROOT / "docs" / "quality.png")
