@@ -85,7 +85,7 @@ def planned(passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: Sequ
     merged, alone = (by_programme(felt, costs, alone, speedup) for alone in (False, True))
     gram = sum(np.asarray(p.trials.recording.gram()) for p in passes)
     recording, count = felt[0].recording, full_steps(costs, timeline.steps, speedup)
-    steps = best_steps(gram, recording.nodes, recording.weights, count, first_gap(timeline.steps), gain)
+    steps = best_steps(gram, recording.nodes, recording.weights, count, first_gap(timeline.steps))
     return [Candidate("planned for order 2", from_steps(MODULES, steps, timeline.steps), 2), *merged, *alone]
 
 
