@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import RunReport, Timeline
+from cache_core import RunReport, Timeline, similarity
 
 from .codec import decode
 from .families import FAMILIES, FLUX, Family
@@ -71,9 +71,8 @@ def measure(sampler: Sampler, rounds: int) -> list[Measured]:
 
 
 def psnr(pictures: Tensor, reference: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB, float, peak 2, averaged over pictures or clips; inf where nothing differs."""
-    mse = (pictures - reference).square().flatten(1).mean(1)
-    return float((10 * torch.log10(4 / mse)).mean())
+    """Peak signal-to-noise ratio in dB, of values in [-1, 1], averaged over pictures or clips; inf where nothing differs."""
+    return float(similarity.psnr(pictures, reference, peak=2.0).mean())
 
 
 def row(family: Family, measured: Measured, uncached: Measured, steps: int) -> dict:

@@ -1,0 +1,52 @@
+"""Cache Compare."""
+
+from ..cache_core import ConfigError
+from ..cache_core.similarity import difference, psnr, ssim, wipe
+
+
+class CacheCompare:
+    CATEGORY = "model_patches/acceleration"
+    DESCRIPTION = ("How far a cached picture is from the uncached one of the same seed: PSNR and SSIM in numbers, the difference as a picture, and "
+                   "both pictures side by side behind a wipe.")
+    RETURN_TYPES = ("IMAGE", "IMAGE", "STRING", "FLOAT", "FLOAT")
+    RETURN_NAMES = ("difference", "wipe", "text", "psnr", "ssim")
+    OUTPUT_TOOLTIPS = ("The absolute difference, brightened.", "The uncached picture left of the wipe, the cached one right of it.",
+                       "The numbers, as text.", "PSNR in dB, mean over the batch; more is closer, 100 where nothing differs.",
+                       "SSIM, mean over the batch; 1 is alike.")
+    FUNCTION, OUTPUT_NODE = "compare", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {"required": {
+            "uncached": ("IMAGE", {"tooltip": "The picture, or the frames, without a cache."}),
+            "cached": ("IMAGE", {"tooltip": "The same with a cache: same seed, same prompt, same size."}),
+            "amplify": ("FLOAT", {"default": 4.0, "min": 1.0, "max": 64.0, "step": 0.5, "round": False,
+                                  "tooltip": "How many times brighter the difference is shown."}),
+            "wipe_at": ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.01, "round": False, "display": "slider",
+                                  "tooltip": "Where the wipe is: 0 shows the cached picture only, 1 the uncached one."}),
+        }}
+
+    def compare(self, uncached, cached, amplify: float, wipe_at: float) -> dict:
+        if uncached.shape != cached.shape:
+            raise ConfigError(f"uncached is {_size(uncached)} and cached is {_size(cached)}; both must be of one size and number.")
+        near, alike = psnr(cached, uncached).clamp(max=MOST), ssim(cached, uncached)
+        text = described(near, alike)
+        shown = difference(cached, uncached, amplify), wipe(cached, uncached, wipe_at)
+        return {"ui": {"text": (text,)}, "result": (*shown, text, float(near.mean()), float(alike.mean()))}
+
+
+MOST = 100.0  # dB, where nothing differs
+
+
+def described(near, alike) -> str:
+    """The numbers of a batch, in words."""
+    lines = [f"PSNR {float(near.mean()):.2f} dB, SSIM {float(alike.mean()):.4f}"]
+    if len(near) > 1:
+        lines.append(f"mean of {len(near)}; worst: PSNR {float(near.min()):.2f} dB, SSIM {float(alike.min()):.4f}, at {int(near.argmin())}")
+    if float(near.min()) == MOST:
+        lines.append("nothing differs")
+    return "\n".join(lines)
+
+
+def _size(pictures) -> str:
+    return f"{len(pictures)} of {pictures.shape[2]} x {pictures.shape[1]}"
