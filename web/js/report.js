@@ -1,12 +1,18 @@
-// Cache Report and Cache Plan Info show their text in the node. Without this file the text is still an output of the node.
+// The nodes that put out a text show it, too. Without this file the text is still an output of the node.
 import { app } from "../../../scripts/app.js";
 
 const NAME = "feb_ab_cache.report";
-const NODES = ["CacheReport", "CachePlanInfo"];
+const BOXES = {
+  CacheReport: "what the cache did",
+  CachePlanInfo: "what is in the plan",
+  CachePlanSave: "where it was saved",
+  CacheCalibrate: "what was found",
+  CacheCompare: "how alike they are",
+};
 
 /** A read-only text box that is neither saved with the workflow nor sent with the prompt. */
 function addTextBox(node) {
-  const { widget } = app.widgets.STRING(node, "what the cache did", ["STRING", { multiline: true }], app);
+  const { widget } = app.widgets.STRING(node, BOXES[node.comfyClass], ["STRING", { multiline: true }], app);
   widget.serialize = false;
   Object.assign(widget.options, { serialize: false, read_only: true });
   Object.assign(widget.element, { readOnly: true, wrap: "off" });
@@ -23,7 +29,7 @@ if (!app.extensions.some((extension) => extension.name === NAME)) {
   app.registerExtension({
     name: NAME,
     nodeCreated(node) {
-      if (!NODES.includes(node.comfyClass)) return;
+      if (!(node.comfyClass in BOXES)) return;
       const widget = addTextBox(node);
       const { onExecuted, onConfigure } = node;
       node.onExecuted = function (output) {
