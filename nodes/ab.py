@@ -15,6 +15,7 @@ from .widgets import choice, integer, number, percents
 
 class ABCacheApply:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["cache", "teacache", "easycache", "speed", "accelerate", "skip steps"]
     DESCRIPTION = ("Runs the model at some steps only and extrapolates its output at the others (AB-Cache, arXiv 2504.10540). Works with any "
                    "diffusion model. Put it between the model loader and the sampler.")
     RETURN_TYPES, RETURN_NAMES = ("MODEL", "REPORT"), ("model", "report")

@@ -20,6 +20,7 @@ log = logging.getLogger("feb_ab_cache")
 
 class CacheCalibrate:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["calibrate cache", "tune", "optimise", "speed"]
     DESCRIPTION = ("Finds the plan that is best for this model, sampler and step count: samples a few times in full, then tries plans and keeps the "
                    "one that comes nearest. Takes as long as calibration_budget pictures; it can be interrupted and goes on where it was. Connect "
                    "the plan to an Apply node.")

@@ -6,6 +6,7 @@ from ..cache_core.similarity import difference, psnr, ssim, wipe
 
 class CacheCompare:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["compare images", "psnr", "ssim", "difference"]
     DESCRIPTION = ("How far a cached picture is from the uncached one of the same seed: PSNR and SSIM in numbers, the difference as a picture, and "
                    "both pictures side by side behind a wipe.")
     RETURN_TYPES = ("IMAGE", "IMAGE", "STRING", "FLOAT", "FLOAT")

@@ -15,6 +15,7 @@ from .widgets import amount, choice, integer, number, percents
 
 class FEBCacheApply:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["cache", "teacache", "speed", "accelerate", "feb", "attention cache"]
     DESCRIPTION = ("Caches attention and MLP of each block separately, by noise stage, and can scale the noise against exposure bias (FEB-Cache, "
                    "arXiv 2503.07120). For diffusion transformers such as FLUX and HunyuanVideo. Put it between the model loader and the sampler.")
     RETURN_TYPES, RETURN_NAMES = ("MODEL", "REPORT"), ("model", "report")

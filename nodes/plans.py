@@ -9,6 +9,7 @@ GIVEN = ("CACHE_PLAN", {"tooltip": "A plan, from Cache Plan Load or Cache Calibr
 
 class CachePlanLoad:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["load plan", "cache schedule"]
     DESCRIPTION = ("Loads a plan: which steps to compute and how to predict the others, made for one model and sampling. Connect it to the plan "
                    "input of an Apply node.")
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
@@ -33,6 +34,7 @@ class CachePlanLoad:
 
 class CachePlanSave:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["save plan", "export plan"]
     DESCRIPTION = "Saves a plan to models/cache_plans, where Cache Plan Load finds it."
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
     OUTPUT_TOOLTIPS = ("The plan, unchanged.",)
@@ -53,6 +55,7 @@ class CachePlanSave:
 
 class CachePlanInfo:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["show plan", "inspect plan"]
     DESCRIPTION = "What is in a plan: the model it is for, the steps it computes, its speed-up in evaluations and its drift."
     RETURN_TYPES, RETURN_NAMES = ("STRING",), ("text",)
     OUTPUT_TOOLTIPS = ("The description, as text.",)

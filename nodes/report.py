@@ -9,6 +9,7 @@ NO_CACHE = "No REPORT is connected, or its Apply node is bypassed: nothing was c
 
 class CacheReport:
     CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["cache report", "speed-up", "timing"]
     DESCRIPTION = "What the cache did in the last run: steps computed and predicted, measured time saved, memory, demotions."
     RETURN_TYPES, RETURN_NAMES = ("LATENT", "STRING"), ("latent", "text")
     OUTPUT_TOOLTIPS = ("The LATENT, unchanged.", "The report, as text.")
