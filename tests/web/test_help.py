@@ -26,7 +26,8 @@ def rows(page, heading):
 
 def tooltips(texts):
     """Every tooltip, by its dotted path."""
-    return {f"{node}.{group}.{key}": text["tooltip"] for node, d in texts.items() for group in ("inputs", "outputs") for key, text in d[group].items()}
+    return {f"{node}.{group}.{key}": text["tooltip"] for node, d in texts.items()
+            for group in ("inputs", "outputs") for key, text in d[group].items()}
 
 
 def test_every_node_has_a_help_page_and_every_page_a_node(pack):
