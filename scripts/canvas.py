@@ -24,13 +24,20 @@ class Kind:
 
 @dataclass
 class Node:
-    """`values`: every widget's value, by name. `links`: where each input comes from, `Class.OUTPUT`. `height` 0: as low as it goes."""
+    """`values`: every widget's value, by name. `links`: where each input comes from, `name.OUTPUT`. `height` 0: as low as it goes.
+
+    `name`: what links call the node; left out, its class.
+    """
 
     cls: str
     values: dict[str, object] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     height: int = 0
     title: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.cls
 
 
 @dataclass
@@ -47,7 +54,7 @@ class Column:
 
 
 def save_format(columns: list[Column], kinds: dict[str, Kind], titles: dict[str, str]) -> dict:
-    """The workflow as the page saves it. Every class occurs once, so that its name identifies a node."""
+    """The workflow as the page saves it. Raises ValueError for two nodes of one name."""
     nodes, links, groups, ids = {}, [], [], count(1)
     x = 0
     for column in columns:
@@ -57,7 +64,9 @@ def save_format(columns: list[Column], kinds: dict[str, Kind], titles: dict[str,
             for node in group.nodes:
                 kind = kinds[node.cls]
                 height = max(node.height, minimum_height(kind))
-                nodes[node.cls] = as_saved(node, kind, titles.get(node.cls), next(ids), [x + PADDING, y + TITLE], [column.width, height])
+                if node.name in nodes:
+                    raise ValueError(f"Two nodes are called {node.name!r}; links go by name, so give one of them another `name`.")
+                nodes[node.name] = as_saved(node, kind, titles.get(node.cls), next(ids), [x + PADDING, y + TITLE], [column.width, height])
                 y += TITLE + height + GAP
             y += PADDING - GAP
             groups.append({"id": len(groups) + 1, "title": group.title, "bounding": [x, top, column.width + 2 * PADDING, y - top],
@@ -70,7 +79,7 @@ def save_format(columns: list[Column], kinds: dict[str, Kind], titles: dict[str,
             if name in kind.optional and name not in node.links:
                 continue
             source, output = node.links[name].split(".")
-            origin, target = nodes[source], nodes[node.cls]
+            origin, target = nodes[source], nodes[node.name]
             out = [o["name"] for o in origin["outputs"]].index(output)
             links.append([len(links) + 1, origin["id"], out, target["id"], slot, origin["outputs"][out]["type"]])
             origin["outputs"][out]["links"].append(len(links))

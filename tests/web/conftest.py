@@ -4,6 +4,7 @@ They are there with a ComfyUI checkout (COMFYUI_DIR), its own interpreter (COMFY
 (PLAYWRIGHT_DIR); COMFY_FRONTEND may name another front end. The server gets this pack, and tiny_nodes.py.
 """
 
+import importlib.util
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -30,11 +32,28 @@ MISSING = [what for what, there in {
 
 
 @pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page is served."""
+def script() -> ModuleType:
+    """make_workflows.py."""
+    spec = importlib.util.spec_from_file_location("make_workflows", ROOT / "scripts" / "make_workflows.py")
+    sys.modules["make_workflows"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's folder, with models, and with the example picture that comes with ComfyUI."""
     if MISSING:
         pytest.skip("missing: " + ", ".join(MISSING))
     base = tmp_path_factory.mktemp("comfyui")
+    (base / "input").mkdir()
+    shutil.copy(COMFYUI / "input" / "example.png", base / "input")
+    return base
+
+
+@pytest.fixture(scope="session")
+def url(base: Path) -> Iterator[str]:
+    """Where the page is served."""
     (base / "custom_nodes").mkdir()
     (base / "custom_nodes" / "cloned").symlink_to(ROOT)  # the folder need not be named as in pyproject.toml
     (base / "custom_nodes" / "tiny_nodes.py").symlink_to(ROOT / "tests" / "web" / "tiny_nodes.py")

@@ -1,6 +1,5 @@
 """The example workflows: well-formed, in step with the nodes, and with what ComfyUI says of its own nodes."""
 
-import importlib.util
 import json
 import os
 import re
@@ -16,19 +15,12 @@ WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
 PAGE_ONLY = {"MarkdownNote": (["text"], [], [], [])}  # nodes that the page has and the server does not: widgets, inputs, outputs, optional inputs
 TALLER_IN_PAGE = 30  # a node's title bar, above its position
+WIDE = 13.5  # a letter of a group's title, about
 
 
 @pytest.fixture(params=WORKFLOWS, ids=lambda path: path.stem)
 def workflow(request: pytest.FixtureRequest) -> dict:
     return json.loads(request.param.read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_workflows", ROOT / "scripts" / "make_workflows.py")
-    sys.modules["make_workflows"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def ours(workflow: dict, pack: ModuleType) -> list[tuple[dict, type]]:
@@ -101,6 +93,10 @@ def test_nothing_overlaps_and_every_node_is_in_a_group(workflow):
         assert [g for g in groups if g[0] < box[0] and g[1] < box[1] and box[2] < g[2] and box[3] < g[3]]
 
 
+def test_the_titles_of_groups_fit(workflow):
+    assert not [group["title"] for group in workflow["groups"] if WIDE * len(group["title"]) > group["bounding"][2]]
+
+
 def test_they_are_what_the_script_writes(script, tmp_path):
     script.main(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {path.name: path.read_bytes() for path in WORKFLOWS}
@@ -124,14 +120,16 @@ sys.argv = ["main.py", "--cpu"]
 import comfy.options
 comfy.options.enable_args_parsing()
 import nodes
-for extra in ("flux", "sd3", "custom_sampler", "hunyuan", "model_advanced", "video"):
+ADDED = {"control": "control_after_generate", "upload": "image_upload"}  # widgets that the page adds, and what it adds them for
+for extra in ("flux", "sd3", "custom_sampler", "hunyuan", "model_advanced", "video", "canny"):
     asyncio.run(nodes.load_custom_node(f"comfy_extras/nodes_{extra}.py", module_parent="comfy_extras"))
 found = {}
 for name in json.loads(sys.stdin.read()):
     cls = nodes.NODE_CLASS_MAPPINGS[name]
     inputs = [(k, *(list(v) + [{}])[:2], part) for part in ("required", "optional") for k, v in cls.INPUT_TYPES().get(part, {}).items()]
     outputs = list(zip(getattr(cls, "RETURN_NAMES", None) or cls.RETURN_TYPES, cls.RETURN_TYPES))
-    found[name] = [[(k, "COMBO" if isinstance(t, list) else t, bool(o.get("control_after_generate")), part) for k, t, o, part in inputs], outputs]
+    found[name] = [[(k, "COMBO" if isinstance(t, list) else t, [w for w, key in ADDED.items() if o.get(key)], part) for k, t, o, part in inputs],
+                   outputs]
 print("\\n" + json.dumps(found))
 """
 
@@ -150,7 +148,7 @@ def core(script) -> dict[str, tuple[list[str], list[str], list[str], list[str]]]
     found = dict(PAGE_ONLY)
     for name, (inputs, outputs) in json.loads(asked.stdout.splitlines()[-1]).items():
         types = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
-        widgets = [w for key, kind, control, _ in inputs if kind in types for w in ([key, "control"] if control else [key])]
+        widgets = [w for key, kind, added, _ in inputs if kind in types for w in (key, *added)]
         sockets = [(f"{key} {kind}", key, part) for key, kind, _, part in inputs if kind not in types]
         optional = [key for _, key, part in sockets if part == "optional"]
         found[name] = (widgets, [socket for socket, _, _ in sockets], [f"{key} {kind}" for key, kind in outputs], optional)

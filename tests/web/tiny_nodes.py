@@ -1,33 +1,84 @@
-"""A tiny FLUX of ComfyUI's own classes and its conditioning, as nodes for the browser tests' ComfyUI."""
+"""Tiny stand-ins for what the example workflows load, as nodes for the browser tests' ComfyUI: a FLUX and a ControlNet of its own classes, and a
+VAE that resizes."""
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
 
-class TinyFlux:
-    RETURN_TYPES, FUNCTION, CATEGORY = ("MODEL", "CONDITIONING"), "make", "testing"
+class Tiny:
+    FUNCTION, CATEGORY = "make", "testing"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
         return {"required": {}}
 
-    def make(self) -> tuple:
-        from comfy_models import FLUX, comfy_model, conditioning
 
-        return comfy_model("Flux", FLUX, "comfy.ldm.flux.model", "FluxParams"), conditioning(1)
+class TinyFlux(Tiny):
+    RETURN_TYPES = ("MODEL", "CONDITIONING")
+
+    def make(self) -> tuple:
+        from comfy_models import conditioning, flux
+
+        return flux(), conditioning(1)
+
+
+class TinyControlNet(Tiny):
+    RETURN_TYPES = ("CONTROL_NET",)
+
+    def make(self) -> tuple:
+        import comfy.latent_formats
+        from comfy.controlnet import ControlNet
+        from comfy.ldm.flux.controlnet import ControlNetFlux
+        from comfy.ldm.flux.model import FluxParams
+        from comfy.ops import disable_weight_init
+        from comfy_models import FLUX, fill
+
+        sizes = {field.name: FLUX[field.name] for field in fields(FluxParams) if field.name in FLUX}
+        net = ControlNetFlux(latent_input=True, control_latent_channels=16, operations=disable_weight_init, **sizes)
+        fill(net, seed=2)
+        net.dtype, forward = net.controlnet_blocks[0].weight.dtype, net.forward
+
+        def counted(*args, **kwargs):
+            TinyEnd.controlled += 1
+            return forward(*args, **kwargs)
+
+        net.forward = counted
+        return (ControlNet(net.eval(), compression_ratio=1, latent_format=comfy.latent_formats.Flux(), extra_conds=["y", "guidance"]),)
+
+
+class TinyVAE(Tiny):
+    RETURN_TYPES = ("VAE",)
+
+    def make(self) -> tuple:
+        return (self,)
+
+    def spacial_compression_encode(self) -> int:
+        return 8
+
+    def encode(self, pixels):
+        import torch
+
+        small = torch.nn.functional.avg_pool2d(pixels.movedim(-1, 1), 8)
+        return small.repeat(1, 6, 1, 1)[:, :16]
+
+    def decode(self, latent):
+        return latent[:, :3].repeat_interleave(8, 2).repeat_interleave(8, 3).movedim(1, -1).sigmoid()
 
 
 class TinyEnd:
     RETURN_TYPES, FUNCTION, CATEGORY, OUTPUT_NODE = (), "end", "testing", True
+    controlled = 0  # runs of the ControlNet since the last TinyEnd
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
         return {"required": {"samples": ("LATENT",)}}
 
     def end(self, samples: dict) -> dict:
-        return {"ui": {"text": (str(float(samples["samples"].std())),)}}
+        runs, TinyEnd.controlled = TinyEnd.controlled, 0
+        return {"ui": {"text": (str(float(samples["samples"].std())),), "controlled": (runs,)}}
 
 
-NODE_CLASS_MAPPINGS = {"TinyFlux": TinyFlux, "TinyEnd": TinyEnd}
+NODE_CLASS_MAPPINGS = {cls.__name__: cls for cls in (TinyFlux, TinyControlNet, TinyVAE, TinyEnd)}
