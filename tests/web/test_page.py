@@ -7,11 +7,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+SAVED = sorted((Path(__file__).parent / "saved").glob("*.json"))  # by the first release
 
 
 @pytest.fixture(scope="module")
 def facts(drive) -> dict:
-    return drive("page.mjs", *WORKFLOWS)
+    return drive("page.mjs", *WORKFLOWS, *SAVED)
 
 
 def presets(pack) -> dict:
@@ -34,6 +35,25 @@ def test_a_workflow_loads_as_it_is_in_the_file(facts, path):
         assert [i["name"] for i in there["inputs"] if i["link"]] == [i["name"] for i in node["inputs"] if i["link"]]
         assert (there["type"], there["pos"], there["size"]) == (node["type"], node["pos"], node["size"])
         assert there.get("widgets_values", []) == node["widgets_values"]
+
+
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
+def test_a_workflow_of_the_first_release_loads_with_its_values(facts, pack, path):
+    saved, shown = json.loads(path.read_text(encoding="utf-8")), facts["loaded"][path.name]
+    nodes = {node["id"]: node for node in shown["nodes"]}
+    assert not [node["type"] for node in nodes.values() if node.get("has_errors")]
+    assert [link[:6] for link in sorted(shown["links"])] == saved["links"]
+    for node in saved["nodes"]:
+        assert nodes[node["id"]].get("widgets_values", []) == node["widgets_values"] + added_since(pack, node)
+
+
+def added_since(pack, node: dict) -> list:
+    """Defaults of the widgets that a node has got since it was saved."""
+    if node["type"] not in pack.NODE_CLASS_MAPPINGS:
+        return []
+    inputs = pack.NODE_CLASS_MAPPINGS[node["type"]].INPUT_TYPES()
+    return [spec[1]["default"] for part in ("required", "optional") for spec in inputs.get(part, {}).values() if "default" in spec[1]
+            ][len(node["widgets_values"]):]
 
 
 def test_the_search_finds_the_node(facts):

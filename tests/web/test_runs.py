@@ -89,6 +89,14 @@ def text(shown: dict, title: str) -> str:
     return "".join(shown[title]["text"])
 
 
+def test_the_template_browser_lists_every_workflow_with_a_picture(url):
+    listed = json.load(urllib.request.urlopen(f"{url}/api/workflow_templates", timeout=30))
+    assert sorted(listed["cloned"]) == sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
+    for name in listed["cloned"]:
+        with urllib.request.urlopen(f"{url}/api/workflow_templates/cloned/{name}.jpg", timeout=30) as picture:
+            assert picture.headers["Content-Type"] == "image/jpeg"
+
+
 @pytest.mark.parametrize("name", ["flux_feb_cache", "flux_ab_cache"])
 def test_a_workflow_of_one_sampler_runs_and_reports(run, name):
     shown = run(name, seed=1)
