@@ -2,11 +2,14 @@
 
 import importlib.util
 import re
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "web" / "docs"
+HEADINGS = {"en": ["When to use it", "Inputs", "Outputs", "Example", "Troubleshooting"], "zh": ["何时使用", "输入", "输出", "示例", "疑难解答"]}
 spec = importlib.util.spec_from_file_location("make_locales", ROOT / "scripts" / "make_locales.py")
 locales = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(locales)
@@ -18,10 +21,15 @@ def english(pack):
     return locales.definitions(pack)
 
 
+def page_of(node, language):
+    """A node's help page. ComfyUI asks for docs/<node>/<language>.md, then for docs/<node>.md."""
+    return DOCS / f"{node}.md" if language == "en" else DOCS / node / f"{language}.md"
+
+
 def rows(page, heading):
-    """Names in the table's rows below a heading of a help page."""
+    """The cells of the table's rows below a heading of a help page, the first without its quotes."""
     part = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return re.findall(r"^\| `(\w+)` \| \S", part, re.MULTILINE)
+    return [(name, *cells.split(" | ")) for name, cells in re.findall(r"^\| `(\w+)` \| (\S.*) \|$", part, re.MULTILINE)]
 
 
 def tooltips(texts):
@@ -30,20 +38,24 @@ def tooltips(texts):
             for group in ("inputs", "outputs") for key, text in d[group].items()}
 
 
-def test_every_node_has_a_help_page_and_every_page_a_node(pack):
-    assert {path.stem for path in (ROOT / "web" / "docs").glob("*.md")} == set(pack.NODE_CLASS_MAPPINGS)
+def test_every_node_has_a_help_page_in_both_languages_and_every_page_a_node(pack):
+    pages = [page_of(node, language) for node in pack.NODE_CLASS_MAPPINGS for language in HEADINGS]
+    assert {*DOCS.rglob("*.md")} == {*pages}
 
 
-def test_help_pages_name_every_input_and_output(english):
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_help_pages_say_what_the_node_says_of_every_input_and_output(english, language):
     for node, texts in english.items():
-        page = (ROOT / "web" / "docs" / f"{node}.md").read_text(encoding="utf-8")
-        assert rows(page, "Inputs") == list(texts["inputs"]), node
-        assert rows(page, "Outputs") == [output["name"] for output in texts["outputs"].values()], node
-        assert all(f"\n## {heading}\n" in page for heading in ("When to use it", "Example", "Troubleshooting")), node
+        page, local = page_of(node, language).read_text(encoding="utf-8"), locales.read(language)[node]
+        assert page.startswith(f"# {local['display_name']}\n\n{local['description']}\n")
+        assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS[language], node
+        for group, heading in zip(("inputs", "outputs"), HEADINGS[language][1:3], strict=True):
+            told = [(texts[group][key]["name"], *([text["name"]] if language != "en" else []), text["tooltip"]) for key, text in local[group].items()]
+            assert rows(page, heading) == told, node
 
 
 def test_help_pages_link_to_the_papers_only():
-    for path in (ROOT / "web" / "docs").glob("*.md"):
+    for path in DOCS.rglob("*.md"):
         links = re.findall(r"https?://[^\s)]+|!\[", path.read_text(encoding="utf-8"))
         assert {*links} <= {"https://arxiv.org/abs/2504.10540", "https://arxiv.org/abs/2503.07120"}, path.name
 
@@ -67,3 +79,10 @@ def test_chinese_texts_are_there_and_translated(english):
 
 def test_every_node_is_found_by_other_words(pack):
     assert not [node for node, kind in pack.NODE_CLASS_MAPPINGS.items() if not getattr(kind, "SEARCH_ALIASES", [])]
+
+
+def test_the_server_has_the_pages_where_comfyui_asks_for_them(url, pack):
+    for node in pack.NODE_CLASS_MAPPINGS:
+        for language in HEADINGS:
+            with urllib.request.urlopen(f"{url}/extensions/cloned/docs/{page_of(node, language).relative_to(DOCS)}", timeout=30) as answer:
+                assert answer.read() == page_of(node, language).read_bytes()
