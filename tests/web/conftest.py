@@ -7,15 +7,15 @@ They are there with a ComfyUI checkout (COMFYUI_DIR), its own interpreter (COMFY
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from lab.server import ServerError, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = Path.home() / "comfy-lab"
@@ -34,31 +34,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the page is served."""
     if MISSING:
         pytest.skip("missing: " + ", ".join(MISSING))
-    base = tmp_path_factory.mktemp("comfyui")
-    (base / "custom_nodes").mkdir()
-    (base / "custom_nodes" / "cloned").symlink_to(ROOT)  # the folder need not be named as in pyproject.toml
-    (base / "custom_nodes" / "tiny_nodes.py").symlink_to(ROOT / "tests" / "web" / "tiny_nodes.py")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [PYTHON, "-W", "ignore", "main.py", "--cpu", "--port", str(port), "--base-directory", str(base), "--disable-api-nodes"]
-    if os.environ.get("COMFY_FRONTEND"):
-        command += ["--front-end-root", os.environ["COMFY_FRONTEND"]]
-    with (base / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=COMFYUI, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    try:
-        for _ in range(240):
-            if server.poll() is not None:
-                pytest.skip("ComfyUI does not start: " + (base / "log").read_text().strip().splitlines()[-1])
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/system_stats", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
+    front = ("--front-end-root", os.environ["COMFY_FRONTEND"]) if os.environ.get("COMFY_FRONTEND") else ()
+    packs = (ROOT, ROOT / "tests" / "web" / "tiny_nodes.py")
+    with ExitStack() as running:
+        try:
+            address = running.enter_context(serving(COMFYUI, PYTHON, tmp_path_factory.mktemp("comfyui") / "base", packs, front))
+        except ServerError as reason:
+            pytest.skip(str(reason))
+        yield address
 
 
 @pytest.fixture(scope="session")
