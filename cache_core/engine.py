@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .run import MODEL_SITE, Run
 from .site import Kind
+from .store import OutOfMemory
 
 
 class Installable(Protocol):
@@ -33,10 +34,31 @@ def call(run: Run, kind: Kind, site: str, compute: Callable[[], Tensor]) -> Tens
 def evaluate(run: Run, conditionings: Sequence[Hashable], signature: Hashable, model: Callable[[], Tensor],
              mounts: Installable | None = None) -> Tensor:
     """The raw output of one call of the model, whose rows belong to `conditionings` in order (see Run.calling)."""
-
     def compute() -> Tensor:
-        with mounts.installed() if mounts else nullcontext():
-            return model()
+        return _installed(model, mounts)
 
     with run.calling(conditionings, signature):
-        return run.corrected(call(run, Kind.MODEL, MODEL_SITE, compute))
+        return _surviving(run, lambda: run.corrected(call(run, Kind.MODEL, MODEL_SITE, compute)))
+
+
+def pass_through(run: Run, conditionings: Sequence[Hashable], signature: Hashable, model: Callable[[], Tensor], mounts: Installable | None) -> Tensor:
+    """The same for a call whose output is not cached and never corrected, whatever `model` returns: only the sites within it are."""
+    with run.calling(conditionings, signature):
+        return _surviving(run, lambda: _installed(model, mounts))
+
+
+def _installed(model: Callable[[], Tensor], mounts: Installable | None) -> Tensor:
+    with mounts.installed() if mounts else nullcontext():
+        return model()
+
+
+def _surviving(run: Run, work: Callable[[], Tensor]) -> Tensor:
+    """What `work` returns. Where memory runs out in it, the cache gives way, and it is done once more: computed, as if there were none."""
+    before = run.evaluation.counts()
+    try:
+        return work()
+    except OutOfMemory:
+        if not run.give_way():
+            raise
+    run.evaluation.recount(before)  # outside the handler, so that the traceback holds no tensors of the first try
+    return work()

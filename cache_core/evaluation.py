@@ -25,3 +25,11 @@ class Evaluation:
     block_calls: int = 0
     trial: bool = False
     occurrences: Counter[Hashable] = field(default_factory=Counter)
+
+    def counts(self) -> tuple[Counter[Kind], Counter[Kind], int]:
+        """The calls up to now."""
+        return self.computed_calls.copy(), self.predicted_calls.copy(), self.block_calls
+
+    def recount(self, counts: tuple[Counter[Kind], Counter[Kind], int]) -> None:
+        """Go back to what `counts` returned: the calls since then are made again."""
+        self.computed_calls, self.predicted_calls, self.block_calls = counts

@@ -1,31 +1,34 @@
 """Plan files: one safetensors file, with JSON for what is known of the plan and tensors for its weights. No pickle."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_safetensors
 
 from .cache_plan import CachePlan, Origin
 from .corrector import OFF, NoiseScale
 from .costs import Costs
-from .curves import Curves
-from .errors import ConfigError
+from .curves import BANDS, MOST_AGES, REUSED, STAGES, Curves
+from .errors import ConfigError, check_range
 from .guard import Expected
-from .predictor import Fit
+from .predictor import Fit, Predictor
 from .schedule import Planned, Table
-from .site import Kind
+from .site import MODULES, OUTPUT, Kind, names
 
+NUMBERS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 KEY, VERSION = "feb_ab_cache_plan", 1
 BUNDLED = Path(__file__).parent / "plans"  # published lists that come with the pack (scripts/make_plans.py)
-MOST_BYTES, MOST_STEPS, MOST_SAMPLES = 2**22, 1000, 8
+MOST_BYTES, MOST_STEPS, MOST_SAMPLES = 2**20, 1000, 8
+MOST_COUNTED = 2**53  # latent positions or samples
 
 
 def save(plan: CachePlan, path: Path) -> None:
-    """Write `plan`; the folder is made if it is missing."""
+    """Write `plan`; the folder is made if it is missing. Raises OSError where the disk does not take it; what was there then stays."""
     rows = [sorted(kind.value for kind in row) for row in plan.table.rows]
     facts = {"version": VERSION, "origin": asdict(plan.origin), "kinds": sorted(kind.value for kind in plan.table.kinds), "rows": rows,
              "order": plan.order, "drift": plan.drift, **_optional(plan)}
@@ -35,7 +38,14 @@ def save(plan: CachePlan, path: Path) -> None:
     if plan.curves:
         tensors["curves"] = torch.tensor(plan.curves.errors, dtype=torch.float64)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, {KEY: json.dumps(facts)})
+    part = path.with_suffix(".part")  # so that a file under its name is a whole one
+    part.unlink(missing_ok=True)
+    try:
+        with part.open("xb") as file:  # x: a new one, never through a link
+            file.write(as_safetensors(tensors, {KEY: json.dumps(facts)}))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _optional(plan: CachePlan) -> dict[str, dict]:
@@ -57,7 +67,7 @@ def load(path: Path) -> CachePlan:
         return _plan(facts, tensors)
     except ConfigError as error:
         raise ConfigError(f"{path.name}: {error}") from None
-    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
+    except (SafetensorError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError) as error:
         raise ConfigError(f"{path.name} is not a plan of this pack, or is damaged ({type(error).__name__}). Calibrate again.") from None
 
 
@@ -66,17 +76,27 @@ def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> CachePlan:
         raise ConfigError("it is a safetensors file, but not a plan of this pack.")
     if facts["version"] != VERSION:
         raise ConfigError(f"it has format {facts['version']}; this pack reads {VERSION}. Update the pack.")
-    sigmas, rows = tensors["sigmas"], facts["rows"]
+    for name, tensor in tensors.items():
+        if tensor.dtype not in NUMBERS:
+            raise ConfigError(f"its {name} are {tensor.dtype}; {', '.join(map(str, NUMBERS))} are allowed.")
+    sigmas, rows = tensors["sigmas"].double(), facts["rows"]
     if not 1 <= len(rows) <= MOST_STEPS or sigmas.shape != (len(rows) + 1,) or not sigmas.isfinite().all():
         raise ConfigError(f"it has {len(rows)} rows and sigmas of shape {tuple(sigmas.shape)}; 1 to {MOST_STEPS} and one more are allowed.")
     if (sigmas.diff() >= 0).any() or sigmas[-1] < 0:
         raise ConfigError("its sigmas do not fall towards 0.")
     kinds = frozenset(map(Kind, facts["kinds"]))
+    if kinds != OUTPUT and (not kinds or not kinds <= MODULES):
+        raise ConfigError(f"it is for {names(kinds) or 'nothing'}; it must be for the model's output, or for attention and mlp.")
     table = Table(kinds, tuple(frozenset(map(Kind, row)) for row in rows))
-    order, drift = int(facts["order"]), facts["drift"]
-    return CachePlan(_origin(facts["origin"]), Planned(table, tuple(sigmas.tolist())), unpacked(tensors["fits"]), order,
-                     None if drift is None else float(drift), _corrector(facts.get("corrector")), _costs(facts.get("costs")),
+    return CachePlan(_origin(facts["origin"]), Planned(table, tuple(sigmas.tolist())), unpacked(tensors["fits"]),
+                     Predictor(int(facts["order"])).order, _drift(facts["drift"]), _corrector(facts.get("corrector")), _costs(facts.get("costs")),
                      _curves(tensors.get("curves")), pairs(tensors.get("expected", torch.zeros(0, 2))))
+
+
+def _drift(given: float | None) -> float | None:
+    if given is not None:
+        check_range("drift", float(given), 0.0, sys.float_info.max)
+    return None if given is None else float(given)
 
 
 def _corrector(given: dict | None) -> NoiseScale:
@@ -93,7 +113,8 @@ def _curves(given: torch.Tensor | None) -> Curves | None:
     """Raises ConfigError unless it has the four axes of Curves, and errors that are no less than 0 or NaN."""
     if given is None:
         return None
-    if given.ndim != 4 or (given < 0).any() or given.isinf().any():
+    if given.ndim != 4 or given.shape[:3] != (len(STAGES), len(REUSED), len(BANDS)) or not 1 <= given.shape[3] <= MOST_AGES \
+            or (given < 0).any() or given.isinf().any():
         raise ConfigError(f"its error curves have shape {tuple(given.shape)}, or values that no error has.")
 
     def nested(values: list) -> tuple:
@@ -115,8 +136,12 @@ def pairs(given: torch.Tensor) -> Expected:
 
 
 def _origin(given: dict) -> Origin:
-    words = {name: str(given[name])[:200] for name in ("model", "weights", "sampler", "made")}
-    return Origin(**words, cells=int(given["cells"]), samples=int(given["samples"]))
+    """Its words on one line each: they are shown, and written to the log."""
+    words = {name: "".join(filter(str.isprintable, str(given[name])[:200])) for name in ("model", "weights", "sampler", "made")}
+    counts = {name: int(given[name]) for name in ("cells", "samples")}
+    for name, count in counts.items():
+        check_range(name, count, 0, MOST_COUNTED)
+    return Origin(**words, **counts)
 
 
 def packed(fits: Sequence[Fit]) -> torch.Tensor:

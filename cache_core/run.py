@@ -12,26 +12,24 @@ from .embedded import EmbeddedPair
 from .evaluation import Evaluation
 from .guard import guarded, moved_earlier
 from .plan import MIN_STEPS, Plan, table_of, uncached
+from .remarks import Remarks
 from .schedule import Table
 from .site import MODULES, Kind, names
-from .store import Budget, Footprint, Full, Store, coarser, ladder, megabytes, whole
+from .store import Budget, Footprint, Full, OutOfMemory, Store, afforded, coarser, ladder, megabytes, whole
 from .streams import Streams
 
 MODEL_SITE = "model"
-OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 
 
-class Run:
+class Run(Remarks):
     """The engine's memory for one sampling.
 
     `plans`: what to do; kinds may not overlap. `timeline`: the sampling. Raises ConfigError if they do not fit each other.
     """
 
     def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
+        super().__init__([note for plan in plans for note in plan.notes])
         self.plans, self.timeline = plans, timeline
-        self.notes: list[str] = [note for plan in plans for note in plan.notes]
-        self.demotions: list[str] = []
-        self.restarts = 0
         self.evaluations: list[Evaluation] = []
         self.trying = tuple(dict.fromkeys(trial for plan in plans for trial in plan.trials))
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
@@ -95,6 +93,17 @@ class Run:
             kinds = {kind} if kind is Kind.MODEL else MODULES & self.table.kinds
             self.bar(kinds, f"{where}: from then on computed: {names(kinds)}")
 
+    def give_way(self) -> bool:
+        """Memory has run out in a model call: give up what is kept of its blocks, or else of its output, so that the call can be made once more,
+        computed. False where the cache had no part in it, and in a trial, which would tell nothing."""
+        blocks = {kind for kind in (*MODULES, Kind.BLOCKS) if self.keeps(kind)} | ({key[0] for key in self.store} - {Kind.MODEL})
+        if self.evaluation.trial or not (blocks or self.evaluation.predicted):
+            return False
+        self.evaluation.predicted, self._remembered = frozenset(), set()
+        self.store.forget(key for key in self.store if key[0] in blocks)
+        self._step_down(next(iter(blocks), Kind.MODEL), "out of memory")
+        return True
+
     # Evaluations -------------------------------------------------------------------------------------------------------
 
     @property
@@ -103,19 +112,20 @@ class Run:
 
     def begin(self, sigma: float, now: float | None = None) -> Evaluation:
         """Start the next evaluation at `sigma` and take its one decision."""
-        now = time.perf_counter() if now is None else now
-        self.end(now)
+        self.end(now := time.perf_counter() if now is None else now)
         step = self.timeline.step_of(sigma)
         if self._stale:
             self.store.forget(key for key in self.store if key[0] is not Kind.MODEL)
             self._stand()
         self.store.forget(key for key in self.store if key[0] in self._barred)
+        for kind in self.store.prove():
+            self.demote(f"NaN or infinity in {kind.value}: not kept, and computed where there is nothing else to predict from")
         newest = [history for history in self.store.of(Kind.MODEL) if history.nodes[0] == self._pair.node]
-        if guarded(self.plans, self.evaluations, newest):
+        if afforded(lambda: guarded(self.plans, self.evaluations, newest), False):
             self._adopt(moved_earlier(self.table, step))
         predicted = self._predicted(step)
         self.evaluations.append(Evaluation(step, sigma, predicted, now))
-        if Kind.MODEL in predicted and self._pair.must_compute(self._plan_of[Kind.MODEL], self.store, sigma):
+        if Kind.MODEL in predicted and afforded(lambda: self._pair.must_compute(self._plan_of[Kind.MODEL], self.store, sigma), True):
             self.evaluation.predicted = predicted - {Kind.MODEL}
         if Kind.MODEL not in self.evaluation.predicted:
             self._pair.computed()
@@ -196,7 +206,9 @@ class Run:
         if plan is None or any(key not in self.store or self.store[key].nodes[0] != now for key in keys):
             return value
         weights = [plan.predictor.correction(self.store[key].nodes) for key in keys]
-        return torch.cat([self.store.combine(key, w) for key, w in zip(keys, weights, strict=True)]) if all(weights) else value
+        if not all(weights):
+            return value
+        return afforded(lambda: torch.cat([self.store.combine(key, w) for key, w in zip(keys, weights, strict=True)]), value)
 
     def remember(self, kind: Kind, site: str, value: Tensor) -> None:
         """Count a computed value and keep a copy of each stream's rows, if a later step needs them."""
@@ -223,16 +235,6 @@ class Run:
         return self._plan_of.get(Kind.ATTENTION if kind is Kind.BLOCKS else kind) or self.correcting
 
     # What went differently ---------------------------------------------------------------------------------------------
-
-    def note(self, text: str) -> None:
-        """Say something once, in the report."""
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def demote(self, text: str) -> None:
-        """Say once that something is cached less than planned."""
-        if text not in self.demotions:
-            self.demotions.append(text)
 
     def bar(self, kinds: Iterable[Kind], reason: str) -> None:
         """Compute `kinds` from the next decision on, and say why.

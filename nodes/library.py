@@ -15,7 +15,9 @@ from ..cache_core.plan_file import BUNDLED, load, save
 
 log = logging.getLogger("feb_ab_cache")
 LEFT = 7 * 24 * 3600  # seconds after which nobody comes back to an interrupted calibration
-FOLDER, PREFIX = "cache_plans", "bundled/"
+FOLDER, PREFIX, SUFFIX = "cache_plans", "bundled/", ".safetensors"
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}  # Windows opens them in any folder
+LONGEST = 200  # bytes of a name; file systems take 255, and other files are named after some
 _unsaved: dict[str, CachePlan] = {}  # learned ones that the disk did not take, until ComfyUI ends
 unlearnable: set[str] = set()  # keys for which learning has failed, until ComfyUI ends: it is not tried at every picture
 
@@ -25,7 +27,7 @@ def folder() -> Path:
     import folder_paths
 
     if FOLDER not in folder_paths.folder_names_and_paths:
-        folder_paths.folder_names_and_paths[FOLDER] = ([str(Path(folder_paths.models_dir) / FOLDER)], {".safetensors"})
+        folder_paths.folder_names_and_paths[FOLDER] = ([str(Path(folder_paths.models_dir) / FOLDER)], {SUFFIX})
     return Path(folder_paths.get_folder_paths(FOLDER)[0])
 
 
@@ -33,7 +35,7 @@ def available() -> list[str]:
     """Names of the plans there, newest first, none of them outside ComfyUI; then those that come with the pack, as `bundled/...`."""
     bundled = [f"{PREFIX}{path.name}" for path in sorted(BUNDLED.glob("*.safetensors"))]
     try:
-        found = [path for path in folder().glob("*.safetensors") if path.is_file()]
+        found = [path for path in folder().glob(f"*{SUFFIX}") if is_name(path.name) and path.is_file() and not path.is_symlink()]
     except ImportError:
         return bundled
     return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)] + bundled
@@ -48,11 +50,21 @@ def find(name: str) -> Path:
     return BUNDLED / name.removeprefix(PREFIX)
 
 
+def is_name(name: str) -> bool:
+    """Whether this is the name of a plan's file on every system: no folder, drive or stream, no device, nothing that cannot be read."""
+    stem = name.removesuffix(SUFFIX)
+    plain = name.isprintable() and not set(name) & set('<>:"/\\|?*') and len(name.encode(errors="replace")) <= LONGEST
+    return plain and stem != name and stem.strip(" .") == stem != "" and stem.partition(".")[0].rstrip().lower() not in DEVICES
+
+
 def path_of(name: str) -> Path:
-    """The file of a plan of the user's. Raises ConfigError for a name that leads out of the folder."""
-    if Path(name).name != name or name in ("", ".", ".."):
-        raise ConfigError(f"{name!r} is no name of a plan; it must be one of the files in models/{FOLDER}.")
-    return folder() / name
+    """The file of a plan of the user's, which may not be there yet. Raises ConfigError for a name that could lead out of the folder."""
+    if not is_name(name):
+        raise ConfigError(f"{name[:LONGEST]!r} is no name of a plan; it must be one of the files in models/{FOLDER}, or such a name.")
+    path = folder() / name
+    if path.is_symlink():
+        raise ConfigError(f"{name!r} is a link, and what it leads to need not be in models/{FOLDER}. Put the plan itself there.")
+    return path
 
 
 def read(name: str) -> CachePlan:
@@ -79,16 +91,19 @@ def cells_of(shape) -> int:
 
 
 def unfinished(key: str) -> Path:
-    """Where a calibration that may be interrupted keeps what it has. What others have left for more than a week is dropped."""
+    """Where a calibration that may be interrupted keeps what it has. What others have left for more than a week is dropped; links are left alone.
+    Raises ConfigError where the place is a link."""
     for path in folder().glob("unfinished_*"):
-        if path.name != f"unfinished_{key}" and time.time() - path.stat().st_mtime > LEFT:
+        if path.name != f"unfinished_{key}" and not path.is_symlink() and time.time() - path.stat().st_mtime > LEFT:
             Memo(path).clear()
+    if (folder() / f"unfinished_{key}").is_symlink():
+        raise ConfigError(f"unfinished_{key} in models/{FOLDER} is a link, and what it leads to would be written to. Remove it.")
     return folder() / f"unfinished_{key}"
 
 
 def learned(key: str) -> CachePlan | None:
     """The plan that was learned under this key, if there is one that can be read."""
-    path = path_of(f"learned_{key}.safetensors")
+    path = path_of(f"learned_{key}{SUFFIX}")
     if not path.is_file():
         return _unsaved.get(key)
     try:
@@ -101,7 +116,7 @@ def learned(key: str) -> CachePlan | None:
 def keep(key: str, plan: CachePlan) -> None:
     """Save a learned plan; where the disk does not take it, it holds until ComfyUI ends."""
     try:
-        save(plan, path_of(f"learned_{key}.safetensors"))
+        save(plan, path_of(f"learned_{key}{SUFFIX}"))
     except OSError as error:
         _unsaved[key] = plan
         log.warning("The plan could not be saved (%s); it is kept until ComfyUI ends.", error)

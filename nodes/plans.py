@@ -1,5 +1,6 @@
 """Cache Plan Load, Save and Info."""
 
+from ..cache_core import ConfigError
 from ..cache_core.cache_plan import CachePlan
 from ..cache_core.plan_file import load, save
 from . import library
@@ -48,8 +49,11 @@ class CachePlanSave:
         }}
 
     def save(self, plan: CachePlan, name: str) -> dict:
-        path = library.path_of(name.strip().removesuffix(".safetensors") + ".safetensors")
-        save(plan, path)
+        path = library.path_of(name.strip().removesuffix(library.SUFFIX) + library.SUFFIX)
+        try:
+            save(plan, path)
+        except OSError as error:
+            raise ConfigError(f"{path.name} could not be saved: {error}. Take another name, or see to models/{library.FOLDER}.") from error
         return {"ui": {"text": (f"saved as {path.name}",)}, "result": (plan,)}
 
 

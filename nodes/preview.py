@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -68,10 +69,9 @@ def _class(name: object) -> str:
 def _like(name: str, value: object, example: object) -> object:
     """`value`, if it is of the kind of `example`. Raises RequestError."""
     kind = type(example)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is float and number:
+    if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         return float(value)
-    if type(value) is not kind and not (kind is int and number and float(value).is_integer()):
+    if type(value) is not kind and not (kind is int and type(value) is float and value.is_integer()):
         raise RequestError(f"{name} is {value!r}; it must be a {kind.__name__}.")
     return kind(value)
 

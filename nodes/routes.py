@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -29,6 +30,14 @@ def answer(body: bytes) -> tuple[int, dict]:
         return 400 if isinstance(error, RequestError) else 200, {"error": str(error)}
 
 
+async def beginning(stream: asyncio.StreamReader, most: int) -> bytes:
+    """What the stream (of aiohttp, or of asyncio) holds, `most` bytes at most, whether or not it was said how much there is."""
+    try:
+        return await stream.readexactly(most)
+    except asyncio.IncompleteReadError as ended:
+        return ended.partial
+
+
 def register() -> None:
     """Add the routes to ComfyUI's server; outside ComfyUI, and where the pack is loaded a second time, nothing happens."""
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
@@ -37,9 +46,10 @@ def register() -> None:
     from aiohttp import web
 
     async def post_preview(request: web.Request) -> web.Response:
-        if (request.content_length or 0) > LARGEST:
-            return web.json_response({"error": f"The request has {request.content_length} bytes; at most {LARGEST} are read."}, status=413)
-        status, found = answer(await request.read())
+        body = await beginning(request.content, LARGEST + 1)
+        if len(body) > LARGEST:
+            return web.json_response({"error": f"The request has more than {LARGEST} bytes; so many are read."}, status=413)
+        status, found = answer(body)
         return web.json_response(found, status=status)
 
     async def get_state(request: web.Request) -> web.Response:

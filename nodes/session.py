@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..cache_core import ConfigError, Kind, Plan, Run, RunReport, report, scale_noise
 from ..cache_core.calibrate import Watch
-from ..cache_core.engine import evaluate
+from ..cache_core.engine import evaluate, pass_through
 from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
 from ..cache_core.plan import outlook
@@ -146,8 +145,7 @@ class Session:
         mounts = self._mounts(executor.class_obj.diffusion_model) if self.modules_cached else None
         if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
             return self._through_engine(conditionings, signature, x, t, model, mounts)
-        with self.run.calling(conditionings, signature), mounts.installed() if mounts else nullcontext():
-            return model()
+        return pass_through(self.run, conditionings, signature, model, mounts)
 
     def _through_engine(self, conditionings, signature, x, sigma, model, mounts):
         """`model`'s denoised prediction, or one rebuilt from a predicted raw output. The engine only ever sees raw outputs."""

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
 TOGETHER = ("quality", "ablation", "feb", "distribution")  # what `quality` measures
-MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks")
+MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks", "fuzz", "soak")
 
 
 def commands(arguments: list[str]) -> list[list[str]]:
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in MEASUREMENTS:
         print(f"{__doc__}\nMeasurements: {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
-    python = ensure(("torch", "safetensors", "einops", "PIL", "tqdm"))
+    python = ensure(("torch", "safetensors", "einops", "PIL", "tqdm", *(("hypothesis",) if arguments[0] == "fuzz" else ())))
     return max(subprocess.run([python, *command], cwd=ROOT).returncode for command in commands(arguments))
 
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from ..hosts import Blocks, Host, blocks_of
-from ..run import OutOfMemory, Run
+from ..run import Run
 from ..site import MODULES, Kind
+from ..store import OutOfMemory
 from .block import MountedBlock, State
 from .footprint import footprint, tokens
 from .part import Part, ReadWeights, Tap, Weights, is_watched

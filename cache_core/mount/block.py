@@ -5,8 +5,8 @@ from collections.abc import Callable
 from torch import nn
 
 from ..hosts import Call, Fused, Joint, Sites
-from ..run import OutOfMemory
 from ..site import Kind
+from ..store import OutOfMemory
 from .call import CallPart
 from .fused import FusedPart
 from .joint import JointPart

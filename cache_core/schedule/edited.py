@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..clock import Timeline
 from ..errors import ConfigError
 from ..site import MODULES, Kind
-from .interval import format_steps, parse_steps
+from .interval import check_named, format_steps, parse_steps
 from .released import Released
 from .table import Table
 from .two_stage import TwoStage
@@ -51,11 +51,15 @@ def differences(base: Table, wanted: Table) -> dict[tuple[int, Kind], bool]:
 def parse_edits(text: str) -> dict[tuple[int, Kind], bool]:
     """The edits that a text such as `compute attention 6,9; reuse both 12-14` names; later ones win. Raises ConfigError for anything else."""
     edits: dict[tuple[int, Kind], bool] = {}
+    named = 0
     for part in filter(None, (part.strip() for part in text.split(";"))):
         verb, kind, steps = [*part.split(None, 2), "", ""][:3]
         if verb not in (COMPUTE, REUSE) or kind not in KINDS or not steps:
             raise ConfigError(f"edited_steps has {part!r}; write entries such as {EXAMPLE}.")
-        edits |= {(step, k): verb == COMPUTE for step in parse_steps(steps, "edited_steps") for k in KINDS[kind]}
+        cells = [(step, k) for step in parse_steps(steps, "edited_steps") for k in KINDS[kind]]
+        named += len(cells)
+        check_named(named, "edited_steps")
+        edits |= dict.fromkeys(cells, verb == COMPUTE)
     return edits
 
 

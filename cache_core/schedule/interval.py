@@ -8,6 +8,8 @@ from ..errors import ConfigError, check_range
 from ..site import Kind
 from .table import Table, from_steps
 
+MOST_NAMED = 20_000
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -91,9 +93,17 @@ def format_steps(steps: Iterable[int]) -> str:
     return ",".join("-".join(map(str, run)) for run in runs)
 
 
+def check_named(count: int, name: str) -> None:
+    """Raise ConfigError if the text of the widget `name` names more steps, each as often as it is named, than any sampling could need: reading it
+    would take a server's time."""
+    if count > MOST_NAMED:
+        raise ConfigError(f"{name} names {count} steps or more, counting again those named again; {MOST_NAMED} are allowed. Name each step once.")
+
+
 def parse_steps(text: str, name: str = "computed_steps") -> tuple[int, ...]:
     """The steps that a list such as `0-4,6,9,13,49` names, ascending. Raises ConfigError, about the widget `name`, for anything else."""
     steps: set[int] = set()
+    named = 0
     for part in text.replace(" ", "").split(","):
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 9:
@@ -101,5 +111,7 @@ def parse_steps(text: str, name: str = "computed_steps") -> tuple[int, ...]:
         low, high = int(first), int(last) if dash else int(first)
         if not low <= high <= 9999:
             raise ConfigError(f"{name} has the range {part!r}; write it ascending, up to 9999.")
+        named += high - low + 1
+        check_named(named, name)
         steps.update(range(low, high + 1))
     return tuple(sorted(steps))

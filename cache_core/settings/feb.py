@@ -56,7 +56,7 @@ class FEBSettings:
         check_choice("table", self.table, TABLES)
         check_choice("predictor", self.predictor, tuple(ORDERS))
         check_memory(self.memory)
-        self.plan(Timeline.even(50))
+        self.plan(Timeline.even(50)).schedule.table(Timeline.even(50))  # edited_steps, too
 
     @classmethod
     def of(cls, preset: str, given: Values) -> "FEBSettings":

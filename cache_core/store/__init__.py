@@ -2,5 +2,6 @@
 
 from .rung import Budget, Footprint, Rung, coarser, ladder, megabytes, whole
 from .store import Full, Key, Store
+from .transfer import OutOfMemory, afforded
 
-__all__ = ["Budget", "Footprint", "Full", "Key", "Rung", "Store", "coarser", "ladder", "megabytes", "whole"]
+__all__ = ["Budget", "Footprint", "Full", "Key", "OutOfMemory", "Rung", "Store", "afforded", "coarser", "ladder", "megabytes", "whole"]

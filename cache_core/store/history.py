@@ -33,6 +33,12 @@ class History:
         self.nodes.insert(0, node)
         self.kept.insert(0, kept)
 
+    def drop(self, node: float) -> None:
+        """Forget the sample at `node`, if it is still there."""
+        if node in self.nodes:
+            place = self.nodes.index(node)
+            del self.nodes[place], self.kept[place]
+
     @property
     def device_bytes(self) -> int:
         return sum(kept.device_bytes for kept in self.kept)

@@ -25,11 +25,12 @@ PLAIN = Form()
 class Kept:
     """A copy of a value. It holds nothing of the caller's memory: blocks write into what they are given and return."""
 
-    __slots__ = ("device", "dtype", "form", "parts")
+    __slots__ = ("device", "dtype", "form", "parts", "proof")
 
     def __init__(self, value: Tensor, form: Form, transfer: Transfer):
         parts = quantise(value, held(form.codes, value.device)) if form.codes else (value.clone(),)
         self.device, self.dtype, self.form = value.device, value.dtype, form
+        self.proof = parts[-1].sum(dtype=torch.float32)  # NaN or infinite if anything in the value is; of 8 bits, by the scales
         self.parts = transfer.out(parts) if form.offloaded else parts
 
     @property

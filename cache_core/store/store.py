@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from math import isfinite
 
+import torch
 from torch import Tensor
 
 from ..site import Kind
 from .history import History
 from .kept import PLAIN
 from .rung import Budget, Footprint, Rung
-from .transfer import Arrival, Transfer
+from .transfer import Arrival, OutOfMemory, Transfer, afforded
 
 Key = tuple[Kind, str, int]  # kind and name of a site, number of a stream
 
@@ -37,6 +39,7 @@ class Store:
         self._queue: deque[Key] = deque()
         self._ahead: dict[Key, tuple[list[Arrival], int]] = {}  # and the bytes that they add to the device
         self._ahead_bytes = 0
+        self._unproven: list[tuple[Key, float, Tensor]] = []  # where a value is kept, and its proof
 
     def __contains__(self, key: Key) -> bool:
         return key in self._histories
@@ -77,9 +80,32 @@ class Store:
             history.push(node, value, PLAIN if key[0] is Kind.MODEL else self.rung.form, self._transfer)
         finally:
             self._count(history.device_bytes, history.host_bytes)
+        self._unproven.append((key, node, history.kept[0].proof))
         if self.bytes > self.budget.device or self.host_bytes > self.budget.host:
             raise Full
         self.peak_bytes, self.peak_host_bytes = max(self.peak_bytes, self.bytes), max(self.peak_host_bytes, self.host_bytes)
+
+    def prove(self) -> list[Kind]:
+        """Forget, of the values kept since the last time, those with a NaN or an infinity in them; returns their kinds. To be called before anything
+        is predicted. It waits for each device once."""
+        unproven, self._unproven, spoilt = self._unproven, [], []
+        for device in dict.fromkeys(proof.device for *_, proof in unproven):
+            keys, nodes, proofs = zip(*(found for found in unproven if found[2].device == device), strict=True)
+            sound = afforded(lambda proofs=proofs: torch.stack(proofs).isfinite().tolist(), []) or list(map(isfinite, proofs))
+            spoilt += [pair for *pair, good in zip(keys, nodes, sound, strict=True) if not good]
+        for key, node in spoilt:
+            self._drop(key, node)
+        return list(dict.fromkeys(key[0] for key, _ in spoilt))
+
+    def _drop(self, key: Key, node: float) -> None:
+        history = self._histories.get(key)
+        if history is None:
+            return
+        self._count(-history.device_bytes, -history.host_bytes)
+        history.drop(node)
+        self._count(history.device_bytes, history.host_bytes)
+        if not history.nodes:
+            self.forget([key])
 
     def combine(self, key: Key, weights: Sequence[float]) -> Tensor:
         """The weighted sum of the newest samples of `key`: a fresh tensor."""
@@ -112,9 +138,16 @@ class Store:
     def close(self) -> None:
         """Drop every tensor; the peaks stay."""
         self._queue.clear()
+        self._unproven.clear()
         self.forget(self._histories)
 
     def _fetch_ahead(self) -> None:
+        try:
+            self._fetch_while_it_fits()
+        except OutOfMemory:
+            self.window = self._ahead_bytes  # what is not ahead comes when it is needed
+
+    def _fetch_while_it_fits(self) -> None:
         while self._queue:
             key = self._queue[0]
             history = self._histories.get(key)

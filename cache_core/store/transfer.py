@@ -1,9 +1,22 @@
 """Copies between the device and pinned host memory, on a stream of their own, beside what the device computes."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
 Parts = tuple[Tensor, ...]
+Result = TypeVar("Result")
+OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
+
+
+def afforded(work: Callable[[], Result], otherwise: Result) -> Result:
+    """What `work` returns, or `otherwise` where there is no memory for it."""
+    try:
+        return work()
+    except OutOfMemory:
+        return otherwise
 
 
 class Arrival:

@@ -8,16 +8,17 @@ import importlib.util
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from lab.server import ServerError, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = Path.home() / "comfy-lab"
@@ -29,6 +30,29 @@ SHOTS = ROOT / "out" / "web"
 MISSING = [what for what, there in {
     f"ComfyUI at {COMFYUI} (COMFYUI_DIR)": (COMFYUI / "main.py").is_file(), "node": NODE, "Chromium": CHROMIUM,
     f"playwright-core in {PLAYWRIGHT} (PLAYWRIGHT_DIR)": (PLAYWRIGHT / "node_modules" / "playwright-core").is_dir()}.items() if not there]
+
+
+@contextmanager
+def served(base: Path, pack: Path) -> Iterator[str]:
+    """Where the page is served, with `pack` as this pack, in the folder `base`."""
+    if MISSING:
+        pytest.skip("missing: " + ", ".join(MISSING))
+    front = ("--front-end-root", os.environ["COMFY_FRONTEND"]) if os.environ.get("COMFY_FRONTEND") else ()
+    with ExitStack() as running:
+        try:
+            address = running.enter_context(serving(COMFYUI, PYTHON, base, (pack, ROOT / "tests" / "web" / "tiny_nodes.py"), front))
+        except ServerError as reason:
+            pytest.skip(str(reason))
+        yield address
+
+
+def driven(url: str, script: str, *arguments: object) -> dict:
+    """What a script of this folder prints, run on the page."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    command = [NODE, ROOT / "tests" / "web" / script, url, PLAYWRIGHT, CHROMIUM, SHOTS, *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
 
 
 @pytest.fixture(scope="session")
@@ -53,40 +77,21 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def url(base: Path) -> Iterator[str]:
-    """Where the page is served."""
-    (base / "custom_nodes").mkdir()
-    (base / "custom_nodes" / "cloned").symlink_to(ROOT)  # the folder need not be named as in pyproject.toml
-    (base / "custom_nodes" / "tiny_nodes.py").symlink_to(ROOT / "tests" / "web" / "tiny_nodes.py")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [PYTHON, "-W", "ignore", "main.py", "--cpu", "--port", str(port), "--base-directory", str(base), "--disable-api-nodes"]
-    if os.environ.get("COMFY_FRONTEND"):
-        command += ["--front-end-root", os.environ["COMFY_FRONTEND"]]
-    with (base / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=COMFYUI, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    try:
-        for _ in range(240):
-            if server.poll() is not None:
-                pytest.skip("ComfyUI does not start: " + (base / "log").read_text().strip().splitlines()[-1])
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/system_stats", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
+    """Where the page is served, with this pack."""
+    with served(base, ROOT) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
 def drive(url: str) -> Callable[..., dict]:
-    """A function that runs a script of this folder on the page and returns what it prints."""
-    def run(script: str, *arguments: object) -> dict:
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        command = [NODE, ROOT / "tests" / "web" / script, url, PLAYWRIGHT, CHROMIUM, SHOTS, *map(str, arguments)]
-        driven = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert driven.returncode == 0, driven.stderr
-        return json.loads(driven.stdout)
+    """`driven`, on the page with this pack."""
+    return partial(driven, url)
+
+
+@pytest.fixture(scope="session")
+def drive_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict]:
+    """`driven`, on a page with another folder as the pack."""
+    def run(pack: Path, script: str, *arguments: object) -> dict:
+        with served(tmp_path_factory.mktemp("comfyui"), pack) as found:
+            return driven(found, script, *arguments)
     return run

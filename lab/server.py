@@ -1,0 +1,92 @@
+"""A real ComfyUI server with this pack, for measurements and for the page's tests: started, asked, stopped."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ServerError(Exception):
+    """ComfyUI did not start. The message is the last line of its log."""
+
+
+@contextmanager
+def serving(comfyui: Path, python: str, base: Path, packs: Sequence[Path], extra: Sequence[str] = (), port: int = 0) -> Iterator[str]:
+    """The address of a ComfyUI on the CPU that has only `packs`, as long as the context lasts. `base` is its folder for models, output and log.
+    `port` 0 takes a free one. Raises ServerError if it does not start."""
+    (base / "custom_nodes").mkdir(parents=True)
+    for number, pack in enumerate(packs):  # the folder need not be named as in pyproject.toml
+        (base / "custom_nodes" / (pack.name if pack.is_file() else f"cloned_{number}")).symlink_to(pack)
+    port = port or free_port()
+    command = [python, "-W", "ignore", "main.py", "--cpu", "--port", str(port), "--base-directory", str(base), "--disable-api-nodes", *extra]
+    with (base / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=comfyui, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await(server, url, base / "log")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _await(server: subprocess.Popen, url: str, log: Path) -> None:
+    for _ in range(240):
+        if server.poll() is not None:
+            raise ServerError("ComfyUI does not start: " + (log.read_text().strip().splitlines() or ["no log"])[-1])
+        try:
+            urllib.request.urlopen(f"{url}/system_stats", timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    raise ServerError("ComfyUI does not answer within two minutes.")
+
+
+def asked(url: str, data: object = None) -> dict:
+    """The JSON that the server answers; an answer of 400, such as that of a prompt which it refuses, too."""
+    body = None if data is None else json.dumps(data).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"}), timeout=60) as answer:
+            return json.loads(answer.read() or b"{}")
+    except urllib.error.HTTPError as error:
+        return json.loads(error.read() or b"{}")
+
+
+def queue(url: str, prompts: Sequence[dict]) -> list[str]:
+    """The ids of API-format prompts, queued one after the other. Raises ServerError for one that is not accepted."""
+    answers = [asked(f"{url}/prompt", {"prompt": prompt}) for prompt in prompts]
+    refused = next((answer for answer in answers if "prompt_id" not in answer), None)
+    if refused:
+        raise ServerError(f"ComfyUI refuses a prompt: {json.dumps(refused)[:500]}")
+    return [answer["prompt_id"] for answer in answers]
+
+
+def result(url: str, prompt_id: str) -> dict:
+    """What /history says of a prompt, once it is done."""
+    while True:
+        found = asked(f"{url}/history/{prompt_id}").get(prompt_id, {})
+        if found.get("status", {}).get("completed") is not None:
+            return found
+        time.sleep(0.1)
+
+
+def defaults(url: str, node: str) -> dict[str, object]:
+    """The widgets of a node as they stand when it is put on the graph."""
+    groups = asked(f"{url}/object_info/{node}")[node]["input"]
+    found = {name: spec for group in ("required", "optional") for name, spec in groups.get(group, {}).items()}
+    return {name: spec[1]["default"] for name, spec in found.items() if len(spec) > 1 and "default" in spec[1]}
