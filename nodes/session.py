@@ -47,6 +47,7 @@ class Session:
         self.mounts: dict[int, Mounts] = {}
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
         self.given: CachePlan | None = None
+        self.followed: CachePlan | None = None  # what this run goes by, of the two
         self._progress: Sequence[Progress] = ()
 
     @classmethod
@@ -63,6 +64,7 @@ class Session:
         for s in settings:
             if isinstance(s, PlannedSettings):
                 session.learned, session.given = (s.given, None) if s.learned else (None, s.given)
+                session.followed = s.given
         for note in notes:
             run.note(note)
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes]))
