@@ -23,6 +23,11 @@ def test_the_scripts_are_served_and_keep_quiet(facts):
     assert facts["noise"] == []
 
 
+def test_our_scripts_ask_the_packs_own_routes_and_no_other_host(facts):
+    assert set(facts["asked"]) == {"/api/feb_cache/preview", "/api/feb_cache/state"}
+    assert facts["abroad"] == []
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_loads_as_it_is_in_the_file(facts, path):
     saved, shown = json.loads(path.read_text(encoding="utf-8")), facts["loaded"][path.name]

@@ -28,8 +28,10 @@ def python_says(pack):
     return cells
 
 
-def test_the_page_has_no_error_and_no_message_of_ours(facts):
+def test_our_scripts_say_nothing_in_the_console_and_ask_no_other_host(facts):
     assert facts["noise"] == []
+    assert set(facts["asked"]) == {"/api/feb_cache/preview", "/api/feb_cache/state"}
+    assert facts["abroad"] == []
 
 
 def test_a_node_dragged_in_shows_the_plan_of_twenty_steps_and_says_why_twenty(facts, python_says):
