@@ -24,7 +24,7 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
   const facts = { noise: [], errors: [], asked: [], abroad: [], served: [] };
   page.on("console", (message) => OURS.test(message.text() + message.location().url) && facts.noise.push(message.text()));
   page.on("pageerror", (error) => {
-    facts.errors.push(String(error));
+    facts.errors.push(error.stack ?? String(error));
     if (OURS.test(error.stack ?? "")) facts.noise.push(String(error));
   });
   await page.route("**/*", (route) => (local(route.request().url()) ? route.continue() : route.abort()));

@@ -13,6 +13,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,14 +31,13 @@ MISSING = [what for what, there in {
     f"playwright-core in {PLAYWRIGHT} (PLAYWRIGHT_DIR)": (PLAYWRIGHT / "node_modules" / "playwright-core").is_dir()}.items() if not there]
 
 
-@pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page is served."""
+@contextmanager
+def served(base: Path, pack: Path) -> Iterator[str]:
+    """Where the page is served, with this pack in the empty folder `base`."""
     if MISSING:
         pytest.skip("missing: " + ", ".join(MISSING))
-    base = tmp_path_factory.mktemp("comfyui")
     (base / "custom_nodes").mkdir()
-    (base / "custom_nodes" / "cloned").symlink_to(ROOT)  # the folder need not be named as in pyproject.toml
+    (base / "custom_nodes" / "cloned").symlink_to(pack)  # the folder need not be named as in pyproject.toml
     (base / "custom_nodes" / "tiny_nodes.py").symlink_to(ROOT / "tests" / "web" / "tiny_nodes.py")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -61,13 +62,32 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait(30)
 
 
+def driven(url: str, script: str, *arguments: object) -> dict:
+    """What a script of this folder prints, run on the page."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    command = [NODE, ROOT / "tests" / "web" / script, url, PLAYWRIGHT, CHROMIUM, SHOTS, *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page is served, with this pack."""
+    with served(tmp_path_factory.mktemp("comfyui"), ROOT) as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def drive(url: str) -> Callable[..., dict]:
-    """A function that runs a script of this folder on the page and returns what it prints."""
-    def run(script: str, *arguments: object) -> dict:
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        command = [NODE, ROOT / "tests" / "web" / script, url, PLAYWRIGHT, CHROMIUM, SHOTS, *map(str, arguments)]
-        driven = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert driven.returncode == 0, driven.stderr
-        return json.loads(driven.stdout)
+    """`driven`, on the page with this pack."""
+    return partial(driven, url)
+
+
+@pytest.fixture(scope="session")
+def drive_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict]:
+    """`driven`, on a page with another folder as the pack."""
+    def run(pack: Path, script: str, *arguments: object) -> dict:
+        with served(tmp_path_factory.mktemp("comfyui"), pack) as found:
+            return driven(found, script, *arguments)
     return run
