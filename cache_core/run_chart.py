@@ -1,5 +1,6 @@
 """What there is to draw of a finished run: its timeline, the scale of its noise, and the errors that its plan was made from."""
 
+from collections.abc import Sequence
 from math import nan
 
 from . import timeline_view as view
@@ -11,14 +12,15 @@ from .report import RunReport
 from .run import Run
 
 
-def drawn_of(run: Run, report: RunReport, plan: CachePlan | None) -> tuple[Part, ...]:
-    """Parts for `chart.picture`. `plan`: the one that the run went by, if it was given or had learned one. Numbers and words only."""
+def drawn_of(run: Run, report: RunReport, plans: Sequence[CachePlan]) -> tuple[Part, ...]:
+    """Parts for `chart.picture`. `plans`: those that the run went by, given or learned. Numbers and words only."""
     boundary = view.boundary(run)
     title = f"{report.name} on {report.model}, {report.steps} steps: {report.summary()[0]}"
     strips = [Strip(kind, states, boundary) for kind, states in view.done(run).items()]
     scale = view.noise_scale(run)
     scaled = [Panel("noise scale: factor on the predicted noise, by step", {"scale": scale})] if scale else []
-    return (*lines(title), *strips, *scaled, *(_expected(run, plan) if plan else ()), *(reuse_errors(plan.curves) if plan and plan.curves else ()))
+    errors = [panel for plan in plans for panel in (*_expected(run, plan), *(reuse_errors(plan.curves) if plan.curves else ()))]
+    return (*lines(title), *strips, *scaled, *errors)
 
 
 def reuse_errors(curves: Curves) -> list[Panel]:

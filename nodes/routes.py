@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from typing import Protocol
 
 from ..cache_core import CacheError
 from .preview import RequestError, preview
@@ -13,6 +14,12 @@ from .progress import known
 log = logging.getLogger("feb_ab_cache")
 PREVIEW, STATE = "/feb_cache/preview", "/feb_cache/state"
 LARGEST = 2**16  # bytes of a request
+
+
+class AsyncReadable(Protocol):
+    """As aiohttp's StreamReader: empty at the end, and not always as much as asked for."""
+
+    async def read(self, most: int) -> bytes: ...
 
 
 def answer(body: bytes) -> tuple[int, dict]:
@@ -29,6 +36,15 @@ def answer(body: bytes) -> tuple[int, dict]:
         return 400 if isinstance(error, RequestError) else 200, {"error": str(error)}
 
 
+async def limited(content: AsyncReadable) -> bytes | None:
+    """All that can be read, or None, and then no more than a little of it is, where that is more than LARGEST bytes: a request need not say
+    how long it is."""
+    body = b""
+    while len(body) <= LARGEST and (more := await content.read(LARGEST + 1 - len(body))):
+        body += more
+    return body if len(body) <= LARGEST else None
+
+
 def register() -> None:
     """Add the routes to ComfyUI's server; outside ComfyUI, and where the pack is loaded a second time, nothing happens."""
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
@@ -37,9 +53,8 @@ def register() -> None:
     from aiohttp import web
 
     async def post_preview(request: web.Request) -> web.Response:
-        if (request.content_length or 0) > LARGEST:
-            return web.json_response({"error": f"The request has {request.content_length} bytes; at most {LARGEST} are read."}, status=413)
-        status, found = answer(await request.read())
+        body = await limited(request.content)
+        status, found = (413, {"error": f"The request has more than {LARGEST} bytes, the most that is read."}) if body is None else answer(body)
         return web.json_response(found, status=status)
 
     async def get_state(request: web.Request) -> web.Response:

@@ -26,7 +26,7 @@ def ran(*plans, evaluations=STEPS):
 
 
 def drawn(run, plan=None, kind=None, finished=True):
-    parts = drawn_of(run, report(run, "Toy", finished), plan)
+    parts = drawn_of(run, report(run, "Toy", finished), () if plan is None else (plan,))
     return [part for part in parts if kind is None or isinstance(part, kind)]
 
 

@@ -1,6 +1,7 @@
 """The pack in ComfyUI's real page: page.mjs drives it in headless Chromium, the tests here say what has to come of it."""
 
 import json
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_a_workflow_loads_as_it_is_in_the_file(facts, path):
         assert [i["name"] for i in there["inputs"] if i["link"]] == [i["name"] for i in node["inputs"] if i["link"]]
         assert (there["type"], there["pos"], there["size"]) == (node["type"], node["pos"], node["size"])
         assert there.get("widgets_values", []) == node["widgets_values"]
+
+
+def test_the_route_reads_no_endless_body_and_the_server_goes_on(url):
+    host = url.removeprefix("http://")
+    for body, status in ((iter([b"x" * 2**15] * 3), 413), (iter([b"{}"]), 400)):  # an iterable is sent in chunks, without its length
+        connection = HTTPConnection(host, timeout=30)
+        connection.request("POST", "/feb_cache/preview", body, {"Content-Type": "application/json"}, encode_chunked=True)
+        answer = connection.getresponse()
+        assert (answer.status, len(json.loads(answer.read())["error"]) > 20) == (status, True)
+        connection.close()
 
 
 def test_the_search_finds_the_node(facts):
