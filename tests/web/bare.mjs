@@ -5,7 +5,7 @@ const [rendering, edited] = rest;
 const { page, facts, wait, open, loadApi, shot, close } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue" });
 await open();
 facts.errors = []; // a front end of 2025 stumbles over its own settings while it opens, with no pack at all
-facts.nodes = await page.evaluate(() => Object.entries(LiteGraph.registered_node_types).filter(([, type]) => type.nodeData?.category === "model_patches/acceleration").map(([name]) => {
+facts.nodes = await page.evaluate(() => Object.entries(LiteGraph.registered_node_types).filter(([, type]) => type.nodeData?.python_module === "custom_nodes.cloned").map(([name]) => {
   const node = LiteGraph.createNode(name);
   return [name, (node.widgets ?? []).map((widget) => widget.name)];
 }));

@@ -83,6 +83,14 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
       }
     },
 
+    /** Ends the script here where the front end's Vue rendering shows no DOM widgets. The strip of an Apply node must be on the page, or come. */
+    async skipWithoutStrips(rendering) {
+      if (rendering !== "vue" || (await page.waitForSelector("[data-node-id] .feb-strip", { timeout: 10000 }).catch(() => null))) return;
+      facts.unsupported = "this front end's Vue rendering shows no DOM widgets";
+      await tools.close();
+      process.exit(0);
+    },
+
     path: (name) => join(shots, `${name}.png`),
 
     /** Prints the facts, and ends. */

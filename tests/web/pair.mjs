@@ -37,11 +37,7 @@ const graph = {
   6: { class_type: "TinyEnd", inputs: { samples: ["5", 0] } },
 };
 await loadApi(graph, { [FEB]: [0, 0], [AB]: [520, 0] });
-if (rendering === "vue" && !(await page.waitForSelector("[data-node-id] .feb-strip", { timeout: 10000 }).catch(() => null))) {
-  facts.unsupported = "this front end's Vue rendering shows no DOM widgets";
-  await close();
-  process.exit(0);
-}
+await tools.skipWithoutStrips(rendering);
 facts.both = await until((seen) => seen[FEB]?.words.includes("KSampler, simple") && seen[AB]?.words.includes("KSampler, simple"));
 await shot("both");
 

@@ -52,11 +52,7 @@ await search.fill("FEB-Cache Apply");
 await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length === 1);
-if (rendering === "vue" && !(await page.waitForSelector("[data-node-id] .feb-strip", { timeout: 10000 }).catch(() => null))) {
-  facts.unsupported = "this front end's Vue rendering shows no DOM widgets";
-  await close();
-  process.exit(0);
-}
+await tools.skipWithoutStrips(rendering);
 facts.fresh = await settled((seen) => seen.words.includes("no sampler"));
 await shot("fresh");
 
