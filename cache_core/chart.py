@@ -1,24 +1,31 @@
-"""Curves over the steps of a sampling, as a picture."""
+"""Steps of a sampling, and curves over them, as a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .timeline_view import COMPUTED, PREDICTED, RESTING, REUSED
+
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-WIDTH, HEIGHT, STRIP = 900, 280, 46
+WIDTH, HEIGHT, STRIP, ROW = 900, 280, 78, 20
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 54, 34
 PAPER, INK, FAINT = "#ffffff", "#20242b", "#d5d9e0"
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # told apart by colour-blind readers, too (Okabe and Ito)
 DASHES = (0, 9, 4, 14, 6)  # and without any colour
+SHADES = {COMPUTED: "#0072b2", REUSED: "#d55e00", PREDICTED: "#008060"}  # as on the page's timeline, each with a shape of its own
+WORDS = {RESTING: "not run", None: "not reached"}
+CELL = 22  # height of a computed step
 
 
 @dataclass(frozen=True)
@@ -35,18 +42,26 @@ class Panel:
 
 @dataclass(frozen=True)
 class Strip:
-    """Which of `steps` steps are computed."""
+    """What became of each step, as `timeline_view.done` says it: None where it was not reached. `boundary`: first step of the low-noise stage."""
 
     title: str
-    computed: Sequence[int]
-    steps: int
+    states: Sequence[str | None]
+    boundary: int | None = None
 
 
-def picture(parts: Sequence[Panel | Strip]) -> Tensor:
+Part = Panel | Strip | str  # a string is a line of text
+
+
+def lines(text: str) -> list[str]:
+    """The text in lines that the picture has room for."""
+    return wrap(text, 110)
+
+
+def picture(parts: Sequence[Part]) -> Tensor:
     """The parts, one below the other: `(1, H, 900, 3)` in [0, 1], as ComfyUI's IMAGE."""
     from PIL import Image, ImageDraw
 
-    drawn = {Panel: (HEIGHT, _panel), Strip: (STRIP, _strip)}
+    drawn: dict[type, tuple[int, Callable]] = {Panel: (HEIGHT, _panel), Strip: (STRIP, _strip), str: (ROW, _line_of_text)}
     image = Image.new("RGB", (WIDTH, 16 + sum(drawn[type(part)][0] for part in parts)), PAPER)
     draw, top = ImageDraw.Draw(image), 8
     for part in parts:
@@ -62,13 +77,64 @@ def _text(draw: ImageDraw, place: tuple[float, float], text: str, anchor: str = 
     draw.text(place, text, fill, ImageFont.load_default(size), anchor)
 
 
+def _line_of_text(draw: ImageDraw, text: str, top: int) -> None:
+    _text(draw, (LEFT, top), text)
+
+
 def _strip(draw: ImageDraw, strip: Strip, top: int) -> None:
-    _text(draw, (LEFT, top), strip.title)
-    width = (WIDTH - LEFT - RIGHT) / strip.steps
-    for step in range(strip.steps):
-        left, on = LEFT + step * width, step in strip.computed
-        box = (left + 1, top + 20, left + width - 1, top + 34) if on else (left + 1, top + 26, left + width - 1, top + 28)
-        draw.rectangle(box, COLOURS[0] if on else FAINT)
+    _text(draw, (LEFT, top + 4), strip.title, size=15)
+    _key(draw, strip, top + 6)
+    steps, bottom = len(strip.states), top + 28 + CELL
+    width = (WIDTH - LEFT - RIGHT) / max(1, steps)
+    for step, state in enumerate(strip.states):
+        _cell(draw, state, (LEFT + step * width + 1, LEFT + (step + 1) * width - 1), bottom, CELL)
+    if strip.boundary is not None:
+        _boundary(draw, LEFT + strip.boundary * width, bottom, CELL)
+    for step in range(0, steps, max(1, round(steps / 10))):
+        _text(draw, (LEFT + (step + 0.5) * width, bottom + 4), str(step), "ma", size=12)
+
+
+def _cell(draw: ImageDraw, state: str | None, across: tuple[float, float], bottom: float, height: float) -> None:
+    """A step: full, low and hatched, low and hollow, or a line; and a dot where nothing is known."""
+    (left, right), middle = across, bottom - height / 2
+    if state == COMPUTED:
+        draw.rectangle((left, bottom - height, right, bottom), SHADES[state])
+    elif state == REUSED:
+        draw.rectangle((left, bottom - 2, right, bottom), SHADES[state])
+        for shift in range(0, int(right - left), 4):
+            reach = min(height / 2, right - left - shift)
+            draw.line((left + shift, bottom, left + shift + reach, bottom - reach), SHADES[state])
+    elif state == PREDICTED:
+        draw.rectangle((left, middle, right, bottom), outline=SHADES[state], width=2)
+    elif state == RESTING:
+        draw.rectangle((left, bottom - 1, right, bottom), INK)
+    else:
+        draw.ellipse(((left + right) / 2 - 1, middle - 1, (left + right) / 2 + 1, middle + 1), INK)
+
+
+def _boundary(draw: ImageDraw, x: float, bottom: float, height: float) -> None:
+    draw.line((x, bottom - height - 3, x, bottom + 3), INK, 2)
+
+
+def _key(draw: ImageDraw, strip: Strip, top: int) -> None:
+    """What the shapes mean, and how often each occurs, from the right end of the title's line."""
+    right, bottom, height = float(WIDTH - RIGHT), top + 13, 12
+    if strip.boundary is not None:
+        right = _meaning(draw, f"low noise from step {strip.boundary}", right, top)
+        _boundary(draw, right - 4, bottom, height)
+        right -= 24
+    for state, count in reversed(Counter(strip.states).items()):
+        right = _meaning(draw, f"{WORDS.get(state, state)} {count}", right, top)
+        _cell(draw, state, (right - 14, right - 2), bottom, height)
+        right -= 34
+
+
+def _meaning(draw: ImageDraw, text: str, right: float, top: int) -> float:
+    """Where the text begins that is written to the left of `right`, less a little room."""
+    from PIL import ImageFont
+
+    _text(draw, (right, top), text, "ra", size=12)
+    return right - ImageFont.load_default(12).getlength(text) - 3
 
 
 def _panel(draw: ImageDraw, panel: Panel, top: int) -> None:
@@ -96,7 +162,7 @@ class Axes:
     log: bool
 
     def place(self, step: float, value: float) -> tuple[float, float]:
-        across, up = step / max(1, self.steps - 1), (value - self.low) / (self.high - self.low)
+        across, up = (step + 0.5) / max(1, self.steps), (value - self.low) / (self.high - self.low)
         return LEFT + across * (WIDTH - LEFT - RIGHT), self.top + HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
 
     def draw(self, draw: ImageDraw, unit: str, start: int) -> None:

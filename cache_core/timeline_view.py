@@ -54,7 +54,8 @@ def counted_rate(table: Table) -> float:
 
 def priced_rate(table: Table, known: Mapping[str, float]) -> float | None:
     """The speed-up with evaluations that cost what `known` says; None where a state of the table was not measured."""
-    states = [STATE[table.predicted(step)] for step in range(len(table.rows))]
+    resting = frozenset({Kind.MODEL})  # whatever else a table predicts at a step that predicts the model, nothing inside runs
+    states = [STATE[table.predicted(step) & resting or table.predicted(step)] for step in range(len(table.rows))]
     if not {"compute", *states} <= known.keys():
         return None
     return len(states) * known["compute"] / max(sum(known[state] for state in states), 1e-9)

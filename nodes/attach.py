@@ -10,6 +10,7 @@ from ..cache_core import ConfigError, Plan, Timeline
 from ..cache_core.calibrate import Tracker, Watch
 from ..cache_core.hosts import match
 from ..cache_core.plan import check_together
+from ..cache_core.run_chart import drawn_of
 from ..cache_core.settings.planned import ComputedSettings, FixedSettings
 from . import library
 from .learning import LearningError, Lesson, settle
@@ -72,7 +73,7 @@ class Attachment:
             self.sessions.remove(session)
             report = session.end(finished)
             for mailbox in mailboxes:
-                mailbox.deliver(report)
+                mailbox.deliver(report, drawn_of(session.run, report, session.followed))
             for progress in watched:
                 progress.ended(session, report)
 

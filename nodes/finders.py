@@ -11,10 +11,11 @@ from ..cache_core.cache_plan import CachePlan
 from ..cache_core.calibrate import Allowance, Calibrated, Memo, Recording, Request, calibrate
 from ..cache_core.calibrate.exposure import exposure, exposure_cost
 from ..cache_core.calibrate.feb import LEAST_BUDGET, FebReport, Laboratory, choose, measure
-from ..cache_core.chart import Panel, Strip
-from ..cache_core.curves import BANDS, REUSED, STAGES, Curves
+from ..cache_core.chart import Panel, Part, Strip
 from ..cache_core.errors import check_range
 from ..cache_core.plan_file import save
+from ..cache_core.run_chart import reuse_errors
+from ..cache_core.timeline_view import COMPUTED, PREDICTED, REUSED
 from .attach import require_blocks
 from .bench import ComfyBench
 
@@ -51,7 +52,7 @@ class Found:
 
     plan: CachePlan
     lines: list[str]
-    parts: list[Panel | Strip]
+    parts: list[Part]
 
 
 def find_output_plan(work: Work) -> Found:
@@ -79,13 +80,13 @@ def find_modules_plan(work: Work) -> Found:
     if searching is not work.allowance:
         work.allowance.spend(searching.spent)
         exposed = _exposed(work, plan, lab.passes[0].trials.recording)
-    return Found(plan, _compared(report), [*_strips(plan), *_curves(report.curves), *exposed])
+    return Found(plan, _compared(report), [*_strips(plan), *reuse_errors(report.curves), *exposed])
 
 
 def made_before(plan: CachePlan, name: str) -> Found:
     """A plan that was made from the very same inputs."""
     return Found(plan, [f"made before, from the same inputs; delete {name} in models/cache_plans to calibrate anew"],
-                 [*_strips(plan), *(_curves(plan.curves) if plan.curves else [])])
+                 [*_strips(plan), *(reuse_errors(plan.curves) if plan.curves else [])])
 
 
 FINDERS = {OUTPUT_SITE: find_output_plan, MODULES_SITE: find_modules_plan}
@@ -117,15 +118,9 @@ def _tried(found: Sequence[tuple[float, str]]) -> list[str]:
 
 
 def _strips(plan: CachePlan) -> list[Strip]:
-    rows = [(kind.value, plan.table.computed(kind)) for kind in sorted(plan.table.kinds, key=lambda kind: kind.value)]
-    steps = len(plan.table.rows)
-    return [Strip(f"{name} computed at {len(computed)} of {steps} steps", computed, steps) for name, computed in rows]
-
-
-def _curves(curves: Curves) -> list[Panel]:
-    """Errors of reuse, by stage and band."""
-    return [Panel(f"relative error of reuse: {stage}, {band} frequencies", {name: curves.of(stage, name, band) for name in REUSED},
-                  unit="steps since it was computed", start=1) for stage in STAGES for band in BANDS]
+    filled = REUSED if plan.order == 1 else PREDICTED
+    return [Strip(kind.value, [COMPUTED if kind in row else filled for row in plan.table.rows])
+            for kind in sorted(plan.table.kinds, key=lambda kind: kind.value)]
 
 
 def _exposed(work: Work, plan: CachePlan, uncached: Recording) -> list[Panel]:

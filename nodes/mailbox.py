@@ -1,21 +1,24 @@
 """Where finished runs leave their reports, for Cache Report to read, and who is told while one goes on."""
 
 from ..cache_core import RunReport
+from ..cache_core.chart import Part
 from .progress import Progress
 
 
 class Mailbox:
-    """The reports of the last few runs, newest last. Numbers and words only, never tensors. `progress`: the page's timeline of the Apply
-    node, if it has one."""
+    """The reports of the last few runs, newest last, and what to draw of the newest. Numbers and words only, never tensors. `progress`: the
+    page's timeline of the Apply node, if it has one."""
 
     KEPT = 8
 
     def __init__(self, progress: Progress | None = None) -> None:
         self.reports: list[RunReport] = []
+        self.drawn: tuple[Part, ...] = ()
         self.progress = progress
 
-    def deliver(self, report: RunReport) -> None:
+    def deliver(self, report: RunReport, drawn: tuple[Part, ...]) -> None:
         self.reports.append(report)
+        self.drawn = drawn
         del self.reports[: -self.KEPT]
 
     @property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 
-from ..cache_core import MODULES, CacheError, ConfigError, Kind, Run, Table, Timeline
+from ..cache_core import MODULES, OUTPUT, CacheError, ConfigError, Kind, Run, Table, Timeline
 from ..cache_core import timeline_view as view
-from ..cache_core.plan import MIN_STEPS, outlook
+from ..cache_core.plan import MIN_STEPS, check_together, outlook
 from ..cache_core.schedule import changed, differences, format_edits, format_steps, parse_edits
 from ..cache_core.settings import CUSTOM, ABSettings, FEBSettings, ab, feb
 from ..cache_core.settings.planned import ComputedSettings, PlannedSettings
@@ -26,29 +27,54 @@ class RequestError(CacheError, ValueError):
 
 
 SETTINGS = {"FEBCacheApply": (FEBSettings, feb), "ABCacheApply": (ABSettings, ab)}
+KINDS = {"FEBCacheApply": MODULES, "ABCacheApply": OUTPUT}
+MOST_BESIDE = 8  # other Apply nodes
 BESIDES = {"FEBCacheApply": {"memory": 0.0}, "ABCacheApply": {"learn": True}}  # widgets that are no part of a preset
+
+
+@dataclass(frozen=True)
+class Node:
+    """An Apply node as the page describes it. `plan`: null, or what is known of the plan that it is given."""
+
+    cls: str
+    widgets: dict[str, object]
+    plan: object = None
 
 
 def preview(asked: object, known: Known) -> dict:
     """The timeline of the node that `asked` describes, `known` being what its last run has shown. Raises RequestError for a malformed request,
     and ConfigError for widgets that cannot be run.
 
-    `asked`: `class`, `widgets` by name, `sampling` as in `sigmas.Described`, `plan` (null, or the `name` of a plan file, empty for one
-    that another node makes), and `edit` (null, or `kind`, `steps` and whether to `compute` them). The answer to an edit also has the
-    `widgets` to write.
+    `asked`: `class`, `widgets` by name, `plan` (null, or the `name` of a plan file, empty for one that another node makes), `beside` (a list of
+    the same for the other Apply nodes on the way of the model), `sampling` as in `sigmas.Described`, and `edit` (null, or `kind`, `steps` and
+    whether to `compute` them). The answer to an edit also has the `widgets` to write.
     """
     asked = _object(asked, "The request")
-    cls, widgets = _class(asked.get("class")), _widgets(asked)
+    node, beside = _node(asked), [_node(_object(other, "beside")) for other in _list(asked.get("beside") or [], "beside")]
     described = _described(_object(asked.get("sampling") or {}, "sampling"))
     last = known.facts
+    if last and not asked.get("sampling"):  # the page finds no sampler: it may be inside a subgraph
+        described = Described(last.timeline.steps)
     timeline, exact = timeline_of(described, last and last.model_sampling, last and last.timeline)
-    settings, said = _settings(cls, widgets, asked.get("plan"), described, timeline, last)
-    written = {}
-    if asked.get("edit") is not None and not asked.get("plan"):
-        written = _edited(cls, widgets, timeline, Run((settings.plan(timeline),), timeline).table, _object(asked["edit"], "edit"))
-        settings, said = _settings(cls, {**widgets, **written}, None, described, timeline, last)
-    answer = _shown(settings, said, timeline, described, last)
-    return {**answer, "exact": exact, "editable": not asked.get("plan") and timeline.steps >= MIN_STEPS, "widgets": written}
+    fixed, written = _fixed(node, beside, timeline), {}
+    if asked.get("edit") is not None and not fixed:
+        settings, _ = _settled(node, described, timeline, last)
+        written = _edited(node, timeline, Run((settings.plan(timeline),), timeline).table, _object(asked["edit"], "edit"))
+        node = replace(node, widgets={**node.widgets, **written})
+    answer = _shown(node, beside, timeline, described, last)
+    return {**answer, "exact": exact, "editable": not fixed, "fixed": fixed, "widgets": written}
+
+
+def _fixed(node: Node, beside: Sequence[Node], timeline: Timeline) -> str:
+    """Why single steps cannot be changed; empty where they can."""
+    if node.plan:
+        return "The plan says what each step does, so steps cannot be changed here."
+    if timeline.steps < MIN_STEPS:
+        return f"Steps cannot be changed: fewer than {MIN_STEPS} are all computed."
+    if node.cls == "FEBCacheApply" and any(other.cls == "ABCacheApply" for other in beside):
+        return ("Steps cannot be changed here while AB-Cache is on this model, too: FEB-Cache, and its edited_steps, count only the steps at which "
+                "the model runs.")
+    return ""
 
 
 # What is asked --------------------------------------------------------------------------------------------------------
@@ -58,6 +84,17 @@ def _object(given: object, name: str) -> Mapping:
     if not isinstance(given, dict):
         raise RequestError(f"{name} is {type(given).__name__}; it must be an object.")
     return given
+
+
+def _list(given: object, name: str) -> list:
+    if not isinstance(given, list) or len(given) > MOST_BESIDE:
+        raise RequestError(f"{name} is {given!r}; it must be a list of {MOST_BESIDE} at most.")
+    return given
+
+
+def _node(asked: Mapping) -> Node:
+    cls = _class(asked.get("class"))
+    return Node(cls, _widgets(cls, asked), asked.get("plan"))
 
 
 def _class(name: object) -> str:
@@ -76,9 +113,9 @@ def _like(name: str, value: object, example: object) -> object:
     return kind(value)
 
 
-def _widgets(asked: Mapping) -> dict[str, object]:
+def _widgets(cls: str, asked: Mapping) -> dict[str, object]:
     """The node's widgets by name, each of its own type. What the page shows beside them is left out."""
-    examples = {**SETTINGS[asked["class"]][1].DEFAULTS, **BESIDES[asked["class"]], "preset": AUTO}
+    examples = {**SETTINGS[cls][1].DEFAULTS, **BESIDES[cls], "preset": AUTO}
     given = _object(asked.get("widgets") or {}, "widgets")
     return {name: _like(name, value, examples[name]) for name, value in given.items() if name in examples}
 
@@ -91,15 +128,16 @@ def _described(given: Mapping) -> Described:
 # What comes of it -----------------------------------------------------------------------------------------------------
 
 
-def _widget_settings(cls: str, widgets: Mapping) -> ABSettings | FEBSettings:
-    return SETTINGS[cls][0].of(widgets.get("preset", AUTO), {name: value for name, value in widgets.items() if name != "preset"})
+def _widget_settings(node: Node) -> ABSettings | FEBSettings:
+    values = {name: value for name, value in node.widgets.items() if name != "preset"}
+    return SETTINGS[node.cls][0].of(node.widgets.get("preset", AUTO), values)
 
 
-def _settings(cls: str, widgets: Mapping, plan: object, described: Described, timeline: Timeline, last: Facts | None) -> tuple[object, list[str]]:
+def _settled(node: Node, described: Described, timeline: Timeline, last: Facts | None) -> tuple[object, list[str]]:
     """What the next run goes by, and what else to say of it."""
-    if plan:
-        return _planned(_object(plan, "plan"), last)
-    settings = _widget_settings(cls, widgets)
+    if node.plan:
+        return _planned(node, last)
+    settings = _widget_settings(node)
     if not settings.learns or not learnable(timeline.steps, described.sampler):
         return settings, []
     count = computed_steps(timeline.steps, settings.learns)
@@ -111,9 +149,10 @@ def _settings(cls: str, widgets: Mapping, plan: object, described: Described, ti
         f"learn: the first picture of a model, size and sampler computes every step; those after it about {count} of {timeline.steps} ({rate})"]
 
 
-def _planned(plan: Mapping, last: Facts | None) -> tuple[PlannedSettings, list[str]]:
-    name = _like("name", plan.get("name", ""), "")
-    given = library.read(name) if name else last and last.given
+def _planned(node: Node, last: Facts | None) -> tuple[PlannedSettings, list[str]]:
+    name = _like("name", _object(node.plan, "plan").get("name", ""), "")
+    seen = next((plan for plan in last.given if plan.table.kinds <= KINDS[node.cls]), None) if last else None
+    given = library.read(name) if name else seen
     if given is None:
         raise ConfigError("The plan comes from another node, and is known here once this node has run with it.")
     return PlannedSettings("plan", given), [_drift(given.drift)]
@@ -123,16 +162,28 @@ def _drift(drift: float | None) -> str:
     return "drift not measured" if drift is None else f"drift {drift:.4f} (relative L2 to the uncached picture)"
 
 
-def _shown(settings: object, said: list[str], timeline: Timeline, described: Described, last: Facts | None) -> dict:
-    """The plan as the run makes it of these settings."""
-    plans, notes = fit_to_sampler((settings.plan(timeline),), described.sampler)
+def _shown(node: Node, beside: Sequence[Node], timeline: Timeline, described: Described, last: Facts | None) -> dict:
+    """The plan as the run makes it of all Apply nodes, and of it what is this node's."""
+    settled, said = zip(*(_settled(one, described, timeline, last) for one in (node, *beside)), strict=True)
+    check_together(tuple(s.plan(timeline) for s in settled))
+    recorded = tuple(s for s in settled if isinstance(s, ComputedSettings))  # a run that is learned from caches nothing at all
+    plans, notes = fit_to_sampler(tuple(s.plan(timeline) for s in recorded or settled), described.sampler)
     run = Run(plans, timeline)
     rate, priced = _rate(run, last)
     size = _bytes(run, last)
-    promises = [_promise(run, rate, priced), "" if size is None else f"cache {megabytes(size)}, by the last run", *said]
-    return {"name": settings.name, "steps": timeline.steps, "cells": view.planned(run), "boundary": view.boundary(run),
+    promises = [_promise(run, rate, priced), "" if size is None else f"cache {megabytes(size)}, by the last run", *chain(*said)]
+    name = " + ".join(s.name for s in recorded or settled)
+    return {"name": name, "steps": timeline.steps, "cells": _cells_of(node, settled[0], run), "boundary": view.boundary(run),
             "scale": view.noise_scale(run), "rate": rate, "bytes": size,
-            "lines": [f"{settings.name}: {outlook(run.plans, run.table)}", "; ".join(filter(None, promises)), *notes, *run.notes]}
+            "lines": [f"{name}: {outlook(run.plans, run.table)}", "; ".join(filter(None, promises)), *notes, *run.notes]}
+
+
+def _cells_of(node: Node, settings: object, run: Run) -> view.Cells:
+    """Of the run's cells those of the kinds that this node caches; where the run caches none of them, they are computed."""
+    own, cells = sorted(KINDS[node.cls], key=list(Kind).index), view.planned(run)
+    if isinstance(settings, PlannedSettings):
+        own = [kind for kind in own if kind in settings.given.table.kinds]
+    return {kind.value: cells.get(kind.value, [view.COMPUTED] * run.timeline.steps) for kind in own}
 
 
 def _rate(run: Run, last: Facts | None) -> tuple[float | None, bool]:
@@ -159,20 +210,20 @@ def _bytes(run: Run, last: Facts | None) -> int | None:
 # Edits ----------------------------------------------------------------------------------------------------------------
 
 
-def _edited(cls: str, widgets: Mapping, timeline: Timeline, table: Table, edit: Mapping) -> dict[str, object]:
+def _edited(node: Node, timeline: Timeline, table: Table, edit: Mapping) -> dict[str, object]:
     """The widgets that make the table what it is now, but for the cells of `edit`: the preset is custom from then on."""
-    wanted = changed(table, _cells(edit, table))
-    module = SETTINGS[cls][1]
+    wanted = changed(table, _touched(edit, table))
+    widgets, module = node.widgets, SETTINGS[node.cls][1]
     others = {name: value for name, value in widgets.items() if name in module.DEFAULTS}
     values = resolve(module.PRESETS, module.DEFAULTS, widgets.get("preset", AUTO), {**module.DEFAULTS, **others})[1]
-    if cls == "ABCacheApply":
+    if node.cls == "ABCacheApply":
         return {**values, "preset": CUSTOM, "computed_steps": format_steps(wanted.computed(Kind.MODEL))}
     base = FEBSettings.of(CUSTOM, {**values, "edited_steps": ""}).plan(timeline).schedule.table(timeline)
     beyond = {cell: to for cell, to in parse_edits(values["edited_steps"]).items() if cell[0] >= timeline.steps}
     return {**values, "preset": CUSTOM, "edited_steps": format_edits({**differences(base, wanted), **beyond})}
 
 
-def _cells(edit: Mapping, table: Table) -> dict[tuple[int, Kind], bool]:
+def _touched(edit: Mapping, table: Table) -> dict[tuple[int, Kind], bool]:
     kinds = {kind.value: kind for kind in (*MODULES, Kind.MODEL) if kind in table.kinds}
     name, steps, compute = edit.get("kind"), edit.get("steps"), edit.get("compute")
     if str(name) not in kinds or not isinstance(compute, bool):

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..cache_core import timeline_view as view
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 EVENT = "feb_cache.progress"
+SCRIPTS = Path(__file__).resolve().parents[1] / "web" / "js"
 PAUSE = 0.1  # least seconds between two events of a node
 NODES = 64  # nodes of which the last state is kept
 
@@ -42,7 +44,7 @@ class Facts:
     prices: dict[str, float]
     memory: Memory
     learned: CachePlan | None
-    given: CachePlan | None
+    given: tuple[CachePlan, ...]
 
 
 @dataclass
@@ -57,13 +59,15 @@ _known: OrderedDict[tuple[str, str], Known] = OrderedDict()
 
 
 def known(node: str, cls: str) -> Known:
-    """What is known of a node; nothing where it has not run in this server."""
-    return _known.get((node, cls), Known())
+    """What is known of a node, by the page's id of it; nothing where it has not run in this server. Inside a subgraph the server's ids have the
+    subgraph's in front."""
+    return next((found for (ran, kind), found in reversed(_known.items()) if kind == cls and ran.split(":")[-1] == node), Known())
 
 
 def progress_of(node: str, cls: str) -> Progress | None:
-    """Who tells the page about the node of class `cls` with this id; None for a node that has none."""
-    return Progress(str(node), cls) if node else None
+    """Who tells the page about the node of class `cls` with this id; None for a node that has none, and where the page's scripts are not there:
+    a page that nobody listens on writes every event to its console."""
+    return Progress(str(node), cls) if node and SCRIPTS.is_dir() else None
 
 
 class Progress:

@@ -45,7 +45,8 @@ class Session:
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
         self.mounts: dict[int, Mounts] = {}
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
-        self.given: CachePlan | None = None
+        self.followed: tuple[CachePlan, ...] = ()  # what this run goes by, given or learned
+        self.given: tuple[CachePlan, ...] = ()
         self._progress: Sequence[Progress] = ()
 
     @classmethod
@@ -59,9 +60,10 @@ class Session:
         run = Run(plans, timeline)
         session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
                       getattr(guider, "cfg", None) == 1.0, watch)
-        for s in settings:
-            if isinstance(s, PlannedSettings):
-                session.learned, session.given = (s.given, None) if s.learned else (None, s.given)
+        planned = [s for s in settings if isinstance(s, PlannedSettings)]
+        session.followed = tuple(s.given for s in planned)
+        session.given = tuple(s.given for s in planned if not s.learned)
+        session.learned = next((s.given for s in planned if s.learned), None)
         for note in notes:
             run.note(note)
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes]))

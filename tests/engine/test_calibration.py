@@ -115,11 +115,15 @@ def test_video_is_calibrated_like_pictures():
 
 
 def test_a_picture_shows_each_part_and_survives_values_that_cannot_be_drawn():
-    strip = Strip("computed", (0, 3), 4)
+    strip = Strip("attention", ["computed", "reused", "predicted", "resting", None], boundary=2)
     wild = Panel("drift", {"a": [0.0, 1e-3, float("nan"), 1.0], "b": [0.0] * 4}, log=True)
     flat, empty = Panel("same", {"a": [2.0] * 4}), Panel("none", {})
-    drawn = picture([strip, wild, flat, empty])
-    assert drawn.shape == (1, 16 + 46 + 3 * 280, 900, 3)
+    drawn = picture(["words", strip, wild, flat, empty])
+    assert drawn.shape == (1, 16 + 20 + 78 + 3 * 280, 900, 3)
     assert drawn.dtype == torch.float32
-    assert not torch.equal(drawn, picture([Strip("computed", (0, 2), 4), wild, flat, empty]))
     assert 0 <= float(drawn.min()) < float(drawn.max()) <= 1
+
+
+def test_a_strip_draws_every_state_and_the_stage_boundary_differently():
+    drawn = [picture([Strip("x", [state] * 3, boundary)]) for state in ("computed", "reused", "predicted", "resting", None) for boundary in (None, 2)]
+    assert not [1 for i, a in enumerate(drawn) for b in drawn[:i] if torch.equal(a, b)]

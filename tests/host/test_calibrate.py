@@ -199,7 +199,7 @@ def test_on_training_states_the_predicted_noise_is_as_large_as_noise(pack, model
         assert size == pytest.approx(1, abs=0.1)
 
 
-def test_attention_and_mlp_are_calibrated_too(model, calibrate, feb):  # noqa: F811
+def test_attention_and_mlp_are_calibrated_too(pack, model, calibrate, feb):  # noqa: F811
     plan, report, curves = calibrate(model, site="attention and MLP", target_speedup=1.8, samples=2, calibration_budget=26)
     cached, mailbox = feb(model, plan=plan)
     plain = sampled(model, 3)
@@ -207,7 +207,9 @@ def test_attention_and_mlp_are_calibrated_too(model, calibrate, feb):  # noqa: F
     assert mailbox.latest.shares["attention"] < 0.6
     assert "uniform, reuse" in report
     assert "a step that reuses attention takes" in report
-    assert curves.shape[1] == 16 + 2 * 46 + 5 * 280
+    assert curves.shape[1] == 16 + 2 * 78 + 5 * 280
+    picture = pack.NODE_CLASS_MAPPINGS["CacheReport"]().read({}, mailbox)["result"][2]
+    assert picture.shape[1] == 16 + 20 + 2 * 78 + 4 * 280  # the line of words, the steps, and the plan's error curves
     assert torch.equal(sampled(model, 3), plain)
 
 

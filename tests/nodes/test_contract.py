@@ -67,6 +67,7 @@ def test_cache_report_before_a_run_says_what_to_connect(pack):
     assert done["result"][0] is latent
     assert done["ui"]["text"] == (done["result"][1],)
     assert "Apply node" in done["result"][1]
+    assert done["result"][2].shape == (1, 16 + 2 * 20, 900, 3)  # a picture of those words
 
 
 def test_cache_report_of_a_bypassed_apply_node_says_that_nothing_was_cached(pack):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from cache_core import Kind, Run, Timeline
+from cache_core import timeline_view as view
 from cache_core.settings import ABSettings, FEBSettings
 
 
@@ -96,6 +97,62 @@ def test_an_edit_of_ab_writes_the_computed_steps(ask):
     assert settings.plan(Timeline.even(20)).schedule.computed == tuple(wanted)
 
 
+def beside(cls, **widgets):
+    return [{"class": cls, "widgets": widgets}]
+
+
+@pytest.fixture
+def both(answer):
+    """The answer for a node of class `cls`, with another one on the way of the model."""
+    def both(cls, widgets, others, edit=None):
+        asked = {"class": cls, "widgets": widgets, "beside": others, "sampling": {"steps": 20}, "edit": edit}
+        status, found = answer(json.dumps(asked).encode())
+        assert status == 200
+        return found
+    return both
+
+
+FEB = {"preset": "custom", "attention_interval": 3, "mlp_interval": 2, "fragile_interval": 1, "warmup_steps": 3}
+AB = {"preset": "custom", "interval": 2, "warmup_steps": 4, "learn": False}
+
+
+def test_beside_ab_cache_feb_cache_rests_where_the_model_is_predicted_as_in_the_run(both):
+    feb_values, ab_values = ({name: value for name, value in widgets.items() if name != "preset"} for widgets in (FEB, AB))
+    run = Run((FEBSettings.of("custom", feb_values).plan(shifted(20)), ABSettings.of("custom", ab_values).plan(shifted(20))), shifted(20))
+    feb, ab = both("FEBCacheApply", FEB, beside("ABCacheApply", **AB)), both("ABCacheApply", AB, beside("FEBCacheApply", **FEB))
+    assert {**feb["cells"], **ab["cells"]} == view.planned(run)
+    assert (list(feb["cells"]), list(ab["cells"])) == (["attention", "mlp"], ["model"])
+    assert feb["cells"]["mlp"].count("resting") == ab["cells"]["model"].count("predicted") > 0
+    assert feb["rate"] == ab["rate"]
+
+
+def test_beside_ab_cache_steps_of_feb_cache_cannot_be_edited_and_it_is_said_why(both):
+    edit = {"kind": "mlp", "steps": [9], "compute": True}
+    found = both("FEBCacheApply", FEB, beside("ABCacheApply", **AB), edit)
+    assert (found["editable"], found["widgets"]) == (False, {})
+    assert "count only the steps at which the model runs" in found["fixed"]
+    ab = both("ABCacheApply", AB, beside("FEBCacheApply", **FEB), {"kind": "model", "steps": [5], "compute": True})
+    assert ab["editable"]
+    assert ab["cells"]["model"][5] == "computed"
+
+
+def test_beside_a_run_that_is_learned_from_nothing_is_cached(both):
+    found = both("FEBCacheApply", FEB, beside("ABCacheApply", preset="auto", learn=True))
+    assert found["cells"] == {kind: ["computed"] * 20 for kind in ("attention", "mlp")}
+    assert "first picture" in " ".join(found["lines"])
+
+
+@pytest.mark.parametrize(("other", "word"), [
+    (beside("FEBCacheApply"), "cache the same sites"), (beside("ABCacheApply", preset="custom", tolerance=0.1), "Set tolerance to 0")])
+def test_two_nodes_that_cannot_share_a_model_say_so_before_the_run(both, other, word):
+    assert word in both("FEBCacheApply", FEB, other)["error"]
+
+
+def test_a_plan_and_too_few_steps_say_why_they_cannot_be_edited(ask, both):
+    assert "fewer than 8" in ask("ABCacheApply", steps=6, learn=False)["fixed"]
+    assert ask("ABCacheApply", learn=False)["fixed"] == ""
+
+
 @pytest.mark.parametrize("edit", [{}, {"kind": "model", "steps": [3], "compute": True}, {"kind": "mlp", "steps": "3", "compute": True},
                                   {"kind": "mlp", "steps": [20], "compute": True}, {"kind": "mlp", "steps": [3], "compute": 1},
                                   {"kind": [], "steps": [1], "compute": True}])
@@ -109,6 +166,8 @@ def test_an_edit_that_cannot_be_is_refused_with_words(answer, edit):
     b'{"class":"FEBCacheApply","widgets":[1]}', b'{"class":"FEBCacheApply","widgets":{"mlp_interval":"2"}}',
     b'{"class":"FEBCacheApply","widgets":{"mlp_interval":true}}', b'{"class":"FEBCacheApply","sampling":{"steps":NaN}}',
     b'{"class":"FEBCacheApply","sampling":{"steps":1e999}}', b'{"class":"FEBCacheApply","sampling":"x"}',
+    b'{"class":"ABCacheApply","beside":7}', b'{"class":"ABCacheApply","beside":[7]}', b'{"class":"ABCacheApply","beside":[{"class":"KSampler"}]}',
+    b'{"class":"ABCacheApply","beside":[1,2,3,4,5,6,7,8,9]}',
     b'{"class":"ABCacheApply","plan":7}', b'{"class":"ABCacheApply","plan":{"name":7}}',
 ])
 def test_a_malformed_request_is_answered_with_words(answer, body):

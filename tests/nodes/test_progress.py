@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from cache_core import OUTPUT, Frame, Interval, Plan, Predictor, Run, Timeline, report
+from cache_core import MODULES, OUTPUT, Frame, Interval, Kind, Plan, Predictor, Run, Timeline, report
 from cache_core import timeline_view as view
 
 STEPS = 12
@@ -58,6 +58,14 @@ def test_what_a_table_would_take_follows_from_measured_seconds():
     assert view.priced_rate(run.table, {"compute": 1.0}) is None
 
 
+def test_a_step_that_predicts_the_model_costs_that_whatever_rests_in_it():
+    both = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Predictor(2)), Plan(Interval(MODULES, 2, Frame(1)))), Timeline.even(STEPS))
+    prices = {"compute": 1.0, "predict model": 0.25, "reuse both": 0.5}
+    ran = [row & MODULES for row in both.table.rows if Kind.MODEL in row]
+    expected = sum(1.0 if row else 0.5 for row in ran) + 0.25 * (STEPS - len(ran))
+    assert view.priced_rate(both.table, prices) == pytest.approx(STEPS / expected)
+
+
 def test_events_are_throttled_and_the_first_and_the_last_always_sent(progress, told, monkeypatch):
     clock = iter([100 + 0.03 * i for i in range(1000)])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
@@ -79,7 +87,7 @@ def test_the_facts_are_there_before_the_page_is_told_of_the_end(progress, monkey
     run.close()
     at_the_end = []
     monkeypatch.setattr(progress, "send", lambda state: at_the_end.append(progress.known("7", "ABCacheApply").facts))
-    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=None)
+    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
     progress.Progress("7", "ABCacheApply").ended(session, report(run, "Toy", True))
     assert at_the_end[0].timeline == run.timeline
 
@@ -87,7 +95,7 @@ def test_the_facts_are_there_before_the_page_is_told_of_the_end(progress, monkey
 def test_a_run_that_was_stopped_leaves_words_but_no_facts(progress, told):
     run = stepped()
     run.close()
-    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=None)
+    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
     progress.Progress("7", "ABCacheApply").ended(session, report(run, "Toy", False))
     assert progress.known("7", "ABCacheApply").facts is None
     assert "stopped" in told[-1]["lines"][0]

@@ -1,30 +1,11 @@
 // Drives ComfyUI's page in headless Chromium and prints, as JSON, what test_page.py asserts.
 // node page.mjs URL PLAYWRIGHT_FOLDER CHROMIUM SCREENSHOT_FOLDER WORKFLOW.json...
-import { createRequire } from "node:module";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { browse, rest, url } from "./browser.mjs";
 
-const [url, playwright, executablePath, shots, ...workflows] = process.argv.slice(2);
-const { chromium } = createRequire(join(playwright, "x.js"))("playwright-core");
-const profile = mkdtempSync(join(tmpdir(), "page-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath, viewport: { width: 2400, height: 1350 }, args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-});
-const page = context.pages()[0];
-const facts = { noise: [], served: [], loaded: {} };
-
-const ours = (text) => /(presets|report|timeline\w*)\.js|feb_ab_cache|feb_cache/.test(text);
-page.on("console", (message) => ours(message.text() + message.location().url) && facts.noise.push(message.text()));
-page.on("pageerror", (error) => ours(error.stack ?? "") && facts.noise.push(String(error)));
-await page.route("**/*", (route) => {
-  const { hostname, pathname, protocol } = new URL(route.request().url());
-  if (/\/(presets|report|timeline\w*)\.js$/.test(pathname)) facts.served.push(pathname);
-  return !protocol.startsWith("http") || hostname === "127.0.0.1" ? route.continue() : route.abort();
-});
-for (const [key, value] of [["Comfy.TutorialCompleted", true], ["Comfy.Workflow.Persist", false], ["Comfy.VueNodes.Enabled", false], ["Comfy.ColorPalette", "dark"]]) {
-  await fetch(`${url}/settings/${key}`, { method: "POST", body: JSON.stringify(value) });
-}
+const { page, facts, path, close } = await browse({}, { width: 2400, height: 1350 });
+facts.loaded = {};
 await page.goto(url);
 await page.waitForFunction(() => window.app?.graph && Object.keys(LiteGraph.registered_node_types).includes("FEBCacheApply"), null, { timeout: 90000 });
 await page.waitForTimeout(1500);
@@ -58,12 +39,12 @@ async function after(key, type) {
   return values(type);
 }
 
-for (const file of workflows) {
+for (const file of rest) {
   await page.evaluate((graph) => app.loadGraphData(graph), JSON.parse(readFileSync(file)));
   await page.evaluate(() => app.extensionManager.command.execute("Comfy.Canvas.FitView"));
   await page.waitForTimeout(1500);
   facts.loaded[basename(file)] = await page.evaluate(() => app.graph.serialize());
-  await page.screenshot({ path: join(shots, basename(file).replace(".json", ".png")) });
+  await page.screenshot({ path: path(basename(file, ".json")) });
 }
 
 // Add a node by the search that a double click on the empty page opens.
@@ -83,7 +64,7 @@ facts.fast = await values("FEBCacheApply");
 await click("FEBCacheApply", "warmup_steps", 1);
 facts.moved = await values("FEBCacheApply");
 facts.undone = [await after("Control+z", "FEBCacheApply"), await after("Control+z", "FEBCacheApply")];
-await page.screenshot({ path: join(shots, "apply.png"), clip: { x: 0, y: 0, width: 1200, height: 1000 } });
+await page.screenshot({ path: path("apply"), clip: { x: 0, y: 0, width: 1200, height: 1000 } });
 
 // An API workflow is loaded by calling the widgets' callbacks.
 const inputs = { preset: "fast", interval: 9, warmup_steps: 3 };
@@ -91,6 +72,4 @@ await page.evaluate((inputs) => app.loadApiJson({ 1: { class_type: "ABCacheApply
 await page.waitForTimeout(500);
 facts.api = await values("ABCacheApply");
 
-await context.close();
-rmSync(profile, { recursive: true, force: true });
-console.log(JSON.stringify(facts));
+await close();

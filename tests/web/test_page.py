@@ -1,6 +1,7 @@
 """The pack in ComfyUI's real page: page.mjs drives it in headless Chromium, the tests here say what has to come of it."""
 
 import json
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ def presets(pack) -> dict:
 def test_the_scripts_are_served_and_keep_quiet(facts):
     assert {Path(path).name for path in facts["served"]} == {path.name for path in (ROOT / "web" / "js").glob("*.js")}
     assert facts["noise"] == []
+
+
+def test_our_scripts_ask_the_packs_own_routes_and_no_other_host(facts):
+    assert set(facts["asked"]) == {"/api/feb_cache/preview", "/api/feb_cache/state"}
+    assert facts["abroad"] == []
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -54,6 +60,16 @@ def added_since(pack, node: dict) -> list:
     inputs = pack.NODE_CLASS_MAPPINGS[node["type"]].INPUT_TYPES()
     return [spec[1]["default"] for part in ("required", "optional") for spec in inputs.get(part, {}).values() if "default" in spec[1]
             ][len(node["widgets_values"]):]
+
+
+def test_the_route_reads_no_endless_body_and_the_server_goes_on(url):
+    host = url.removeprefix("http://")
+    for body, status in ((iter([b"x" * 2**15] * 3), 413), (iter([b"{}"]), 400)):  # an iterable is sent in chunks, without its length
+        connection = HTTPConnection(host, timeout=30)
+        connection.request("POST", "/feb_cache/preview", body, {"Content-Type": "application/json"}, encode_chunked=True)
+        answer = connection.getresponse()
+        assert (answer.status, len(json.loads(answer.read())["error"]) > 20) == (status, True)
+        connection.close()
 
 
 def test_the_search_finds_the_node(facts):

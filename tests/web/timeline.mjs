@@ -1,35 +1,11 @@
 // Drives the timeline of an Apply node in headless Chromium and prints, as JSON, what test_timeline.py asserts.
 // node timeline.mjs URL PLAYWRIGHT_FOLDER CHROMIUM SCREENSHOT_FOLDER RENDERING THEME OLD_WORKFLOW
-import { createRequire } from "node:module";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { browse, rest, url } from "./browser.mjs";
 
-const [url, playwright, executablePath, shots, rendering, theme, old] = process.argv.slice(2);
-const { chromium } = createRequire(join(playwright, "x.js"))("playwright-core");
-const profile = mkdtempSync(join(tmpdir(), "timeline-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath, viewport: { width: 1500, height: 1300 }, args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-});
-const page = context.pages()[0];
-const facts = { noise: [] };
-const ours = (text) => /timeline\w*\.js|feb_cache|feb_ab_cache/.test(text);
-page.on("console", (message) => ours(message.text() + message.location().url) && facts.noise.push(message.text()));
-page.on("pageerror", (error) => ours(error.stack ?? "") && facts.noise.push(String(error)));
-await page.route("**/*", (route) => {
-  const { hostname, protocol } = new URL(route.request().url());
-  return !protocol.startsWith("http") || hostname === "127.0.0.1" ? route.continue() : route.abort();
-});
-const settings = { "Comfy.TutorialCompleted": true, "Comfy.Workflow.Persist": false, "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.ColorPalette": theme };
-for (const [key, value] of Object.entries(settings)) await fetch(`${url}/settings/${key}`, { method: "POST", body: JSON.stringify(value) });
-
-const wait = (condition, argument) => page.waitForFunction(condition, argument, { timeout: 60000, polling: 50 });
-async function open() {
-  await page.goto(url);
-  await wait(() => window.app?.graph && window.app.extensionManager && Object.keys(LiteGraph.registered_node_types).includes("FEBCacheApply"));
-  await page.evaluate(() => app.loadGraphData({ nodes: [], links: [], groups: [], config: {}, extra: {}, version: 0.4, last_node_id: 0, last_link_id: 0 }));
-  await wait(() => app.extensionManager.workflow?.activeWorkflow?.changeTracker); // undo works from then on
-}
+const [rendering, theme, old] = rest, CLASS = "FEBCacheApply";
+const { page, facts, wait, open, load, loadApi, view, path, close, ...tools } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.ColorPalette": theme });
+const shot = (name) => tools.shot(CLASS, `timeline_${rendering}_${theme}_${name}`);
 
 /** What the strip of the only Apply node shows, and the node's widgets; null without a strip. */
 const shown = () => page.evaluate(() => {
@@ -49,7 +25,7 @@ async function until(condition) {
     if (seen && condition(seen)) return seen;
     await page.evaluate(() => new Promise(requestAnimationFrame));
     if (Date.now() < deadline) continue;
-    await page.screenshot({ path: join(shots, "timeline_failed.png") });
+    await page.screenshot({ path: path("timeline_failed") });
     throw new Error(`never shown: ${condition}, last ${JSON.stringify(seen)}`);
   }
 }
@@ -64,20 +40,6 @@ async function settled(condition) {
   throw new Error(`the strip never shows what the route says: ${JSON.stringify(await shown())}`);
 }
 
-async function view(zoom) {
-  await page.evaluate((zoom) => {
-    const node = app.graph._nodes.find((node) => node.type.endsWith("CacheApply")), { ds } = app.canvas;
-    [ds.scale, ds.offset[0], ds.offset[1]] = [zoom, 150 / zoom - node.pos[0], 120 / zoom - node.pos[1]];
-    app.canvas.setDirty(true, true);
-  }, zoom);
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)))));
-}
-async function shot(name) {
-  for (const zoom of [0.6, 1]) {
-    await view(zoom);
-    await page.screenshot({ path: join(shots, `timeline_${rendering}_${theme}_${name}_${100 * zoom}.png`), clip: { x: 60, y: 0, width: 700, height: 1200 } });
-  }
-}
 const cell = (kind, step) => page.locator(`.feb-strip-cell[data-kind="${kind}"][data-step="${step}"]`);
 
 await open();
@@ -90,11 +52,7 @@ await search.fill("FEB-Cache Apply");
 await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length === 1);
-if (rendering === "vue" && !(await page.waitForSelector("[data-node-id] .feb-strip", { timeout: 10000 }).catch(() => null))) {
-  facts.unsupported = "this front end's Vue rendering shows no DOM widgets";
-  console.log(JSON.stringify(facts));
-  process.exit(0);
-}
+await tools.skipWithoutStrips(rendering);
 facts.fresh = await settled((seen) => seen.words.includes("no sampler"));
 await shot("fresh");
 
@@ -141,7 +99,7 @@ const saved = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.seri
 facts.saved = saved.nodes[0].widgets_values;
 await page.evaluate((graph) => { app.graph.clear(); return app.loadGraphData(graph); }, saved);
 facts.loaded = await settled((seen) => seen.widgets.edited_steps !== "");
-await page.evaluate((graph) => app.loadGraphData(graph), JSON.parse(readFileSync(old)));
+await load(JSON.parse(readFileSync(old)));
 facts.old = await until((seen) => seen.cells.attention.length === 28);
 
 // Queue, and watch.
@@ -153,12 +111,7 @@ const graph = {
     positive: ["1", 1], negative: ["1", 1], latent_image: ["2", 0], denoise: 1 } },
   5: { class_type: "TinyEnd", inputs: { samples: ["4", 0] } },
 };
-await page.evaluate((graph) => { app.graph.clear(); return app.loadApiJson(graph, "queued"); }, graph);
-await page.evaluate(() => {
-  const apart = JSON.parse(JSON.stringify(app.graph.serialize()));
-  apart.nodes.forEach((node, i) => { node.pos = node.type === "FEBCacheApply" ? [0, 0] : [1500 + 450 * (i % 2), 400 * i]; });
-  return app.loadGraphData(apart);
-});
+await loadApi(graph, { [CLASS]: [0, 0] });
 facts.planned = await until((seen) => seen.words.includes("KSampler, simple"));
 await shot("planned");
 await page.evaluate(() => {
@@ -178,23 +131,21 @@ await shot("ran");
 // Reload: the last run is there.
 const again = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
 await open();
-await page.evaluate((graph) => app.loadGraphData(graph), again);
+await load(again);
 facts.reloaded = await until((seen) => seen.words.includes("last run:"));
 
 // The wheel over the strip moves the page as it does elsewhere.
-await view(1);
+await view(CLASS);
 const box = await page.locator(".feb-strip-axis").boundingBox();
 const scale = () => page.evaluate(() => app.canvas.ds.scale);
 await page.mouse.move(box.x + 5, box.y + 5);
 await page.mouse.wheel(0, -100);
 await wait(() => app.canvas.ds.scale !== 1);
 const over = await scale();
-await view(1);
+await view(CLASS);
 await page.mouse.move(1400, 100);
 await page.mouse.wheel(0, -100);
 await wait(() => app.canvas.ds.scale !== 1);
 facts.wheel = [over, await scale()];
 
-await context.close();
-rmSync(profile, { recursive: true, force: true });
-console.log(JSON.stringify(facts));
+await close();

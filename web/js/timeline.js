@@ -10,6 +10,7 @@ const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
 const HEIGHT = { FEBCacheApply: 272, ABCacheApply: 230 }; // of the widget, at least: what the words after a run take
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
+const LOST = "no sampler was found that this model leads to (inside a subgraph it is not seen)";
 const RETRY = 2000; // milliseconds, when the server does not answer
 
 const timelines = new Set();
@@ -17,6 +18,21 @@ const timelines = new Set();
 async function ask(path, body) {
   const answer = await api.fetchApi(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   return answer.json();
+}
+
+/** An Apply node for the route. */
+function described(node) {
+  const slot = node.inputs?.findIndex((input) => input.name === "plan") ?? -1, planned = slot < 0 ? null : node.getInputNode(slot);
+  const plan = planned && { name: String(planned.widgets?.find((widget) => widget.name === "plan_name")?.value ?? "") };
+  const widgets = Object.fromEntries(node.widgets.filter((widget) => widget.name !== WIDGET).map((widget) => [widget.name, widget.value]));
+  return { class: node.comfyClass, widgets, plan };
+}
+
+/** Of the cells of a run those of `kinds`; where it had none of a kind, which was then computed whenever the model was; null where it had neither. */
+function own(cells, kinds) {
+  const stood = cells?.model?.map((state) => state && (state === "computed" ? state : "resting"));
+  const found = kinds.map((kind) => [kind, cells?.[kind] ?? stood]);
+  return found.every(([, states]) => states) ? Object.fromEntries(found) : null;
 }
 
 class Timeline {
@@ -31,11 +47,8 @@ class Timeline {
 
   /** What the route is asked: all that the plan depends on. */
   #request() {
-    const { node } = this, sampling = findSampling(node), slot = node.inputs?.findIndex((input) => input.name === "plan") ?? -1;
-    const planned = slot < 0 ? null : node.getInputNode(slot);
-    const plan = planned && { name: String(planned.widgets?.find((widget) => widget.name === "plan_name")?.value ?? "") };
-    const widgets = Object.fromEntries(node.widgets.filter((widget) => widget.name !== WIDGET).map((widget) => [widget.name, widget.value]));
-    return { class: node.comfyClass, node: String(node.id), widgets, sampling: sampling ?? {}, plan };
+    const { node } = this, { sampling, beside } = findSampling(node, (other) => other.comfyClass in EDITS);
+    return { ...described(node), node: String(node.id), beside: beside.map(described), sampling: sampling ?? {} };
   }
 
   /** Looks whether anything has changed, and shows the plan for it. */
@@ -81,7 +94,7 @@ class Timeline {
   async #restore(request, key) {
     this.restored = true;
     const state = await ask(`/feb_cache/state?node=${encodeURIComponent(request.node)}&class=${request.class}`);
-    const same = this.plan && JSON.stringify(state.planned) === JSON.stringify(this.plan.cells);
+    const same = this.plan && JSON.stringify(own(state.planned, Object.keys(this.plan.cells))) === JSON.stringify(this.plan.cells);
     if (!this.run && (state.running || same)) [this.run, this.runKey] = [state, key];
   }
 
@@ -131,10 +144,9 @@ class Timeline {
       if (this.error) this.strip.words.textContent = this.error;
       return;
     }
-    const kinds = Object.keys(this.plan.cells), run = this.run && kinds.every((kind) => this.run.cells?.[kind]) ? this.run : null;
-    const pick = (cells) => Object.fromEntries(kinds.map((kind) => [kind, cells[kind]]));
-    const done = run && pick(run.cells)[kinds[0]].filter(Boolean).length;
-    const cells = run ? Object.fromEntries(kinds.map((kind) => [kind, run.cells[kind].map((state, step) => state ?? run.planned[kind][step])])) : this.plan.cells;
+    const kinds = Object.keys(this.plan.cells), became = own(this.run?.cells, kinds), intended = own(this.run?.planned, kinds), run = became && this.run;
+    const done = became && became[kinds[0]].filter(Boolean).length;
+    const cells = became ? Object.fromEntries(kinds.map((kind) => [kind, became[kind].map((state, step) => state ?? intended[kind][step])])) : this.plan.cells;
     const same = cells[kinds[0]].length === this.plan.steps;
     const { boundary, scale } = same ? this.plan : {};
     const edits = this.node.widgets.find((widget) => widget.name === EDITS[this.node.comfyClass]);
@@ -145,9 +157,9 @@ class Timeline {
   }
 
   #words(run, done) {
-    const { by, scheduler } = this.sampling ?? {}, { steps, exact, lines } = this.plan;
-    const where = by ? `${by}${scheduler ? `, ${scheduler}` : ""}` : "no sampler found";
-    const said = [[`${steps} steps (${where})${exact ? "" : "; stages estimated until the first run"}`, ""]];
+    const { by, scheduler } = this.sampling ?? {}, { steps, exact, lines, fixed } = this.plan;
+    const where = by ? `${steps} steps (${by}${scheduler ? `, ${scheduler}` : ""})` : `${steps} steps ${exact ? "as in the last run" : "assumed"}: ${LOST}`;
+    const said = [[`${where}${exact ? "" : "; stages estimated until the first run"}`, ""], ...(fixed ? [[fixed, ""]] : [])];
     if (this.error) said.unshift([this.error, "wrong"]);
     if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 ? "strong" : ""])];
     const rate = run.rate === null ? "" : `, ${run.rate.toFixed(2)}x`;

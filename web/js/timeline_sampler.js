@@ -1,4 +1,4 @@
-// Where on the graph an Apply node's model is sampled, and with how many steps.
+// Where on the graph an Apply node's model is sampled, with how many steps, and which other Apply nodes are on its way.
 
 const MOST = 200; // nodes looked at, so that a huge graph stays quick
 
@@ -64,17 +64,35 @@ function samplingAt(node) {
   return scheduled ? described(scheduled, node) : null;
 }
 
-/** How the model that leaves `node` is sampled: `by` whom, and what the route wants to know; null where no sampler is found. */
-export function findSampling(node) {
-  const [queue, seen] = [[node], new Set([node])];
+/** Breadth first: the way from `node` to the sampler of its model, and what that says of the sampling; all ways and null where no sampler is found. */
+function wayToSampler(node) {
+  const [queue, seen] = [[[node]], new Set([node])];
   while (queue.length && seen.size < MOST) {
-    for (const next of targets(queue.shift())) {
+    const way = queue.shift();
+    for (const next of targets(way.at(-1))) {
       if (seen.has(next) || next.mode === NEVER) continue;
       seen.add(next);
-      const found = next.mode === BYPASSED ? null : samplingAt(next);
-      if (found) return found;
-      queue.push(next);
+      const sampling = next.mode === BYPASSED ? null : samplingAt(next);
+      if (sampling) return { way, sampling };
+      queue.push([...way, next]);
     }
   }
-  return null;
+  return { way: [...seen], sampling: null };
+}
+
+/** The nodes that `node`'s model comes through. */
+function origins(node) {
+  const found = [];
+  for (let next = sourceOf(node, "model"); next && !found.includes(next) && found.length < MOST; next = sourceOf(next, "model")) found.push(next);
+  return found;
+}
+
+/**
+ * How the model that leaves `node` is sampled: `sampling`, with `by` whom, and what the route wants to know, null where no sampler is found; and
+ * `beside`, the other nodes on the model's way that `accepts` holds for.
+ */
+export function findSampling(node, accepts) {
+  const { way, sampling } = wayToSampler(node);
+  const beside = [...origins(node), ...way].filter((other) => other !== node && !other.mode && accepts(other));
+  return { sampling, beside };
 }

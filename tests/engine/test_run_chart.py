@@ -1,0 +1,79 @@
+"""What is drawn of a run is what it did, and what its plan knows."""
+
+from math import isnan
+
+from toy import Bench, inputs, toy
+
+from cache_core import MODULES, OUTPUT, Frame, Interval, NoiseScale, Plan, Predictor, Timeline, TwoStage, report
+from cache_core import timeline_view as view
+from cache_core.cache_plan import CachePlan, Origin
+from cache_core.chart import Panel, Strip, lines
+from cache_core.curves import BANDS, REUSED, STAGES, Curves
+from cache_core.run_chart import drawn_of
+from cache_core.schedule import Planned, from_steps
+from lab.sample import flow_sigmas
+
+STEPS = 12
+
+
+def ran(*plans, evaluations=STEPS):
+    """A run of the toy, of which some evaluations are done."""
+    bench = Bench(toy(), *plans, steps=STEPS)
+    for seed in range(evaluations):
+        bench(*inputs(seed))
+    bench.run.close()
+    return bench.run
+
+
+def drawn(run, plan=None, kind=None, finished=True):
+    parts = drawn_of(run, report(run, "Toy", finished), () if plan is None else (plan,))
+    return [part for part in parts if kind is None or isinstance(part, kind)]
+
+
+def planned(sigmas):
+    """A plan with an error curve for every stage, state and band, and an expected error at every third step."""
+    curves = Curves(tuple(tuple(tuple((0.1, 0.2 + a + b + c) for c in range(len(BANDS))) for b in range(len(REUSED))) for a in range(len(STAGES))))
+    table = Planned(from_steps(MODULES, range(0, STEPS, 3), STEPS), sigmas)
+    return CachePlan(Origin("Toy"), table, curves=curves, expected=tuple((sigma, 0.01) for sigma in sigmas[:-1:3]))
+
+
+def test_each_kind_is_a_strip_of_what_was_done_with_the_stage_boundary():
+    run = ran(Plan(TwoStage(3, 3, 2)), Plan(Interval(OUTPUT, 2), Predictor(2)))
+    strips = drawn(run, kind=Strip)
+    assert {strip.title: strip.states for strip in strips} == view.done(run)
+    assert [strip.title for strip in strips] == ["attention", "mlp", "model"]
+    assert {strip.boundary for strip in strips} == {view.boundary(run)} != {None}
+
+
+def test_of_a_run_that_was_stopped_the_other_steps_are_not_reached():
+    run = ran(Plan(Interval(OUTPUT, 2, Frame(1))), evaluations=5)
+    assert drawn(run, kind=Strip, finished=False)[0].states == ["computed", "reused", "computed", "reused", "computed"] + [None] * (STEPS - 5)
+    assert "stopped after 5 evaluations" in " ".join(drawn(run, kind=str, finished=False))
+
+
+def test_the_noise_scale_is_drawn_where_there_is_one():
+    scaled = ran(Plan(TwoStage(3, 3, 2), corrector=NoiseScale(1.0, 0.96)))
+    panel = next(part for part in drawn(scaled, kind=Panel))
+    assert panel.curves["scale"] == view.noise_scale(scaled)
+    assert not drawn(ran(Plan(TwoStage(3, 3, 2))), kind=Panel)
+
+
+def test_the_curves_of_a_plan_are_drawn_for_each_stage_and_frequency_band():
+    plan = planned(tuple(flow_sigmas(STEPS)))
+    _, *panels = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)
+    assert [[word in panel.title for word in ("high noise", "low frequencies")] for panel in panels] == [[1, 1], [1, 0], [0, 1], [0, 0]]
+    assert panels[2].curves["mlp"] == plan.curves.of("low noise", "mlp", "low")
+
+
+def test_the_errors_that_a_plan_expects_are_drawn_at_their_steps_and_not_at_others_sigmas():
+    plan = planned(tuple(flow_sigmas(STEPS)))
+    expected = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)[0].curves["expected"]
+    assert [step for step, error in enumerate(expected) if not isnan(error)] == list(range(0, STEPS, 3))
+    moved = planned(tuple(sigma**2 for sigma in flow_sigmas(STEPS)))
+    assert len(drawn(ran(Plan(Interval(MODULES, 3))), moved, Panel)) == 4
+
+
+def test_words_are_broken_to_lines_that_the_picture_holds():
+    words = " ".join(["word"] * 60)
+    assert " ".join(lines(words)) == words
+    assert max(map(len, lines(words))) <= 110
