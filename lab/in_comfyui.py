@@ -80,24 +80,34 @@ def flux_model() -> object:
 def comfyui_sampler(folder: Path, family: Family, steps: int, pictures: int):  # noqa: ANN201 (lab.demo.Sampler, which imports this)
     """Samples through ComfyUI's KSampler, with the settings put on this pack's nodes."""
     import_comfyui(folder)
+    nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
+    sampled = ksampled(family, steps, pictures)
+
+    def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
+        model, mailbox = applied(nodes, patcher, setting)
+        return sampled(model), mailbox.latest if mailbox else None
+
+    return sampler
+
+
+def ksampled(family: Family, steps: int, pictures: int):  # noqa: ANN201
+    """A function that samples a ComfyUI model of this family through KSampler and returns the pictures. ComfyUI must be importable."""
     import comfy.samplers
 
     from .demo import GUIDANCE, as_pictures
 
     logging.getLogger().setLevel(logging.WARNING)
-    nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
     noise, labels = noise_of(list(range(pictures)), family.latents), torch.arange(pictures) % len(CLASSES)
     width = family.network().config.vector
     positive, negative = _text(labels, width), _text(torch.full_like(labels, UNCONDITIONAL), width)
 
-    def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
-        model, mailbox = _apply(nodes, patcher, setting)
+    def sampled(model: object) -> Tensor:
         worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple",
                                          denoise=1.0, model_options=model.model_options)
         latents = worker.sample(noise, positive, negative, cfg=GUIDANCE, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
-        return as_pictures(model.model.process_latent_in(latents)), mailbox.latest if mailbox else None
+        return as_pictures(model.model.process_latent_in(latents))
 
-    return sampler
+    return sampled
 
 
 def _text(labels: Tensor, width: int) -> list:
@@ -106,7 +116,7 @@ def _text(labels: Tensor, width: int) -> list:
     return [[context, {"pooled_output": vector}]]
 
 
-def _apply(nodes: dict, patcher: object, setting: Setting) -> tuple:
+def applied(nodes: dict, patcher: object, setting: Setting) -> tuple:
     """The model as the setting's node returns it, its widgets at their defaults where the setting does not move them."""
     if setting.node is None:
         return patcher, None

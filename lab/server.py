@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +19,14 @@ class ServerError(Exception):
 
 
 @contextmanager
-def serving(comfyui: Path, python: str, base: Path, packs: Sequence[Path], extra: Sequence[str] = (), port: int = 0) -> Iterator[str]:
-    """The address of a ComfyUI on the CPU that has only `packs`, as long as the context lasts. `base` is its folder for models, output and log.
-    `port` 0 takes a free one. Raises ServerError if it does not start."""
+def serving(comfyui: Path, python: str, base: Path, packs: Mapping[str, Path], extra: Sequence[str] = (), port: int = 0) -> Iterator[str]:
+    """The address of a ComfyUI on the CPU that has only `packs`, by their names there, as long as the context lasts.
+
+    `base` is its folder for models, output and log. `port` 0 takes a free one. Raises ServerError if it does not start.
+    """
     (base / "custom_nodes").mkdir(parents=True)
-    for number, pack in enumerate(packs):  # the folder need not be named as in pyproject.toml
-        (base / "custom_nodes" / (pack.name if pack.is_file() else f"cloned_{number}")).symlink_to(pack)
+    for name, pack in packs.items():
+        (base / "custom_nodes" / name).symlink_to(pack)
     port = port or free_port()
     command = [python, "-W", "ignore", "main.py", "--cpu", "--port", str(port), "--base-directory", str(base), "--disable-api-nodes", *extra]
     with (base / "log").open("w") as log:

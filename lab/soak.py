@@ -130,7 +130,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as base, \
-            serving(args.comfyui.resolve(), comfyui_interpreter(args.comfyui), Path(base) / "comfyui", (ROOT, NODES), port=args.port) as url:
+            serving(args.comfyui.resolve(), comfyui_interpreter(args.comfyui), Path(base) / "comfyui", {"cloned": ROOT, NODES.name: NODES}, port=args.port) as url:
         started = time.monotonic()
         rows = soak(url, list(order(args.prompts)))
         found = summary(rows, asked(f"{url}/system_stats")["system"]["comfyui_version"], time.monotonic() - started)

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
 TOGETHER = ("quality", "ablation", "feb", "distribution")  # what `quality` measures
-MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks", "fuzz", "soak")
+MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks", "rivals", "fuzz", "soak")
 
 
 def commands(arguments: list[str]) -> list[list[str]]:

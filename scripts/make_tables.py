@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md and docs/MEASURED.md between their marks, and docs/quality.png: python3 scripts/make_tables.py.
+"""Write the generated tables of README.md and docs between their marks, and docs/quality.png: python3 scripts/make_tables.py.
 
 Needs torch, as in `.venv`. The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-README, MEASURED = ROOT / "README.md", ROOT / "docs" / "MEASURED.md"
+README, MEASURED, MIGRATION = ROOT / "README.md", ROOT / "docs" / "MEASURED.md", ROOT / "docs" / "MIGRATION.md"
 SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "learned", "calibrated")  # rows of the README's table
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
@@ -54,13 +54,14 @@ def kept(name: str) -> list[dict]:
 
 def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
-    from lab import ablation, demo, distribution, feb, quality
+    from lab import ablation, demo, distribution, feb, quality, rivals
 
     chosen = [row for row in kept("quality") if row["setting"].startswith(SHOWN)]
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
              for module in (quality, ablation, feb, distribution)}
-    return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole}
+    return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole,
+            MIGRATION: {"rivals": rivals.table(kept("rivals"))}}
 
 
 def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
@@ -88,6 +89,6 @@ def written(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    for path in (README, MEASURED):
+    for path in (README, MEASURED, MIGRATION):
         path.write_text(written(path), encoding="utf-8")
     drawn().save(ROOT / "docs" / "quality.png")

@@ -62,7 +62,7 @@ def calibrated(calibrate: Node, apply: Node) -> list[Column]:
         Column(440, [Group("1. Calibrate once", PURPLE, [
             calibrate,
             Node("CachePlanSave", {"name": "flux_28_steps"}, {"plan": "CacheCalibrate.plan"}, height=120),
-            Node("PreviewImage", {}, {"images": "CacheCalibrate.curves"}, height=330, title="What was found"),
+            Node("PreviewImage", {}, {"images": "CacheCalibrate.curves"}, height=360, title="What was found"),
         ])]),
         Column(400, [Group("2. Apply", PURPLE, [apply]), Group("Your prompt", BLUE, [*prompted(FOX, 3.5), noise("randomize")])]),
         Column(480, [Group("Sampling, and what the cache did", BLUE, [
@@ -78,27 +78,29 @@ def controlled(apply: Node) -> list[Column]:
             "[Shakker-Labs/FLUX.1-dev-ControlNet-Union-Pro-2.0](https://huggingface.co/Shakker-Labs/FLUX.1-dev-ControlNet-Union-Pro-2.0), where it "
             "is called diffusion_pytorch_model.safetensors: give it the name above.")
     files = note("FLUX.1-dev with AB-Cache, LoRA and ControlNet", FLUX_FILES | {lora: "loras", control: "controlnet"}, f"{FLUX_HINTS} {more}",
-                 CONTROL, height=640)
+                 CONTROL, height=720)
     edges = [
+        Node("LoadImage", {"image": "example.png", "upload": "image"}, height=490),
+        Node("Canny", {"low_threshold": 0.3, "high_threshold": 0.6}, {"image": "LoadImage.IMAGE"}),
+        Node("PreviewImage", {}, {"images": "Canny.IMAGE"}, height=440, title="Edges"),
+    ]
+    controlling = [
         load_vae(FLUX_VAE),
         Node("ControlNetLoader", {"control_net_name": control}),
-        Node("LoadImage", {"image": "example.png", "upload": "image"}, height=340),
-        Node("Canny", {"low_threshold": 0.3, "high_threshold": 0.6}, {"image": "LoadImage.IMAGE"}),
-        Node("PreviewImage", {}, {"images": "Canny.IMAGE"}, height=260, title="Edges"),
         Node("ControlNetApplyAdvanced", {"strength": 0.7, "start_percent": 0.0, "end_percent": 0.8},
              {"positive": "FluxGuidance.CONDITIONING", "negative": "ConditioningZeroOut.CONDITIONING", "control_net": "ControlNetLoader.CONTROL_NET",
               "image": "Canny.IMAGE", "vae": "VAELoader.VAE"}),
     ]
+    sampler = ksampler("ABCacheApply.model", "ControlNetApplyAdvanced.positive", "ControlNetApplyAdvanced.negative")
     return [
         Column(420, [Group("Models", BLUE, [
             *flux_loaders(), Node("LoraLoaderModelOnly", {"lora_name": lora, "strength_model": 1.0}, {"model": "UNETLoader.MODEL"}), files])]),
         Column(400, [Group(CACHES[apply.cls][0], PURPLE, [apply]),
                      Group("Prompt", BLUE, [*prompted(FOX, 3.5), zeroed("CLIPTextEncode.CONDITIONING")])]),
-        Column(380, [Group("ControlNet", BLUE, edges)]),
-        Column(480, [Group("Sampling, and what the cache did", BLUE, [
-            megapixel(), ksampler("ABCacheApply.model", "ControlNetApplyAdvanced.positive", "ControlNetApplyAdvanced.negative"),
-            reported(apply, "KSampler.LATENT")])]),
-        Column(420, [Group("Image", BLUE, saved("flux_lora_controlnet"))]),
+        Column(380, [Group("Edges of a picture", BLUE, edges)]),
+        Column(400, [Group("ControlNet", BLUE, controlling), Group("Sampling", BLUE, [megapixel(), sampler])]),
+        Column(460, [Group("What the cache did", BLUE, [reported(apply, "KSampler.LATENT", height=460)]),
+                     Group("Image", BLUE, saved("flux_lora_controlnet"))]),
     ]
 
 
@@ -123,8 +125,8 @@ def side_by_side(apply: Node, comparing: dict[str, object]) -> list[Column]:
             Node("CacheCompare", comparing, {UNCACHED: f"{UNCACHED}.IMAGE", CACHED: f"{CACHED}.IMAGE"}, height=300),
         ])]),
         Column(460, [Group("Seen", BLUE, [
-            Node("PreviewImage", {}, {"images": "CacheCompare.wipe"}, height=460, title="Uncached left, cached right", name="wipe"),
-            Node("PreviewImage", {}, {"images": "CacheCompare.difference"}, height=460, title="Difference, brightened", name="difference")])]),
+            Node("PreviewImage", {}, {"images": "CacheCompare.wipe"}, height=520, title="Uncached left, cached right", name="wipe"),
+            Node("PreviewImage", {}, {"images": "CacheCompare.difference"}, height=520, title="Difference, brightened", name="difference")])]),
     ]
 
 

@@ -37,10 +37,11 @@ def served(base: Path, pack: Path) -> Iterator[str]:
     """Where the page is served, with `pack` as this pack, in the folder `base`."""
     if MISSING:
         pytest.skip("missing: " + ", ".join(MISSING))
+    packs = {"cloned": pack, "tiny_nodes.py": ROOT / "tests" / "web" / "tiny_nodes.py"}  # a folder need not be named as in pyproject.toml
     front = ("--front-end-root", os.environ["COMFY_FRONTEND"]) if os.environ.get("COMFY_FRONTEND") else ()
     with ExitStack() as running:
         try:
-            address = running.enter_context(serving(COMFYUI, PYTHON, base, (pack, ROOT / "tests" / "web" / "tiny_nodes.py"), front))
+            address = running.enter_context(serving(COMFYUI, PYTHON, base, packs, front))
         except ServerError as reason:
             pytest.skip(str(reason))
         yield address
