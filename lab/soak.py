@@ -129,8 +129,9 @@ def main() -> int:
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--port", type=int, default=0)
     args = parser.parse_args()
+    comfyui, packs = args.comfyui.resolve(), {"cloned": ROOT, NODES.name: NODES}
     with tempfile.TemporaryDirectory() as base, \
-            serving(args.comfyui.resolve(), comfyui_interpreter(args.comfyui), Path(base) / "comfyui", {"cloned": ROOT, NODES.name: NODES}, port=args.port) as url:
+            serving(comfyui, comfyui_interpreter(comfyui), Path(base) / "comfyui", packs, port=args.port) as url:
         started = time.monotonic()
         rows = soak(url, list(order(args.prompts)))
         found = summary(rows, asked(f"{url}/system_stats")["system"]["comfyui_version"], time.monotonic() - started)

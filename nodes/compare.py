@@ -1,5 +1,7 @@
 """Cache Compare."""
 
+from pathlib import Path
+
 from ..cache_core import ConfigError
 from ..cache_core.similarity import difference, psnr, ssim, wipe
 
@@ -33,7 +35,9 @@ class CacheCompare:
         near, alike = psnr(cached, uncached).clamp(max=MOST), ssim(cached, uncached)
         text = described(near, alike)
         shown = difference(cached, uncached, amplify), wipe(cached, uncached, wipe_at)
-        return {"ui": {"text": (text,)}, "result": (*shown, text, float(near.mean()), float(alike.mean()))}
+        worst = int(near.argmin())
+        ui = {"text": (text,), "a_images": shown_on_page(uncached[worst], "uncached"), "b_images": shown_on_page(cached[worst], "cached")}
+        return {"ui": ui, "result": (*shown, text, float(near.mean()), float(alike.mean()))}
 
 
 MOST = 100.0  # dB, where nothing differs
@@ -47,6 +51,23 @@ def described(near, alike) -> str:
     if float(near.min()) == MOST:
         lines.append("nothing differs")
     return "\n".join(lines)
+
+
+def shown_on_page(picture, name: str) -> list[dict]:
+    """What the page needs to show the picture, `(H, W, 3)`, which is saved to ComfyUI's folder for previews; nothing outside ComfyUI."""
+    try:
+        import folder_paths
+    except ImportError:
+        return []
+    import numpy as np
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    folder, stem, count, subfolder, _ = folder_paths.get_save_image_path(f"feb_cache_{name}", folder_paths.get_temp_directory(), width, height)
+    file = f"{stem}_{count:05}_.png"
+    drawn = Image.fromarray((picture.clamp(0, 1) * 255).round().cpu().numpy().astype(np.uint8))
+    drawn.save(Path(folder) / file, compress_level=1)
+    return [{"filename": file, "subfolder": subfolder, "type": "temp"}]
 
 
 def _size(pictures) -> str:

@@ -69,7 +69,7 @@ def path_of(name: str) -> Path:
 
 def read(name: str) -> CachePlan:
     """The plan in the file of this name. Raises ConfigError where there is none, or none that can be read."""
-    path = path_of(name)
+    path = find(name)
     if not path.is_file():
         raise ConfigError(f"There is no plan {name!r} in models/{FOLDER}; choose one that is there.")
     return load(path)

@@ -153,6 +153,13 @@ def test_a_plan_and_too_few_steps_say_why_they_cannot_be_edited(ask, both):
     assert ask("ABCacheApply", learn=False)["fixed"] == ""
 
 
+def test_a_plan_that_comes_with_the_pack_is_shown(answer):
+    asked = {"class": "FEBCacheApply", "plan": {"name": "bundled/flux_feb_released.safetensors"}, "sampling": {"steps": 20}}
+    found = answer(json.dumps(asked).encode())[1]
+    assert found["cells"]["mlp"].count("reused") > 5
+    assert not found["editable"]
+
+
 @pytest.mark.parametrize("edit", [{}, {"kind": "model", "steps": [3], "compute": True}, {"kind": "mlp", "steps": "3", "compute": True},
                                   {"kind": "mlp", "steps": [20], "compute": True}, {"kind": "mlp", "steps": [3], "compute": 1},
                                   {"kind": [], "steps": [1], "compute": True}])

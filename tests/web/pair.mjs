@@ -51,18 +51,21 @@ facts.refused = await shown();
 const cell = (step) => page.locator(`.feb-strip-cell[data-kind="model"][data-step="${step}"]`);
 await cell(7).click();
 facts.clicked = await until((seen) => states(seen) !== states(facts.refused));
-const [from, to] = [await cell(12).boundingBox(), await cell(15).boundingBox()];
-await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
-await page.mouse.down();
-await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 });
-facts.pending = await page.locator(".feb-strip-cell[data-pending]").evaluateAll((cells) => cells.map((cell) => Number(cell.dataset.step)));
-await page.screenshot({ path: path(`pair_${rendering}_dragging`), clip: { x: 0, y: 0, width: 1300, height: 1150 } });
-await page.mouse.up();
-facts.dragged = await until((seen) => states(seen) !== states(facts.clicked));
-await shot("edited");
-await page.mouse.click(1400, 1200);
-await page.keyboard.press("Control+z");
-facts.undone = await until((seen) => states(seen) === states(facts.clicked));
+for (const zoom of [0.6, 1]) {
+  await view(FEB, zoom);
+  const [from, to] = [await cell(12).boundingBox(), await cell(15).boundingBox()];
+  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 });
+  facts.pending = await page.locator(".feb-strip-cell[data-pending]").evaluateAll((cells) => cells.map((cell) => Number(cell.dataset.step)));
+  await page.screenshot({ path: path(`pair_${rendering}_dragging_${100 * zoom}`), clip: { x: 0, y: 0, width: 1300, height: 1150 } });
+  await page.mouse.up();
+  facts.dragged = await until((seen) => states(seen) !== states(facts.clicked));
+  if (zoom === 1) await shot("edited");
+  await page.mouse.click(1400, 1200);
+  await page.keyboard.press("Control+z");
+  facts.undone = await until((seen) => states(seen) === states(facts.clicked));
+}
 
 // A run fills both.
 await page.evaluate(() => app.queuePrompt(0, 1));

@@ -96,6 +96,13 @@ def test_a_reload_keeps_the_last_run(facts):
     assert facts["reloaded"]["words"].splitlines()[0] == facts["ran"]["words"].splitlines()[0]
 
 
+def test_a_plan_that_comes_with_the_pack_is_shown_and_cannot_be_edited(facts):
+    assert len(facts["given"]["cells"]["attention"]) == 24
+    assert facts["given"]["cells"] != facts["ran"]["cells"]
+    assert "The plan says what each step does" in facts["given"]["words"]
+    assert not facts["given"]["editable"]
+
+
 def test_every_cell_has_a_label(facts):
     assert all(facts[state]["labels"] for state in ("fresh", "moved", "ran"))
 

@@ -115,7 +115,8 @@ await loadApi(graph, { [CLASS]: [0, 0] });
 facts.planned = await until((seen) => seen.words.includes("KSampler, simple"));
 await shot("planned");
 await page.evaluate(() => {
-  window.seen = [];
+  [window.seen, window.states] = [[], []];
+  comfyAPI.api.api.addEventListener("feb_cache.progress", ({ detail }) => window.states.push(detail));
   const note = () => {
     const strip = document.querySelector(".feb-strip"), ahead = strip.querySelectorAll("[data-ahead]").length;
     window.seen.push([strip.querySelector(".feb-strip-words").innerText.split("\n")[0], ahead]);
@@ -128,11 +129,28 @@ facts.ran = await until((seen) => seen.words.includes("last run") && seen.words.
 facts.filling = await page.evaluate(() => window.seen);
 await shot("ran");
 
+// A state from the middle of the run again, for pictures of it.
+await page.evaluate(() => comfyAPI.api.api.dispatchEvent(new CustomEvent("feb_cache.progress", { detail: states[states.length >> 1] })));
+facts.middle = await until((seen) => seen.words.startsWith("running"));
+await shot("running");
+
 // Reload: the last run is there.
 const again = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
 await open();
 await load(again);
 facts.reloaded = await until((seen) => seen.words.includes("last run:"));
+
+// With a plan, which the strip shows, and no cell of which can be changed.
+await page.evaluate(() => {
+  const loader = LiteGraph.createNode("CachePlanLoad"), apply = app.graph._nodes.find((node) => node.type === "FEBCacheApply");
+  loader.widgets[0].value = "bundled/flux_feb_released.safetensors";
+  loader.pos = [3000, 0];
+  app.graph.add(loader);
+  loader.connect(0, apply, apply.inputs.findIndex((input) => input.name === "plan"));
+});
+facts.given = await until((seen) => seen.words.includes("moved over sigma"));
+facts.given.editable = await page.locator(".feb-strip-editable").count();
+await shot("plan");
 
 // The wheel over the strip moves the page as it does elsewhere.
 await view(CLASS);

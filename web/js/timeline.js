@@ -2,6 +2,7 @@
 // the pack's route, by the code that runs it. Without this file the nodes work the same: the widgets say it all.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { addWidget, takePlace } from "./dom.js";
 import { findSampling } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
 
@@ -54,16 +55,10 @@ class Timeline {
   /** Looks whether anything has changed, and shows the plan for it. */
   async look() {
     if (this.busy || !this.node.graph || this.node.id < 0) return;
-    this.#takePlace();
+    takePlace(this.strip.element, this.node);
     const request = this.#request(), key = JSON.stringify(request);
     if (key === this.key) return;
     await this.#renew(request, key);
-  }
-
-  /** The Vue rendering keeps the elements of a node that an undo loads anew, the strip of the node that was there before among them. */
-  #takePlace() {
-    const { element } = this.strip;
-    if (!element.isConnected) document.querySelector(`[data-node-id="${CSS.escape(this.node.id)}"] .feb-strip`)?.replaceWith(element);
   }
 
   async #renew(request, key) {
@@ -171,12 +166,8 @@ class Timeline {
 }
 
 function add(node) {
-  const timeline = new Timeline(node), { element } = timeline.strip;
-  const widget = node.addDOMWidget(WIDGET, "feb_cache_timeline", element, { serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT[node.comfyClass] });
-  widget.serialize = false;
-  element.style.minHeight = `${HEIGHT[node.comfyClass] - 2 * widget.margin}px`; // for the rendering that asks the element
-  element.addEventListener("wheel", (event) => element.closest("[data-node-id]") || app.canvas.processMouseWheel?.(event), { passive: false });
-  node.setSize([Math.max(node.size[0], 400), node.computeSize()[1]]);
+  const timeline = new Timeline(node);
+  addWidget(node, WIDGET, "feb_cache_timeline", timeline.strip.element, HEIGHT[node.comfyClass], 400);
   timelines.add(timeline);
   const { onRemoved } = node;
   node.onRemoved = function () {

@@ -1,4 +1,5 @@
 // The strip: a cell for each step and kind, the stage boundary, the noise scale, and words. Plain elements; it knows neither the graph nor the server.
+import { addStyle, element } from "./dom.js";
 
 const MEANING = {
   computed: "computed",
@@ -46,22 +47,10 @@ const STYLE = `
 .feb-strip-words > .feb-strip-wrong { color: var(--error-text, #ff6b6b); }
 `;
 
-function element(tag, cls, parent, properties = {}) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.className = cls;
-  parent?.append(made);
-  return made;
-}
-
-function addStyle() {
-  if (document.getElementById("feb-strip-style")) return;
-  element("style", "", document.head, { id: "feb-strip-style", textContent: STYLE });
-}
-
 /** A strip, with `element` to show. `edit(kind, steps, compute)` is called for cells that were clicked or dragged over, `clear()` for the button. */
 export class Strip {
   constructor(edit, clear) {
-    addStyle();
+    addStyle("feb-strip-style", STYLE);
     this.edit = edit;
     this.element = element("div", "feb-strip", null);
     this.element.setAttribute("role", "group");

@@ -1,0 +1,28 @@
+// Elements, and widgets made of them, in either rendering of a node.
+import { app } from "../../../scripts/app.js";
+
+export function element(tag, cls, parent, properties = {}) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.className = cls;
+  parent?.append(made);
+  return made;
+}
+
+/** Adds a style sheet once. */
+export function addStyle(id, text) {
+  if (!document.getElementById(id)) element("style", "", document.head, { id, textContent: text });
+}
+
+/** A widget that shows `shown`, at least `height` pixels high; it is neither saved with the workflow nor sent with the prompt. */
+export function addWidget(node, name, type, shown, height, width) {
+  const widget = node.addDOMWidget(name, type, shown, { serialize: false, hideOnZoom: false, getMinHeight: () => height });
+  widget.serialize = false;
+  shown.style.minHeight = `${height - 2 * widget.margin}px`; // for the rendering that asks the element
+  shown.addEventListener("wheel", (event) => shown.closest("[data-node-id]") || app.canvas.processMouseWheel?.(event), { passive: false });
+  node.setSize([Math.max(node.size[0], width), node.computeSize()[1]]);
+}
+
+/** The Vue rendering keeps the elements of a node that an undo loads anew, that of the node that was there before among them. */
+export function takePlace(shown, node) {
+  if (!shown.isConnected) document.querySelector(`[data-node-id="${CSS.escape(node.id)}"] .${shown.classList[0]}`)?.replaceWith(shown);
+}
