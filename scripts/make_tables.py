@@ -1,6 +1,7 @@
-"""Write the generated tables of README.md and docs/MEASURED.md between their marks, and docs/quality.png: python3 scripts/make_tables.py.
+"""Write the generated tables of README.md, docs/MEASURED.md and docs/COMPATIBILITY.md between their marks, and docs/quality.png:
+python3 scripts/make_tables.py.
 
-Needs torch, as in `.venv`. The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
+Needs torch and pytest, as in `.venv`. The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
 """
 
 import json
@@ -9,9 +10,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-README, MEASURED = ROOT / "README.md", ROOT / "docs" / "MEASURED.md"
+README, MEASURED, COMPATIBILITY = ROOT / "README.md", ROOT / "docs" / "MEASURED.md", ROOT / "docs" / "COMPATIBILITY.md"
 SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "learned", "calibrated")  # rows of the README's table
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
@@ -54,13 +55,16 @@ def kept(name: str) -> list[dict]:
 
 def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
+    import compatibility
+
     from lab import ablation, demo, distribution, feb, quality
 
     chosen = [row for row in kept("quality") if row["setting"].startswith(SHOWN)]
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
              for module in (quality, ablation, feb, distribution)}
-    return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole}
+    return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole,
+            COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}}
 
 
 def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
@@ -88,6 +92,6 @@ def written(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    for path in (README, MEASURED):
+    for path in tables():
         path.write_text(written(path), encoding="utf-8")
     drawn().save(ROOT / "docs" / "quality.png")
