@@ -70,12 +70,12 @@ class Run(Remarks):
         if self.store.fit(footprint, budget):
             rung = self.store.rung
             self.note(f"cache: {footprint.needs(rung)} of {budget} allowed: {rung} ({megabytes(footprint.whole)} would keep every site)")
-            self._stand()
+            self.stand()
         else:
             least = footprint.least(self.store.ladder)
             self.bar(MODULES, f"the cache needs {least} at least, and {budget} is allowed: attention and mlp are computed")
 
-    def _stand(self) -> None:
+    def stand(self) -> None:
         """Keep by the store's rung from now on."""
         self._stale = False
         if self.store.rung.coarser:
@@ -116,7 +116,7 @@ class Run(Remarks):
         step = self.timeline.step_of(sigma)
         if self._stale:
             self.store.forget(key for key in self.store if key[0] is not Kind.MODEL)
-            self._stand()
+            self.stand()
         self.store.forget(key for key in self.store if key[0] in self._barred)
         for kind in self.store.prove():
             self.demote(f"NaN or infinity in {kind.value}: not kept, and computed where there is nothing else to predict from")

@@ -71,7 +71,9 @@ def flux_model() -> object:
     kind = comfy.supported_models.FluxSchnell({key: value for key, value in sizes.items() if key in known})
     kind.set_inference_dtype(torch.float32, None)
     model = kind.get_model({}, "", device=torch.device("cpu"))
-    model.diffusion_model.load_state_dict(load()[0].state_dict())
+    own = model.diffusion_model.state_dict()  # newer versions call the weight of a norm `weight`, as torch does, not `scale`
+    model.diffusion_model.load_state_dict({name if name in own else name.removesuffix("scale") + "weight": value
+                                           for name, value in load()[0].state_dict().items()})
     model.latent_format = latent_formats.LatentFormat()  # the lab's latents are not those of FLUX's VAE
     model.latent_format.latent_channels = c.channels
     return ModelPatcher(model.eval(), model_management.get_torch_device(), model_management.unet_offload_device())

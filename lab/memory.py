@@ -44,7 +44,7 @@ class Standing(Run):
     def __init__(self, *args: object):
         super().__init__(*args)
         self.store.ladder = (self.rung,)
-        self._stand()
+        self.stand()
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class Attachment:
     def outer_sample(self, executor, *args, **kwargs):
         """One sampling: a session for its length, and its report in the mailboxes, whatever happens. The first one may be learned from."""
         guider, (noise, _, sampler, sigmas) = executor.class_obj, args[:4]
+        refuse_rivals(guider.model_patcher)  # one may have come behind this node
         settings, lesson = settle(self.settings, guider, sampler, sigmas, noise)
         session = lesson.session(guider, sampler) if lesson else Session.begin(settings, guider, sampler, sigmas, self.watch)
         if session is None:
@@ -168,4 +169,4 @@ def refuse_rivals(model) -> None:
     origin = f"{getattr(wrapper, '__module__', '')} {getattr(wrapper, '__qualname__', '')}".lower().replace("_", "").replace("-", "")
     names |= {name for word, name in RIVAL_MODULES.items() if wrapper is not None and word in origin}
     if names:
-        raise ConfigError(f"{' and '.join(sorted(names))} is already on this model, and two caches spoil each other. Remove it, or this node.")
+        raise ConfigError(f"{' and '.join(sorted(names))} is on this model, too, and two caches spoil each other. Remove it, or this node.")

@@ -65,6 +65,15 @@ def signal(model_sampling, timeline: Timeline) -> tuple[float, ...]:
     return tuple(alpha(model_sampling, sigma) for sigma in timeline.sigmas[:-1])
 
 
+def is_compiled(patcher) -> bool:
+    """Whether torch.compile is on the model, or on parts of it: by ComfyUI's node, which compiles when sampling, or by modules put in place."""
+    from comfy.patcher_extension import WrappersMP
+
+    if "torch_compile_kwargs" in patcher.model_options or patcher.get_wrappers(WrappersMP.APPLY_MODEL, "torch.compile"):
+        return True
+    return any(hasattr(module, "_orig_mod") for module in patcher.get_model_object("diffusion_model").modules())
+
+
 def synchronise(run: Run) -> None:
     """Wait for the device, so that the last evaluation's time is its own."""
     import torch

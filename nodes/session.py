@@ -39,6 +39,7 @@ class Session:
         self.foreseen: Footprint | None = None
         self.fitted = False
         self.modules_cached = bool(run.table.kinds & MODULES)
+        self.compiled = False  # by torch.compile, as a whole or in parts
         self.name = " + ".join(plan.name for plan in run.plans)
         self.model_cached = Kind.MODEL in run.table.kinds or run.correcting is not None
         self.guided = next((plan for plan in run.plans if plan.guided), None)
@@ -60,6 +61,7 @@ class Session:
         run = Run(plans, timeline)
         session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
                       getattr(guider, "cfg", None) == 1.0, watch)
+        session.compiled = sampling.is_compiled(guider.model_patcher)
         planned = [s for s in settings if isinstance(s, PlannedSettings)]
         session.followed = tuple(s.given for s in planned)
         session.given = tuple(s.given for s in planned if not s.learned)
@@ -144,7 +146,7 @@ class Session:
         conditionings, signature = streams.of_call(x, c_crossattn if self.modules_cached else None, options)
         if self.modules_cached and not self.fitted:
             self._fit(executor.class_obj, x, c_crossattn)
-        mounts = self._mounts(executor.class_obj.diffusion_model) if self.modules_cached else None
+        mounts = self._mounts(executor.class_obj.diffusion_model, options) if self.modules_cached else None
         if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
             return self._through_engine(conditionings, signature, x, t, model, mounts)
         return pass_through(self.run, conditionings, signature, model, mounts)
@@ -162,11 +164,14 @@ class Session:
         out = evaluate(self.run, conditionings, signature, compute, mounts)
         return denoised if out is raw else self.model_sampling.calculate_denoised(sigma, out, x)
 
-    def _mounts(self, diffusion_model) -> Mounts:
+    def _mounts(self, diffusion_model, options: dict) -> Mounts:
         """The mounts of the module that really runs: a copy of the model on another device has its own."""
         key = id(diffusion_model)
         if key not in self.mounts:
             self.mounts[key] = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
+            if self.compiled:
+                self.mounts[key].merge_alone("the model is compiled")
+        self.mounts[key].notice(options)
         return self.mounts[key]
 
 

@@ -1,6 +1,6 @@
 """Write the generated tables of README.md and docs between their marks, and docs/quality.png: python3 scripts/make_tables.py.
 
-Needs torch, as in `.venv`. The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
+Needs torch and pytest, as in `.venv`. The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
 """
 
 import json
@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-README, MEASURED, MIGRATION = ROOT / "README.md", ROOT / "docs" / "MEASURED.md", ROOT / "docs" / "MIGRATION.md"
+README = ROOT / "README.md"
+MEASURED, MIGRATION, COMPATIBILITY = (ROOT / "docs" / f"{name}.md" for name in ("MEASURED", "MIGRATION", "COMPATIBILITY"))
 SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "learned", "calibrated")  # rows of the README's table
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
@@ -54,6 +55,8 @@ def kept(name: str) -> list[dict]:
 
 def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
+    import compatibility
+
     from lab import ablation, demo, distribution, feb, quality, rivals
 
     chosen = [row for row in kept("quality") if row["setting"].startswith(SHOWN)]
@@ -61,7 +64,8 @@ def tables() -> dict[Path, dict[str, str]]:
     whole = {module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
              for module in (quality, ablation, feb, distribution)}
     return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole,
-            MIGRATION: {"rivals": rivals.table(kept("rivals"))}}
+            MIGRATION: {"rivals": rivals.table(kept("rivals"))},
+            COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}}
 
 
 def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
@@ -89,6 +93,6 @@ def written(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    for path in (README, MEASURED, MIGRATION):
+    for path in tables():
         path.write_text(written(path), encoding="utf-8")
     drawn().save(ROOT / "docs" / "quality.png")

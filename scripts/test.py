@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Lint, then every test. Host tests run in a process of their own, on the interpreter of the ComfyUI that is present.
+"""Lint, then every test. Host tests run in processes of their own, on the interpreter of the ComfyUI that is present: the scenario matrix beside
+all the others.
 
     python3 scripts/test.py [pytest arguments]
 """
@@ -7,12 +8,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, can_import, comfyui_interpreter, ensure
 
 NEEDED = ("torch", "safetensors", "einops", "PIL", "tqdm", "pytest", "hypothesis", "ruff")
+MATRIX = "tests/host/scenarios"
 
 
 def host_interpreter(python: str) -> str:
@@ -28,10 +31,16 @@ def main(arguments: list[str]) -> int:
     python = ensure(NEEDED)
     host = host_interpreter(python)
     steps = ([python, "-m", "ruff", "check", "."],
-             [host, "-m", "pytest", "-W", "default", "tests/host", *arguments],
+             [host, "-m", "pytest", "-W", "default", "tests/host", f"--ignore={MATRIX}", *arguments],
              [python, "-m", "pytest", "--ignore=tests/host", *arguments])
     environment = {**os.environ, "COMFY_PYTHON": host}  # for the browser tests, which start a ComfyUI
-    failed = [command for command in steps if subprocess.run(command, cwd=ROOT, env=environment).returncode]
+    matrix = [host, "-m", "pytest", "-W", "default", MATRIX, *arguments]
+    with tempfile.TemporaryFile("w+") as said:
+        beside = subprocess.Popen(matrix, cwd=ROOT, env={**environment, "OMP_NUM_THREADS": "1"}, stdout=said, stderr=subprocess.STDOUT)
+        failed = [command for command in steps if subprocess.run(command, cwd=ROOT, env=environment).returncode]
+        failed += [matrix] if beside.wait() else []
+        said.seek(0)
+        print(said.read())
     for command in failed:
         print("failed:", " ".join(command[1:]), file=sys.stderr)
     return 1 if failed else 0

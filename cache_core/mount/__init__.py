@@ -11,7 +11,7 @@ from ..site import MODULES, Kind
 from ..store import OutOfMemory
 from .block import MountedBlock, State
 from .footprint import footprint, tokens
-from .part import Part, ReadWeights, Tap, Weights, is_watched
+from .part import Part, ReadWeights, Tap, Weights, is_edited, is_watched
 from .scoped import Forward, overridden
 from .stack import Stack
 
@@ -28,12 +28,12 @@ class MountedList:
         self.blocks = [MountedBlock(block, f"{spec.path}.{i}", spec.mounts, tap, read) for i, block in enumerate(blocks)]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         self.stack = Stack(blocks, spec.path, spec.carries, tap.sites, counts) if spec.carries and blocks else None
+        self.began: Stack | None = None  # the stack, if the model call underway merges
 
-    def forwards(self, run: Run) -> list[tuple[nn.Module, Forward]]:
-        if self.stack and self.stack.sound and run.merged:
-            self.stack.begin()
-            return self.stack.forwards
-        return [pair for block in self.blocks for pair in block.forwards]
+    def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
+        """The forwards for the coming model call."""
+        self.began = self.stack if self.stack and self.stack.sound and run.merged else None
+        return self.began.begin() if self.began else [pair for block in self.blocks for pair in block.forwards]
 
 
 class Mounts:
@@ -61,8 +61,40 @@ class Mounts:
         if not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
             yield
             return
-        with overridden([pair for found in self.lists for pair in found.forwards(run)]):
-            yield
+        try:
+            with overridden([pair for found in self.lists for pair in found.begin(run)]):
+                yield
+            for stack in self._began:
+                stack.end()
+        finally:
+            for stack in self._began:
+                stack.drop()
+
+    @property
+    def _began(self) -> list[Stack]:
+        return [found.began for found in self.lists if found.began]
+
+    @property
+    def mergeable(self) -> bool:
+        """Whether every list of blocks can be one residual."""
+        return all(found.stack for found in self.lists if found.blocks)
+
+    def merge_alone(self, reason: str) -> None:
+        """Keep no single site from now on, and say why: predictions of single sites are decided inside the model, and a compiled one would be
+        compiled anew for each."""
+        run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
+        if not self.mergeable or not rungs:
+            run.bar(MODULES, f"{reason}, and its blocks cannot be merged: attention and mlp are computed")
+        elif not run.merged:
+            run.store.ladder = rungs
+            run.stand()
+            run.demote(f"{reason}: {run.store.rung}")
+
+    def notice(self, options: dict) -> None:
+        """Merge no list whose streams another pack edits, by the transformer options of the coming call."""
+        if is_edited(options):
+            for stack in (found.stack for found in self.lists if found.stack and found.stack.sound and self.run.merged):
+                stack.give_up("another node edits its streams between the blocks")
 
     def _one_of_each_make(self) -> Iterator[MountedBlock]:
         seen = set()

@@ -58,17 +58,13 @@ class Part:
 
 def is_watched(kwargs: dict) -> bool:
     """Whether another pack wants to see the queries and keys of this call."""
-    return _is_patched(kwargs, FOREIGN)
-
-
-def is_edited(kwargs: dict) -> bool:
-    """Whether another pack edits the streams after this block."""
-    return _is_patched(kwargs, EDITORS)
-
-
-def _is_patched(kwargs: dict, names: tuple[str, ...]) -> bool:
     options = kwargs.get("transformer_options")
-    return isinstance(options, dict) and any(name in options.get("patches", {}) for name in names)
+    return isinstance(options, dict) and any(name in options.get("patches", {}) for name in FOREIGN)
+
+
+def is_edited(options: dict) -> bool:
+    """Whether another pack edits the streams between blocks, by the transformer options."""
+    return any(name in options.get("patches", {}) for name in EDITORS)
 
 
 def can_skip_attention(kwargs: dict) -> bool:

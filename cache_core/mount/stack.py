@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from ..run import Run
 from ..site import MODULES, Kind
-from .part import is_edited
 from .scoped import Forward
+
+Forwards = list[tuple[nn.Module, Forward]]
 
 
 class Stack:
@@ -16,71 +17,87 @@ class Stack:
     `carries`: the blocks' arguments that are streams, in the order in which they are returned. A residual is the list's last output less its
     first input and less what was added between two blocks (ControlNet), which the model's own code adds again. `sound` turns
     False when the blocks turn out not to work like this.
+
+    The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that a compiled model has one
+    graph that predicts and one that keeps, and neither is made again when the run goes on.
     """
 
     def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str | int, ...], run: Run, counts: dict[Kind, int]):
         self.run, self.path, self.carries, self.counts, self.sound = run, path, carries, counts, True
         self.sites = tuple(f"{path}.{name}" for name in carries)
-        self.forwards = [(block, self._forward(block.forward, i == len(blocks) - 1)) for i, block in enumerate(blocks)]
-        self.begin()
+        self._predicting = [(block, self._predict(self._places(block))) for block in blocks]
+        self._keeping = [(block, self._keep(block.forward, self._places(block), i == len(blocks) - 1)) for i, block in enumerate(blocks)]
+        self.drop()
 
-    def begin(self) -> None:
-        """A new call of the model."""
-        self._entered = self._predicted = False
-        self._base: list[Tensor] | None = None  # what the list was given, from its first block on and between two; None: nothing is kept
-        self._passed: list[Tensor] = []  # what the last block returned
+    def begin(self) -> Forwards:
+        """Decide for the coming model call: the forwards that predict, that keep, or none."""
+        self.drop()
+        predicted = self.run.predicts(Kind.BLOCKS, *self.sites)
+        counter = self.run.evaluation.predicted_calls if predicted else self.run.evaluation.computed_calls
+        for kind in MODULES:
+            counter[kind] += self.counts[kind]
+        if predicted:
+            self._added = [self.run.predict(Kind.BLOCKS, site) for site in self.sites]
+            return self._predicting
+        return self._keeping if self.run.keeps(Kind.BLOCKS) else []
 
-    def _forward(self, original: Forward, last: bool) -> Forward:
-        places = {name: place for place, name in enumerate(inspect.signature(original).parameters)}
+    def end(self) -> None:
+        """The model call is done: what it added goes to the run."""
+        if self._fault:
+            self.give_up(self._fault)
+        for site, value in zip(self.sites, self._residuals, strict=False):
+            self.run.remember(Kind.BLOCKS, site, value)
 
+    def drop(self) -> None:
+        """Hold no tensor any more."""
+        self._entered, self._fault = False, ""
+        self._added: list[Tensor] = []  # what a predicted list adds to its streams
+        self._base: list[Tensor] = []  # what a computed list was given, from its first block on and between two
+        self._passed: list[Tensor] = []  # what its last block returned
+        self._residuals: list[Tensor] = []  # what it added, once its end is reached
+
+    def give_up(self, reason: str) -> None:
+        """Merge no more from the next call on."""
+        self.sound = False
+        self.run.demote(f"{self.path} ({reason}): every site is kept")
+
+    def _places(self, block: nn.Module) -> dict[str, int]:
+        return {name: place for place, name in enumerate(inspect.signature(block.forward).parameters)}
+
+    def _streams(self, places: dict[str, int], args: tuple, kwargs: dict) -> list[Tensor]:
+        return [kwargs[name] if name in kwargs else args[places.get(name, name)] for name in self.carries]
+
+    def _predict(self, places: dict[str, int]) -> Forward:
         def forward(*args: object, **kwargs: object) -> object:
-            streams = [kwargs[name] if name in kwargs else args[places.get(name, name)] for name in self.carries]
-            if not self._entered:
-                self._enter(streams, is_edited(kwargs))
-                if self._predicted:
-                    return self._returned([x + self.run.predict(Kind.BLOCKS, site) for x, site in zip(streams, self.sites, strict=True)])
-            if self._predicted:
-                return self._returned(streams)
-            if self._base is None:
-                return original(*args, **kwargs)
-            return self._computed(original, args, kwargs, streams, last)
+            streams = self._streams(places, args, kwargs)
+            if not self._entered:  # the first block that this call reaches
+                self._entered = True
+                streams = [x + added for x, added in zip(streams, self._added, strict=True)]
+            return streams[0] if len(streams) == 1 else tuple(streams)
 
         return forward
 
-    def _enter(self, streams: list[Tensor], edited: bool) -> None:
-        """The first block that this call reaches."""
-        self._entered = True
-        if edited:
-            self._give_up("another node edits its streams between the blocks")
-        self._predicted = self.sound and self.run.predicts(Kind.BLOCKS, *self.sites)
-        for kind in MODULES:
-            counter = self.run.evaluation.predicted_calls if self._predicted else self.run.evaluation.computed_calls
-            counter[kind] += self.counts[kind]
-        if self.sound and not self._predicted and self.run.keeps(Kind.BLOCKS):
-            self._base = [x.clone() for x in streams]  # copies: blocks write into what they are given and return
+    def _keep(self, original: Forward, places: dict[str, int], last: bool) -> Forward:
+        def forward(*args: object, **kwargs: object) -> object:
+            if self._fault:
+                return original(*args, **kwargs)
+            streams = self._streams(places, args, kwargs)
+            if not self._entered:
+                self._entered, self._base = True, [x.clone() for x in streams]  # copies: blocks write into what they are given and return
+            for base, passed, x in zip(self._base, self._passed, streams, strict=False):
+                base.add_(passed.neg_().add_(x))  # zero, exactly, where nothing was added
+            out = original(*args, **kwargs)
+            self._after(streams, (out,) if isinstance(out, Tensor) else out, last)
+            return out
 
-    def _returned(self, streams: list[Tensor]) -> object:
-        return streams[0] if len(streams) == 1 else tuple(streams)
+        return forward
 
-    def _computed(self, original: Forward, args: tuple, kwargs: dict, streams: list[Tensor], last: bool) -> object:
-        for base, passed, x in zip(self._base, self._passed, streams, strict=False):
-            base.add_(passed.neg_().add_(x))  # zero, exactly, where nothing was added
-        out = original(*args, **kwargs)
-        outputs = (out,) if isinstance(out, Tensor) else out
+    def _after(self, streams: list[Tensor], outputs: tuple, last: bool) -> None:
+        """A computed block has returned `outputs`."""
         after = [given if x is None else x for x, given in zip(outputs, streams, strict=False)]  # the last block may drop a stream
         if len(outputs) != len(streams) or [x.shape for x in after] != [x.shape for x in self._base]:
-            self._give_up("its blocks do not return what they are given")
+            self._fault, self._base, self._passed = "its blocks do not return what they are given", [], []
         elif last:
-            self._remember(after)
+            self._residuals, self._base, self._passed = [x - base for x, base in zip(after, self._base, strict=True)], [], []
         else:
             self._passed = [x.clone() for x in after]
-        return out
-
-    def _remember(self, after: list[Tensor]) -> None:
-        for site, x, base in zip(self.sites, after, self._base, strict=True):
-            self.run.remember(Kind.BLOCKS, site, x - base)
-        self._base, self._passed = None, []
-
-    def _give_up(self, reason: str) -> None:
-        self.sound, self._base, self._passed = False, None, []
-        self.run.demote(f"{self.path} ({reason}): every site is kept")

@@ -72,7 +72,7 @@ def test_a_run_counts_the_bytes_of_the_storages_that_it_keeps(rung, monkeypatch)
     bench = Bench(toy(), plan("##m.a.#.", order=2), plan("", OUTPUT))
     bench.run.store.ladder = (rung,)
     bench.run.store.window = 300
-    bench.run._stand()
+    bench.run.stand()
     for seed in range(10):
         bench(*inputs(seed, batch=2), conditionings=("a", "b"))
     assert [real for real, _ in found] == [told for _, told in found]

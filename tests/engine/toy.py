@@ -169,6 +169,7 @@ class Bench:
     def __call__(self, *given, options=None, conditionings=("cond",)):
         self.run.begin(next(self.sigmas))
         signature = (len(given[0]) // len(conditionings), tuple(given[0].shape[1:]))
+        self.mounts.notice(options or {})
         return evaluate(self.run, conditionings, signature, lambda: self.model(*given, {} if options is None else options), self.mounts)
 
 
@@ -214,7 +215,7 @@ def standing(*rungs):
 
     def prepare(run):
         run.store.ladder = rungs
-        run._stand()
+        run.stand()
 
     return prepare
 

@@ -15,6 +15,10 @@ FLUX = {"image_model": "flux", "in_channels": 16, "out_channels": 16, "vec_in_di
         "num_heads": 1, "depth": 2, "depth_single_blocks": 3, "axes_dim": [16, 56, 56], "theta": 10000, "patch_size": 2, "qkv_bias": True,
         "guidance_embed": True, "txt_ids_dims": []}
 
+UNET = {"image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 32, "num_res_blocks": [1, 1], "channel_mult": [1, 2],
+        "transformer_depth": [1, 1], "transformer_depth_middle": 1, "transformer_depth_output": [1, 1, 1, 1], "num_heads": 2, "context_dim": 64,
+        "use_spatial_transformer": True, "use_temporal_attention": False, "legacy": False, "adm_in_channels": None}
+
 NEVER = {"attention_interval": 1, "mlp_interval": 1, "fragile_interval": 1}
 MIXED = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 2}  # all four states
 
@@ -80,6 +84,25 @@ def comfy_model_from(kind: str, config: dict, dtype=torch.float32):
 def flux(kind: str = "Flux", dtype=torch.float32, **sizes):
     """A tiny FLUX of ComfyUI's own class."""
     return comfy_model(kind, FLUX | sizes, "comfy.ldm.flux.model", "FluxParams", dtype)
+
+
+def unet(dtype=torch.float32):
+    """A tiny Stable Diffusion 1.5 of ComfyUI's own class."""
+    return comfy_model_from("SD15", UNET, dtype)
+
+
+def with_lora(model, seed: int = 3):
+    """What the LoRA loader node does: a clone with patches of low rank on every linear layer of the blocks."""
+    from comfy.weight_adapter import LoRAAdapter
+
+    generator, patches = torch.Generator().manual_seed(seed), {}
+    for key, weight in model.model.state_dict().items():
+        if "blocks." in key and key.endswith(".weight") and weight.ndim == 2:
+            up, down = (torch.randn(shape, generator=generator) / 8 for shape in ((weight.shape[0], 4), (4, weight.shape[1])))
+            patches[key] = LoRAAdapter(set(), (up, down, 4.0, None, None, None))
+    clone = model.clone()
+    assert clone.add_patches(patches, 0.5)
+    return clone
 
 
 def conditioning(seed: int, tokens: int = 8, width: int = 64, vector: int = 32) -> list:

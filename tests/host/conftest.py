@@ -7,7 +7,7 @@ from comfy_models import applying, flux, import_comfyui
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = [item for item in items if Path(item.fspath).parent == Path(__file__).parent]
+    here = [item for item in items if Path(__file__).parent in Path(item.fspath).parents]
     reason = import_comfyui() if here else ""
     for item in here if reason else ():
         item.add_marker(pytest.mark.skip(reason=reason))

@@ -9,31 +9,6 @@ def apart(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).norm() / b.norm())
 
 
-@pytest.mark.parametrize("cfg", [1.0, 3.0])
-def test_never_reuse_is_bit_identical(model, feb, ab, cfg):
-    plain = ksample(model, cfg=cfg)
-    for cached in (feb(model, **NEVER), ab(model, interval=1)):
-        assert torch.equal(ksample(cached[0], cfg=cfg), plain)
-
-
-def test_plain_run_after_a_cached_one_is_bit_identical(model, feb, ab):
-    plain = ksample(model, cfg=2.0)
-    changed = [ksample(apply(model)[0], cfg=2.0) for apply in (feb, ab)]
-    assert all(not torch.equal(samples, plain) for samples in changed)
-    assert torch.equal(ksample(model, cfg=2.0), plain)
-
-
-def test_every_forward_is_the_class_s_own_after_a_run(model, feb):
-    ksample(feb(model, **MIXED)[0])
-    assert not [name for name, module in model.model.diffusion_model.named_modules() if "forward" in module.__dict__]
-
-
-def test_second_run_equals_the_first(model, feb, ab):
-    for apply in (feb, ab):
-        cached = apply(model)[0]
-        assert torch.equal(ksample(cached, cfg=2.0), ksample(cached, cfg=2.0))
-
-
 def test_all_four_states_occur_and_nothing_is_demoted(model, feb):
     cached, mailbox = feb(model, **MIXED, stage_boundary=0.6)
     ksample(cached, steps=30)
@@ -76,68 +51,11 @@ def test_cfg_pp_keeps_a_fresh_unconditional_output(model, ab):
     assert apart(ksample(ab(model, interval=2)[0], sampler="dpmpp_2m_cfg_pp", cfg=1.5, steps=30), plain) < 3 * euler + 0.05
 
 
-@pytest.mark.parametrize(("sampler", "evaluations"), [("euler", 10), ("heun", 19), ("dpm_2", 19), ("heunpp2", 27), ("dpmpp_2m", 10), ("uni_pc", 10),
-                                                      ("ddim", 10), ("euler_ancestral", 10), ("dpmpp_sde", 19), ("lcm", 10)])
-def test_every_evaluation_of_a_sampler_has_its_step(model, feb, sampler, evaluations):
-    cached, mailbox = feb(model)
-    samples = ksample(cached, steps=10, sampler=sampler)
-    report = mailbox.latest
-    assert samples.isfinite().all()
-    assert abs(report.evaluations - evaluations) <= 2
-    assert {row.step for row in report.rows} == set(range(10))
-    assert report.finished
-
-
-def test_noisy_samplers_reuse_instead_of_extrapolating(model, ab):
-    cached, mailbox = ab(model, order=3)
-    ksample(cached, sampler="euler_ancestral")
-    assert any("adds new noise" in note for note in mailbox.latest.notes)
-
-
 def test_noise_scale_of_one_changes_nothing_and_others_scale_the_noise(model, feb):
     plain = ksample(model, steps=10)
     assert torch.equal(ksample(feb(model, **NEVER)[0], steps=10), plain)
     scaled = ksample(feb(model, **NEVER, noise_scale_high=0.98, noise_scale_low=0.96)[0], steps=10)
     assert 1e-4 < apart(scaled, plain) < 0.5
-
-
-def test_denoise_below_one_and_partial_windows_run(model, feb):
-    cached, mailbox = feb(model, start_percent=0.3, end_percent=0.9)
-    latent = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(5))
-    samples = ksample(cached, steps=16, denoise=0.6, latent=latent)
-    assert samples.isfinite().all()
-    assert mailbox.latest.steps == 16
-
-
-def test_an_interrupt_leaves_nothing_behind(model, feb):
-    plain = ksample(model)
-    cached, mailbox = feb(model)
-
-    class Stop(Exception):
-        pass
-
-    def stop(step, *_):
-        if step == 5:
-            raise Stop
-
-    with pytest.raises(Stop):
-        ksample(cached, callback=stop)
-    assert not mailbox.latest.finished
-    assert torch.equal(ksample(model), plain)
-    assert torch.equal(ksample(cached), ksample(feb(model)[0]))
-
-
-def test_a_changed_batch_between_runs_starts_afresh(model, feb):
-    cached = feb(model)[0]
-    ksample(cached, batch=2)
-    assert torch.equal(ksample(cached, batch=1), ksample(feb(model)[0], batch=1))
-
-
-def test_texts_of_different_length_are_two_streams(model, feb):
-    cached, mailbox = feb(model)
-    samples = ksample(cached, cfg=3.0, negative=conditioning(2, tokens=5))
-    assert samples.isfinite().all()
-    assert mailbox.latest.restarts == 0
 
 
 def test_a_shared_attention_override_is_still_called(model, feb):
@@ -173,9 +91,3 @@ def test_a_guider_of_its_own_samples_as_ksampler_does(pack, model, node):
     assert torch.equal(guided(model), ksample(model, cfg=2.0))
 
 
-def test_two_samplers_on_one_cached_model_do_not_see_each_other(model, feb):
-    cached, mailbox = feb(model, "fast")
-    alone = ksample(cached, steps=20)
-    ksample(cached, steps=12, seed=7, batch=2)
-    assert torch.equal(ksample(cached, steps=20), alone)
-    assert [report.steps for report in mailbox.reports] == [20, 12, 20]

@@ -2,12 +2,9 @@
 
 import pytest
 import torch
-from comfy_models import MIXED, NEVER, comfy_model_from, flux, ksample
+from comfy_models import MIXED, NEVER, flux, ksample, unet, with_lora
 
 WAYS = {"merged": {"preset": "auto", "memory": 1.0}, "every site": {**MIXED, "stage_boundary": 0.6, "memory": 1.0}}
-UNET = {"image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 32, "num_res_blocks": [1, 1], "channel_mult": [1, 2],
-        "transformer_depth": [1, 1], "transformer_depth_middle": 1, "transformer_depth_output": [1, 1, 1, 1], "num_heads": 2, "context_dim": 64,
-        "use_spatial_transformer": True, "use_temporal_attention": False, "legacy": False, "adm_in_channels": None}
 
 
 @pytest.fixture(params=WAYS)
@@ -17,20 +14,6 @@ def way(request):
 
 def apart(a, b):
     return float((a - b).norm() / b.norm())
-
-
-def with_lora(model, seed=3):
-    """What the LoRA loader node does: a clone with patches of low rank on every linear layer of the blocks."""
-    from comfy.weight_adapter import LoRAAdapter
-
-    generator, patches = torch.Generator().manual_seed(seed), {}
-    for key, weight in model.model.state_dict().items():
-        if "_blocks." in key and key.endswith(".weight") and weight.ndim == 2:
-            up, down = (torch.randn(shape, generator=generator) / 8 for shape in ((weight.shape[0], 4), (4, weight.shape[1])))
-            patches[key] = LoRAAdapter(set(), (up, down, 4.0, None, None, None))
-    clone = model.clone()
-    assert clone.add_patches(patches, 0.5)
-    return clone
 
 
 def test_a_lora_before_the_node_is_a_lora_after_it(model, feb, ab, way):
@@ -142,22 +125,6 @@ def test_a_row_of_a_batch_is_what_it_is_alone(model, feb, ab, way, cfg):
         noise = torch.randn((3, 16, 8, 8), generator=torch.Generator().manual_seed(1))
         alone = ksample(cached, cfg=cfg, noise=noise[1:2])
         assert apart(batch[1:2], alone) <= 1e-5
-
-
-def unet():
-    return comfy_model_from("SD15", UNET)
-
-
-def test_ab_cache_takes_a_unet_and_feb_cache_says_why_not(feb, ab):
-    model = unet()
-    plain = ksample(model, channels=4, cfg=3.0, steps=20)
-    assert torch.equal(ksample(ab(model, interval=1)[0], channels=4, cfg=3.0, steps=20), plain)
-    cached, mailbox = ab(model)
-    assert apart(ksample(cached, channels=4, cfg=3.0, steps=20), plain) < 0.5
-    assert mailbox.latest.shares["model"] < 1
-    assert torch.equal(ksample(model, channels=4, cfg=3.0, steps=20), plain)
-    with pytest.raises(TypeError, match="AB-Cache Apply"):
-        feb(model)
 
 
 def test_perturbed_attention_guidance_is_a_stream_of_its_own(ab):

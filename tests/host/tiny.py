@@ -23,12 +23,12 @@ class Tiny:
     extra: dict = field(default_factory=dict)
     sound: tuple[int, ...] = ()  # a second latent's shape
 
-    def build(self):
+    def build(self, dtype=torch.float32):
         import comfy.supported_models
 
         if not hasattr(comfy.supported_models, self.kind):
             pytest.skip(f"this ComfyUI has no {self.kind}")
-        model = comfy_model_from(self.kind, self.config)
+        model = comfy_model_from(self.kind, self.config, dtype)
         positions = getattr(model.model.diffusion_model, "pos_embed", None)  # a buffer, which ComfyUI leaves uninitialised
         if positions is not None:
             positions.copy_(0.02 * noise(positions.shape, 0))
