@@ -48,7 +48,7 @@ def register() -> None:
     async def post_preview(request: web.Request) -> web.Response:
         body = await beginning(request.content, LARGEST + 1)
         if len(body) > LARGEST:
-            return web.json_response({"error": f"The request has more than {LARGEST} bytes; so many are read."}, status=413)
+            return web.json_response({"error": f"The request has more than {LARGEST} bytes, and no more are read."}, status=413)
         status, found = answer(body)
         return web.json_response(found, status=status)
 

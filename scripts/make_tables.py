@@ -40,6 +40,18 @@ def memory() -> str:
     return "\n".join(lines)
 
 
+def tried() -> str:
+    """What was tried against it, and what came of it."""
+    fuzz, soak = (json.loads((ROOT / "lab" / "results" / f"{name}.json").read_text()) for name in ("fuzz", "soak"))
+    lines = ["| tried | inputs | failures | |", "|---|---|---|---|"]
+    lines += [f"| {row['group']} | {row['tried']} | {len(row['failures']) + len(row['slow'])} | at most {row['slowest']:.1f} CPU seconds and "
+              f"{row['largest_mb']:.0f} MB each |" for row in fuzz["rows"]]
+    grown = soak["memory"]["growth_percent"]
+    lines.append(f"| prompts on one server, {len(soak['models'])} models and {len(soak['settings'])} settings in turn, ComfyUI {soak['comfyui']} | "
+                 f"{soak['prompts']} | {len(soak['failures'])} | the process grew by {grown:.1f} % |")
+    return "\n".join(lines)
+
+
 def between(text: str, mark: str, table: str) -> str:
     """`text` with what stands between the comments `mark`:begin and `mark`:end replaced. Raises ValueError if they are missing."""
     pattern = re.compile(rf"(<!-- {mark}:begin -->\n).*?(<!-- {mark}:end -->)", re.DOTALL)
@@ -63,7 +75,8 @@ def tables() -> dict[Path, dict[str, str]]:
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
              for module in (quality, ablation, feb, distribution)}
-    return {README: {"models": models(), "memory": memory(), "quality": quality.table(chosen), **shown}, MEASURED: whole,
+    return {README: {"models": models(), "memory": memory(), "tried": tried(), "quality": quality.table(chosen), **shown},
+            MEASURED: whole,
             MIGRATION: {"rivals": rivals.table(kept("rivals"))},
             COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}}
 

@@ -100,3 +100,14 @@ def test_nothing_is_reset_and_no_exception_is_swallowed_unnamed(path):
     nodes = list(ast.walk(tree(path)))
     assert not [n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and n.name.lstrip("_") == "reset"]
     assert not [n.lineno for n in nodes if isinstance(n, ast.ExceptHandler) and n.type is None]
+
+
+@pytest.mark.parametrize("folder", ["cache_core", "nodes"])
+def test_the_diagram_in_architecture_md_is_what_is(folder):
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    diagram = text.split(f"## {folder}\n\n```\n")[1].split("```")[0]
+    graph = units(folder)
+    lines = [line.split("   ")[0].split() for line in diagram.splitlines()]
+    level = {unit: -number for number, line in enumerate(lines) for unit in line}
+    assert sorted(unit for line in lines for unit in line) == sorted(graph)
+    assert not [(unit, other) for unit, others in graph.items() for other in others & graph.keys() if level[other] >= level[unit]]

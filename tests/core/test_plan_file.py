@@ -42,10 +42,17 @@ def damaged(tmp_path, change=None, **tensors):
     return path
 
 
+ORIGIN = {"model": "Flux", "weights": "", "sampler": "", "cells": 1, "samples": 0, "made": ""}
+
+
 @pytest.mark.parametrize(("change", "reason"), [
     ({"version": 2}, "Update the pack"), ({"rows": []}, "rows"), ({"rows": [["model"]] * 11}, "rows"), ({"rows": [[]] * 10}, "step 0"),
     ({"rows": [["engine"]] * 10}, "not a plan"), ({"kinds": 7}, "not a plan"), ({"origin": {}}, "not a plan"), ({"order": 9}, "order"),
-    ({"drift": "far"}, "not a plan"), ({"corrector": {"high": 2.0, "low": 1, "boundary": 0.4, "staged": True}}, "noise_scale_high"),
+    ({"drift": "far"}, "not a plan"), ({"drift": -1}, "drift is -1"), ({"drift": float("nan")}, "drift is nan"), ({"drift": 10**400}, "not a plan"),
+    ({"order": float("inf")}, "not a plan"), ({"kinds": [], "rows": [[]] * 10}, "for nothing"), ({"kinds": ["blocks"]}, "for blocks"),
+    ({"kinds": ["attention", "model"]}, "for attention and model"), ({"origin": {**ORIGIN, "cells": -1}}, "cells is -1"),
+    ({"origin": {**ORIGIN, "samples": 10**20}}, "samples is"),
+    ({"corrector": {"high": 2.0, "low": 1, "boundary": 0.4, "staged": True}}, "noise_scale_high"),
     ({"corrector": 7}, "not a plan"), ({"corrector": {"high": 1.0}}, "not a plan"), ({"costs": {"attention": 0.5}}, "not a plan"),
     ({"costs": {"attention": -1, "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention"),
     ({"costs": {"attention": "nan", "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention")])
@@ -56,7 +63,9 @@ def test_facts_that_make_no_plan_are_refused(change, reason, tmp_path):
 
 @pytest.mark.parametrize(("tensors", "reason"), [
     ({"sigmas": torch.zeros(11)}, "do not fall"), ({"sigmas": torch.full((11,), float("nan"))}, "rows and sigmas"),
-    ({"sigmas": torch.ones(3)}, "rows"),
+    ({"sigmas": torch.ones(3)}, "rows"), ({"sigmas": torch.zeros(11, dtype=torch.complex64)}, "sigmas are torch.complex64"),
+    ({"sigmas": torch.arange(11)}, "sigmas are torch.int64"), ({"sigmas": torch.ones(11).to(torch.float8_e4m3fn)}, "sigmas are torch.float8"),
+    ({"fits": torch.ones(())}, "not a plan"), ({"curves": torch.ones(60_000, 1, 1, 1)}, "error curves"),
     ({"fits": torch.full((2, 5), float("nan"))}, "not finite"), ({"fits": torch.full((2, 5), 1e9)}, "larger than"),
     ({"curves": torch.ones(2, 3, 2)}, "error curves"), ({"curves": torch.ones(2, 3, 3, 5)}, "error curves"),
     ({"curves": -torch.ones(2, 3, 2, 5)}, "error curves"), ({"curves": torch.ones(2, 3, 2, 65)}, "error curves"),
@@ -65,6 +74,11 @@ def test_facts_that_make_no_plan_are_refused(change, reason, tmp_path):
 def test_tensors_that_make_no_plan_are_refused(tensors, reason, tmp_path):
     with pytest.raises(ConfigError, match=reason):
         load(damaged(tmp_path, **tensors))
+
+
+def test_words_from_a_file_are_short_and_on_one_line(tmp_path):
+    origin = load(damaged(tmp_path, {"origin": {**ORIGIN, "model": "a\nb\x1b[31m\u202ec", "made": "x" * 5000}})).origin
+    assert (origin.model, len(origin.made)) == ("ab[31mc", 200)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"{}", b"\xff" * 64])

@@ -1,0 +1,26 @@
+"""What CI runs on is what the pack says it supports."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOW = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_oldest_python_and_the_oldest_comfyui_that_are_supported_are_tested():
+    assert re.search(r'requires-python = ">=(.*)"', PROJECT)[1] == re.search(r'python: \["([\d.]+)"', WORKFLOW)[1]
+    assert f"v{re.search(r'requires-comfyui = .>=(.*).$', PROJECT, re.MULTILINE)[1]}" == re.search(r'\["(v[\d.]+)"', WORKFLOW)[1]
+
+
+def test_every_system_runs_the_command_that_anyone_runs():
+    assert re.search(r"os: \[(.*)\]", WORKFLOW)[1].split(", ") == ["ubuntu-latest", "windows-latest", "macos-latest"]
+    assert "python scripts/test.py" in WORKFLOW
+    assert "scripts/test.py" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_what_tests_import_is_pinned_and_looked_for():
+    pinned = {re.split("==", line)[0] for line in (ROOT / "requirements-dev.txt").read_text().split()}
+    needed = re.search(r"NEEDED = \((.*)\)", (ROOT / "scripts" / "test.py").read_text())[1]
+    assert {name.strip('" ').replace("PIL", "pillow") for name in needed.split(",")} == pinned - {"numpy"}
+    assert all("==" in line for line in (ROOT / "requirements-dev.txt").read_text().split())

@@ -1,0 +1,59 @@
+"""The examples of CONTRIBUTING.md work as they stand."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from mirrors import Mirror
+from toy import Bench, Marks, inputs, toy
+
+from cache_core import MODULES, OUTPUT, Kind, Plan
+from cache_core.hosts import match
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """A function that runs one of the Python examples, and returns its module."""
+    def run(number):
+        source = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[number]
+        module = ModuleType(f"example_{number}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(source, module.__dict__)
+        return module, source
+    return run
+
+
+def test_the_host_is_recognised_and_reached_and_has_about_20_lines(example, monkeypatch):
+    module, source = example(0)
+    monkeypatch.setattr("cache_core.hosts.HOSTS", (module.MY_MODEL,))
+    model = Mirror(module.MY_MODEL)
+    assert match(model) is module.MY_MODEL
+    bench = Bench(model, Plan(Marks("#.")), host=module.MY_MODEL)
+    chance = torch.Generator().manual_seed(0)
+    given = torch.randn(2, 6, 8, generator=chance), torch.rand(2, generator=chance)
+    computed, reused = bench(*given), bench(*given)
+    torch.testing.assert_close(reused, computed, atol=1e-5, rtol=1e-5)
+    assert bench.run.evaluation.predicted_calls == {kind: bench.run.sites[kind] for kind in MODULES}
+    assert not bench.run.demotions
+    assert len(source.splitlines()) <= 20
+
+
+def test_the_predictor_runs_as_it_is(example):
+    mean = example(1)[0].Mean()
+    bench, model = Bench(toy(), Plan(Marks("##.", OUTPUT), mean)), toy()
+    outputs = [bench(*inputs(seed)) for seed in range(3)]
+    torch.testing.assert_close(outputs[2], (model(*inputs(0), {}) + model(*inputs(1), {})) / 2)
+    assert bench.run.evaluation.predicted_calls == {Kind.MODEL: 1}
+
+
+def test_every_file_and_command_that_is_named_is_there():
+    paths = set(re.findall(r"[\w./]*(?:scripts|tests|cache_core|lab|\.github)/[\w./]+\.(?:py|yml)", TEXT))
+    assert len(paths) >= 8
+    assert not [path for path in paths if not (ROOT / path).is_file()]
+    assert not [name for name in re.findall(r"-m (lab\.\w+)", TEXT) if not (ROOT / f"{name.replace('.', '/')}.py").is_file()]
