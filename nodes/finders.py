@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..cache_core import ConfigError
 from ..cache_core.cache_plan import CachePlan
 from ..cache_core.calibrate import Allowance, Calibrated, Memo, Recording, Request, calibrate
 from ..cache_core.calibrate.exposure import exposure, exposure_cost
-from ..cache_core.calibrate.feb import LEAST_BUDGET, FebReport, Laboratory, choose, measure
+from ..cache_core.calibrate.feb import LEAST_BUDGET, FebReport, Laboratory, choose, fastest, measure
 from ..cache_core.chart import Panel, Part, Strip
 from ..cache_core.errors import check_range
 from ..cache_core.plan_file import save
@@ -67,20 +66,19 @@ def find_output_plan(work: Work) -> Found:
 
 
 def find_modules_plan(work: Work) -> Found:
-    """For FEB-Cache Apply. Raises ConfigError for a budget below 12, or a target drift; HostError for a model without such blocks."""
+    """For FEB-Cache Apply. Raises ConfigError for a budget below 12, HostError for a model without such blocks."""
     require_blocks(work.bench.model)
-    if work.request.drift:
-        raise ConfigError(f"target_drift is {work.request.drift:g}; for {MODULES_SITE} only target_speedup can be asked for. Set target_drift to 0.")
     check_range(f"calibration_budget for {MODULES_SITE}", work.request.budget, LEAST_BUDGET, 1000)
     searching = work.searching() if work.searching().total >= LEAST_BUDGET else work.allowance
     lab = Laboratory(work.bench, searching, work.memo)
     measured = measure(lab, work.request.samples)
-    plan, report = choose(lab, measured, work.bench.origin(), work.request.speedup, work.bench.alpha)
+    speedup = fastest(lab, measured, work.request.drift) if work.request.drift else work.request.speedup
+    plan, report = choose(lab, measured, work.bench.origin(), speedup, work.bench.alpha, lambda plan: save(plan, work.best))
     exposed = []
     if searching is not work.allowance:
         work.allowance.spend(searching.spent)
         exposed = _exposed(work, plan, lab.passes[0].trials.recording)
-    return Found(plan, _compared(report), [*_strips(plan), *reuse_errors(report.curves), *exposed])
+    return Found(plan, [*_missed(plan, work.request), *_compared(report)], [*_strips(plan), *reuse_errors(report.curves), *exposed])
 
 
 def made_before(plan: CachePlan, name: str) -> Found:
@@ -97,9 +95,11 @@ def _said(found: Calibrated, request: Request) -> list[str]:
     lines = []
     if found.samples < request.samples:
         lines.append(f"{request.samples} samples were asked for, and the budget allows {found.samples}")
-    if request.drift and found.plan.drift > request.drift:
-        lines.append(f"no plan with less drift than {request.drift:g} was found")
-    return [*lines, *_tried([(attempt.drift, attempt.name) for attempt in found.attempts])]
+    return [*lines, *_missed(found.plan, request), *_tried([(attempt.drift, attempt.name) for attempt in found.attempts])]
+
+
+def _missed(plan: CachePlan, request: Request) -> list[str]:
+    return [f"no plan with less drift than {request.drift:g} was found"] if request.drift and plan.drift > request.drift else []
 
 
 def _compared(report: FebReport) -> list[str]:

@@ -83,10 +83,15 @@ def planned(passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: Sequ
     """Tables by dynamic programming: over the measured errors of reuse, and over those of extrapolating the recorded outputs."""
     felt = [propagated(p.trials, gain) for p in passes]
     merged, alone = (by_programme(felt, costs, alone, speedup) for alone in (False, True))
-    gram = sum(np.asarray(p.trials.recording.gram()) for p in passes)
-    recording, count = felt[0].recording, full_steps(costs, timeline.steps, speedup)
-    steps = best_steps(gram, recording.nodes, recording.weights, count, first_gap(timeline.steps))
-    return [Candidate("planned for order 2", from_steps(MODULES, steps, timeline.steps), 2), *merged, *alone]
+    return [planned_steps(passes, full_steps(costs, timeline.steps, speedup)), *merged, *alone]
+
+
+def planned_steps(passes: Sequence[Pass], count: int) -> Candidate:
+    """The `count` steps that are best for extrapolating the recorded outputs."""
+    recording = passes[0].trials.recording
+    steps, gram = len(recording.nodes), sum(np.asarray(p.trials.recording.gram()) for p in passes)
+    chosen = best_steps(gram, recording.nodes, recording.weights, count, first_gap(steps))
+    return Candidate("planned for order 2", from_steps(MODULES, chosen, steps), 2)
 
 
 def by_programme(felt: Sequence[Trials], costs: Costs, alone: bool, speedup: float) -> list[Candidate]:

@@ -1,6 +1,6 @@
 """The choice among candidates by what counts: the drift of runs with them, on the same samples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
@@ -86,9 +86,12 @@ class Contest:
                 self.look(finalists, number)
         return [number for number in self.lab.passes if all(number in self.drifts.get(c.name, {}) for c in finalists)]
 
-    def decide(self, found: Sequence[Candidate], spare: float) -> tuple[Candidate, tuple[Compared, ...]]:
-        """The candidate that drifts least, and all of them: first the finalists, by their drift on the same samples."""
+    def decide(self, found: Sequence[Candidate], spare: float,
+               tell: Callable[[Candidate, float], None] = lambda best, drift: None) -> tuple[Candidate, tuple[Compared, ...]]:
+        """The candidate that drifts least, and all of them: first the finalists, by their drift on the same samples. `tell` hears which is best
+        after the first look, and its drift."""
         ranked = self.first(found)
+        tell(ranked[0], self.mean(ranked[0], self.drifts[ranked[0].name]))
         uniform = next(c for c in ranked if c.name.startswith("uniform"))
         unfitted = list(dict.fromkeys([*ranked[:FINALISTS], uniform]))
         finalists = [*unfitted, *self.fitted(ranked)]

@@ -12,9 +12,10 @@ from ..costs import Costs
 from ..curves import Curves
 from ..errors import check_range
 from ..plan import MIN_STEPS
+from .ab import LEAST_SPEEDUP, MOST_SPEEDUP
 from .allowance import Allowance
 from .bench import Bench
-from .candidates import Candidate, candidates
+from .candidates import FEWEST, Candidate, candidates, planned_steps
 from .contest import Compared, Contest
 from .exposure import Alpha, fit_scale, flow_alpha, noise_sizes
 from .laboratory import Laboratory
@@ -37,7 +38,10 @@ SAMPLES, BUDGET = 8, 64.0
 LEAST_BUDGET = 12.0
 GUESS = 2.8  # uncached generations that a pass with trials takes
 PASSES, PROBES = 0.38, 0.13  # shares of the budget for the passes and for how far errors reach; what is left goes to fits and to the choice
+SEARCHED = 0.7  # of the budget, at most, is spent once the speed-up for a drift is found
 SCALED = 6  # samples for the noise scale: it is fitted to half of them and tried on the others
+
+Keep = Callable[[CachePlan], None]
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,19 @@ class Measured:
 
 
 def feb_plan(bench: Bench, origin: Origin, speedup: float, samples: int = SAMPLES, allowance: Allowance | None = None, memo: Memo | None = None,
-             costs: Costs | None = None, alpha: Alpha = flow_alpha, clock: Callable[[], float] = perf_counter) -> tuple[CachePlan, FebReport]:
+             costs: Costs | None = None, alpha: Alpha = flow_alpha, clock: Callable[[], float] = perf_counter,
+             keep: Keep = lambda plan: None) -> tuple[CachePlan, FebReport]:
     """The plan that drifts least among those that take at most 1 / `speedup` of an uncached run's compute, and what was found on the way.
 
     `samples`: calibration samples, at most. `allowance`: what all sampling for it may take. `costs`: of the states, in
     place of measuring them; with these given nothing depends on a clock, and the same bench gives the same plan. `alpha`: share of the
-    clean latent by sigma, for the noise scale. Raises ConfigError for settings out of range and for a speed-up that reuse cannot give,
-    CacheError if the sampler cannot be recorded; what `bench.sample` raises, a cancel for one, goes through.
+    clean latent by sigma, for the noise scale. `keep` is given the plan that is best after a first look at all of them.
+
+    Raises ConfigError for settings out of range and for a speed-up that reuse cannot give, CacheError if the sampler cannot be recorded; what `bench.sample` raises, a cancel for one, goes through.
     """
     check_range("speedup", speedup, 1.0, 10.0)
     lab = Laboratory(bench, allowance or Allowance(BUDGET), memo or Memo())
-    return choose(lab, measure(lab, samples, costs, clock), origin, speedup, alpha)
+    return choose(lab, measure(lab, samples, costs, clock), origin, speedup, alpha, keep)
 
 
 def measure(lab: Laboratory, samples: int = SAMPLES, costs: Costs | None = None, clock: Callable[[], float] = perf_counter) -> Measured:
@@ -92,15 +98,36 @@ def measure(lab: Laboratory, samples: int = SAMPLES, costs: Costs | None = None,
     return Measured(tuple(passes), reach.gain, costs or measured_costs(passes, reach), curves_of(passes, lab.timeline.times))
 
 
-def choose(lab: Laboratory, measured: Measured, origin: Origin, speedup: float, alpha: Alpha = flow_alpha) -> tuple[CachePlan, FebReport]:
+def fastest(lab: Laboratory, measured: Measured, drift: float) -> float:
+    """The highest speed-up at which the table that is planned for order 2 drifts by no more than `drift` on the first sample, found by bisection
+    over its computed steps; the lowest that can be asked for where none does."""
+    steps, costs = lab.timeline.steps, measured.costs
+    low, high = max(FEWEST, round(steps / MOST_SPEEDUP)), max(FEWEST, round(steps / LEAST_SPEEDUP))
+    number = next(iter(lab.passes))
+    while low < high:
+        found = planned_steps(measured.passes, middle := (low + high) // 2)
+        price = 1 / costs.speedup(found.table)
+        if not lab.affords(price, SEARCHED):
+            break
+        near = lab.drift(number, found.plan(lab.timeline), price, f"looking for a drift of {drift:g}: {middle} of {steps} steps") <= drift
+        low, high = (low, middle) if near else (middle + 1, high)
+    return costs.speedup(planned_steps(measured.passes, high).table)
+
+
+def choose(lab: Laboratory, measured: Measured, origin: Origin, speedup: float, alpha: Alpha = flow_alpha,
+           keep: Keep = lambda plan: None) -> tuple[CachePlan, FebReport]:
     """The plan for `speedup`, and the report (see feb_plan)."""
     costs, curves = measured.costs, measured.curves
     found = candidates(measured.passes, lab.timeline, costs, measured.gain, speedup)
-    best, compared = Contest(lab, costs).decide(found, _price_of_scale(lab, 1 / speedup))
+    made = replace(origin, samples=len(measured.passes), made=str(date.today()))
+
+    def plan_of(candidate: Candidate, drift: float) -> CachePlan:
+        return replace(candidate.cache_plan(made, lab.timeline.sigmas, costs), drift=drift, curves=curves)
+
+    best, compared = Contest(lab, costs).decide(found, _price_of_scale(lab, 1 / speedup), lambda first, drift: keep(plan_of(first, drift)))
     scale, unscaled, scaled = _scale(lab, best, alpha, 1 / costs.speedup(best.table))
     helps = {"corrector": scale} if scale is not None and scaled < unscaled else {}
-    made = replace(origin, samples=len(measured.passes), made=str(date.today()))
-    plan = replace(best.cache_plan(made, lab.timeline.sigmas, costs), drift=compared[0].drift, curves=curves, **helps)
+    plan = replace(plan_of(best, compared[0].drift), **helps)
     return plan, FebReport(costs, curves, measured.gain, compared, scale, scaled, unscaled, lab.allowance.spent)
 
 

@@ -6,8 +6,9 @@ import torch
 from cache_core import MODULES, CacheError, ConfigError, NoiseScale, Plan, Predictor, Steps, Timeline
 from cache_core.cache_plan import CachePlan, Origin
 from cache_core.calibrate import Allowance, Memo, Recorder, Tracker
+from cache_core.calibrate.candidates import planned_steps
 from cache_core.calibrate.exposure import fit_scale, flow_alpha, noise_sizes
-from cache_core.calibrate.feb import feb_plan
+from cache_core.calibrate.feb import Laboratory, choose, fastest, feb_plan, measure
 from cache_core.calibrate.measure import places
 from cache_core.calibrate.recording import Recording
 from cache_core.costs import Costs
@@ -83,6 +84,23 @@ def test_what_was_sampled_before_an_interruption_is_not_sampled_again(bench, mad
         plan, _ = feb_plan(each, Origin("Flux"), SPEEDUP, 2, Allowance(BUDGET), Memo(tmp_path), COSTS)
         assert plan == made[0]
     assert len(again.sampled) < len(first.sampled) / 5  # only what fits the noise scale
+
+
+def test_the_best_plan_after_a_first_look_is_given_to_be_kept(bench, tmp_path):
+    kept, memo = [], Memo(tmp_path)
+    plan, report = feb_plan(bench, Origin("Flux"), SPEEDUP, 1, Allowance(12.0), memo, COSTS, keep=kept.append)
+    assert len(kept) == 1
+    assert kept[0].speedup >= SPEEDUP
+    assert plan.drift <= kept[0].drift == min(found.drift for found in report.compared if not found.name.endswith("fitted"))
+
+
+def test_a_wider_drift_allows_a_faster_plan_and_an_impossible_one_the_slowest(bench, tmp_path):
+    lab = Laboratory(bench, Allowance(40.0), Memo(tmp_path))
+    measured = measure(lab, 1, COSTS)
+    wide, tight, never = (fastest(lab, measured, drift) for drift in (0.3, 0.03, 1e-9))
+    assert wide > tight > never == COSTS.speedup(planned_steps(measured.passes, round(STEPS / 1.2)).table)
+    plan, _ = choose(lab, measured, Origin("Flux"), tight)
+    assert plan.drift <= 0.03
 
 
 def test_sampling_stays_within_the_budget_and_progress_rises_to_it(made):

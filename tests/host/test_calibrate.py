@@ -111,7 +111,7 @@ def test_what_was_calibrated_before_is_not_calibrated_again_until_an_input_chang
         again, report, curves = calibrate(model)
     assert (again, counter.count) == (plan, 0)
     assert "made before, from the same inputs; delete calibrated_" in report
-    assert curves.shape[1] == 16 + 46
+    assert curves.shape[1] == 16 + 78
     with Counter(model) as counter:
         calibrate(model, seed=8)
     assert counter.count > STEPS
@@ -178,10 +178,10 @@ def test_a_cache_of_another_pack_is_refused(pack, calibrate):
 
 
 def test_exposure_bias_is_shown_where_the_budget_leaves_room_for_it(model, calibrate):  # noqa: F811
-    """The steps, the drift, and the noise: 46 pixels and two times 280, below 16 of margin."""
-    assert calibrate(model, calibration_budget=3)[2].shape[1] == 16 + 46 + 280
+    """The steps, the drift, and the noise: 78 pixels and two times 280, below 16 of margin."""
+    assert calibrate(model, calibration_budget=3)[2].shape[1] == 16 + 78 + 280
     with Counter(model) as counter:
-        assert calibrate(model, calibration_budget=9)[2].shape[1] == 16 + 46 + 2 * 280
+        assert calibrate(model, calibration_budget=9)[2].shape[1] == 16 + 78 + 2 * 280
     assert counter.count <= 9 * STEPS
 
 
@@ -213,8 +213,15 @@ def test_attention_and_mlp_are_calibrated_too(pack, model, calibrate, feb):  # n
     assert torch.equal(sampled(model, 3), plain)
 
 
+def test_attention_and_mlp_are_planned_for_a_drift_too(model, calibrate):  # noqa: F811
+    plan, report, _ = calibrate(model, site="attention and MLP", target_drift=0.1, samples=1, calibration_budget=20)
+    assert plan.drift <= 0.1
+    assert plan.speedup > 1.2
+    assert "no plan with less drift" not in report
+
+
 @pytest.mark.parametrize(("asked", "message"), [
-    ({"calibration_budget": 4}, "allowed is 12"), ({"target_drift": 0.1, "calibration_budget": 20}, "target_drift"),
+    ({"calibration_budget": 4}, "allowed is 12"),
     ({"site": "elsewhere"}, "model output, attention and MLP")])
 def test_what_cannot_be_asked_of_attention_and_mlp_is_refused(model, calibrate, asked, message):  # noqa: F811
     with pytest.raises(ValueError, match=message):
