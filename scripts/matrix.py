@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Run the scenario matrix and keep what came of it in lab/results/compatibility.json; then `scripts/make_tables.py` writes docs/COMPATIBILITY.md.
 
-    python3 scripts/matrix.py COMFYUI_DIR...
+    python3 scripts/matrix.py [--failed] COMFYUI_DIR...
 
-Two processes for each checkout, on the interpreter of that ComfyUI, which needs pytest.
+`--failed`: only the cells that did not pass the last time. Two processes for each checkout, on the interpreter of that ComfyUI, which needs pytest.
 """
 
 import json
@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,7 +22,7 @@ from environment import ROOT, comfyui_interpreter
 
 RESULTS = ROOT / "lab" / "results" / "compatibility.json"
 MATRIX = "tests/host/scenarios"
-HALVES = ("FLUX or Wan", "not FLUX and not Wan")
+HALVES = (["-k", "FLUX or Wan"], ["-k", "not FLUX and not Wan"])
 
 
 def version_of(folder: Path) -> str:
@@ -29,9 +30,9 @@ def version_of(folder: Path) -> str:
     return re.search(r'"(.+?)"', (folder / "comfyui_version.py").read_text())[1]
 
 
-def started(folder: Path, python: str, half: str, into: Path) -> subprocess.Popen:
+def started(folder: Path, python: str, half: list[str], into: Path) -> subprocess.Popen:
     """One half of the matrix, in a process of its own that writes `into`."""
-    command = [python, "-m", "pytest", "-W", "default", MATRIX, "-k", half, f"--junitxml={into}"]
+    command = [python, "-m", "pytest", "-W", "default", *([MATRIX] if half[0] == "-k" else []), *half, f"--junitxml={into}"]
     environment = {**os.environ, "COMFYUI_DIR": str(folder), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(command, cwd=ROOT, env=environment)
 
@@ -47,29 +48,42 @@ def outcomes(report: Path) -> dict[str, str]:
     return found
 
 
-def run(folder: Path) -> tuple[str, dict]:
-    """The version of a checkout, and the outcome of every cell."""
+def kept() -> dict[str, dict]:
+    """What earlier runs found, by version."""
+    return json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+
+
+def left(version: str) -> list[list[str]]:
+    """The tests of the cells that failed, in two halves."""
+    tests = [f"{MATRIX}/test_matrix.py::test_cell[{cell}]" for cell, outcome in kept()[version]["cells"].items() if outcome.startswith("failed")]
+    return [half for half in (tests[::2], tests[1::2]) if half]
+
+
+def run(folder: Path, halves: Sequence[list[str]]) -> dict:
+    """The outcome of the cells in `halves`, and on what they ran."""
     python = comfyui_interpreter(folder)
     with tempfile.TemporaryDirectory() as temporary:
-        reports = [Path(temporary) / f"{i}.xml" for i in range(len(HALVES))]
-        processes = [started(folder, python, half, report) for half, report in zip(HALVES, reports, strict=True)]
+        reports = [Path(temporary) / f"{i}.xml" for i in range(len(halves))]
+        processes = [started(folder, python, half, report) for half, report in zip(halves, reports, strict=True)]
         for process in processes:
             process.wait()
         cells = {cell: outcome for report in reports for cell, outcome in outcomes(report).items()}
     code = "import platform, torch; print(platform.python_version(), torch.__version__)"
     on = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    return version_of(folder), {"date": str(date.today()), "python": on[0], "torch": on[1], "cells": cells}
+    return {"date": str(date.today()), "python": on[0], "torch": on[1], "cells": cells}
 
 
-def main(folders: list[str]) -> int:
-    failed = 0
-    for folder in map(Path, folders):
-        version, found = run(folder.expanduser().resolve())
-        kept = {**(json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}), version: found}
+def main(arguments: list[str]) -> int:
+    folders, failed = [Path(a).expanduser().resolve() for a in arguments if a != "--failed"], 0
+    for folder in folders:
+        version = version_of(folder)
+        found = run(folder, left(version) if "--failed" in arguments else HALVES)
+        if "--failed" in arguments:
+            found["cells"] = {**kept()[version]["cells"], **found["cells"]}
         bad = [cell for cell, outcome in found["cells"].items() if outcome.startswith("failed")]
         failed += len(bad)
         print(f"ComfyUI {version}: {len(found['cells'])} cells, failed: {', '.join(bad) or 'none'}")
-        RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        RESULTS.write_text(json.dumps({**kept(), version: found}, indent=1, sort_keys=True) + "\n")
     return 1 if failed or not folders else 0
 
 

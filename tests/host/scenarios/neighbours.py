@@ -115,7 +115,7 @@ def denoise_twice(scene: Scene, node):
     return [samples]
 
 
-PASSES_ON = {"Wan": "Wan's replaced blocks are called by another name", "U-Net": "it has other blocks"}
+PASSES_ON = {"U-Net": "it has no such lists of blocks"}
 ROWS = (
     *(Row(f"{name} before the node", "PEERS 4.18", "another cache on the model is refused by name", cache_before(name), refused=name)
       for name in CACHES),

@@ -147,8 +147,7 @@ def basic(scene: Scene, node):
     return [scene.guided(guider)]
 
 
-NOT_SKIPPABLE = {"HunyuanVideo": "its blocks get the streams under other names than SkipLayerGuidanceDiT returns",
-                 "U-Net": "SkipLayerGuidanceDiT is for transformers"}
+NOT_SKIPPABLE = {"U-Net": "SkipLayerGuidanceDiT is for transformers"}
 NO_CONTROL = {"Wan": "core has no ControlNet for Wan; Wan VACE is in tests/host/test_hosts.py", "U-Net": "its residuals have other shapes"}
 ROWS = (
     Row("no guidance", "PEERS 2.1", "cfg 1: the negative prompt is not evaluated", plain_conds(cfg=lambda _: 1.0)),

@@ -9,7 +9,6 @@ CORRECTED: Clock = (0, *(step for s in range(1, STEPS) for step in (s, s)))  # t
 MIDPOINT: Clock = (*(step for s in range(LAST) for step in (s, s)), LAST)  # at a sigma between the two
 THRICE: Clock = (*(step for s in range(LAST) for step in (s, s, s)), LAST)
 BACK: Clock = (*(step for s in range(LAST - 1) for step in (s, s + 1, s + 2)), LAST - 1, LAST, LAST)  # heunpp2 looks two steps ahead and returns
-FAST: Clock = (0, 2, 3, 4, 5, 6, 6, 7, 7)  # dpm_fast takes as many evaluations, at sigmas of its own
 
 CLOCKS: dict[str, Clock | None] = {
     **dict.fromkeys(("euler", "euler_cfg_pp", "euler_ancestral", "euler_ancestral_cfg_pp", "lms", "dpmpp_2m", "dpmpp_2m_cfg_pp", "dpmpp_2m_sde",
@@ -18,13 +17,13 @@ CLOCKS: dict[str, Clock | None] = {
                      "gradient_estimation", "gradient_estimation_cfg_pp", "er_sde", "sa_solver", "ddim", "uni_pc", "uni_pc_bh2"), ONCE),
     **dict.fromkeys(("heun", "exp_heun_2_x0", "exp_heun_2_x0_sde", "dpm_2_ancestral", "dpmpp_2s_ancestral_cfg_pp", "sa_solver_pece"), CORRECTED),
     **dict.fromkeys(("dpm_2", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_sde_gpu", "seeds_2"), MIDPOINT),
-    "seeds_3": THRICE, "heunpp2": BACK, "dpm_fast": FAST, "dpm_adaptive": None,
+    "seeds_3": THRICE, "heunpp2": BACK, "dpm_fast": None, "dpm_adaptive": None,  # None: at sigmas of their own
 }
 NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")
-UNET_CLOCK = "its model sampling is not a flow, and this sampler's midpoints fall differently; AB-Cache on a U-Net is shown with euler and uni_pc"
+UNET_CLOCK = "not run: AB-Cache sees the output only, of whatever model; on a U-Net it is shown with euler and uni_pc"
 SHOWN_ON_UNET = ("euler", "uni_pc")
 ONE_OF_EACH = ("euler", "euler_cfg_pp", "euler_ancestral", "heun", "heunpp2", "dpm_2", "dpm_adaptive", "dpmpp_2m_sde", "seeds_3", "uni_pc")
-AS_ON_FLUX = "the clock depends on the sampler, not on the family: shown on FLUX and HunyuanVideo; one sampler of each kind is shown here, too"
+AS_ON_FLUX = "not run here: every sampler is on FLUX and HunyuanVideo, one of each kind on Wan and SD3"
 
 
 def source(name: str) -> str:
@@ -39,7 +38,7 @@ def source(name: str) -> str:
 
 def described(name: str) -> str:
     clock = CLOCKS[name]
-    evaluations = "as many evaluations as it likes" if clock is None else f"{len(clock)} evaluations in {STEPS} steps"
+    evaluations = "evaluations at sigmas of its own" if clock is None else f"{len(clock)} evaluations in {STEPS} steps"
     return f"{evaluations}{', outputs reused, not extrapolated' if any(word in name for word in NOISY) else ''}"
 
 
@@ -60,6 +59,6 @@ def absent(name: str) -> dict[str, str]:
     return here if name in ONE_OF_EACH else {**here, "Wan": AS_ON_FLUX, "SD3": AS_ON_FLUX}
 
 
-ROWS = tuple(Row(f"sampler {name}", source(name), described(name), play(name), None if clock is None else (clock,), exact=clock not in (None, FAST),
+ROWS = tuple(Row(f"sampler {name}", source(name), described(name), play(name), None if clock is None else (clock,), exact=clock is not None,
                  ways=1, absent=absent(name),
                  says={AB: "adds new noise"} if any(word in name for word in NOISY) else {}) for name, clock in CLOCKS.items())

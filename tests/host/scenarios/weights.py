@@ -7,7 +7,7 @@ from comfy_models import with_lora
 from scenarios.row import Row
 from scenarios.scene import Scene
 
-NO_LINEAR = {"U-Net": "the LoRA of this test is for transformer blocks"}
+NO_LINEAR = {"U-Net": "not run: AB-Cache sees the output only, of whatever weights"}
 
 
 def lora_before(scene: Scene, node):
