@@ -122,7 +122,7 @@ def side_by_side(apply: Node, comparing: dict[str, object]) -> list[Column]:
             load_vae(FLUX_VAE),
             decoded(f"{UNCACHED} sampler.output", UNCACHED),
             decoded("CacheReport.latent", CACHED),
-            Node("CacheCompare", comparing, {UNCACHED: f"{UNCACHED}.IMAGE", CACHED: f"{CACHED}.IMAGE"}, height=300),
+            Node("CacheCompare", comparing, {UNCACHED: f"{UNCACHED}.IMAGE", CACHED: f"{CACHED}.IMAGE"}, height=520),
         ])]),
         Column(460, [Group("Seen", BLUE, [
             Node("PreviewImage", {}, {"images": "CacheCompare.wipe"}, height=520, title="Uncached left, cached right", name="wipe"),
