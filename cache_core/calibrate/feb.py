@@ -79,7 +79,8 @@ def feb_plan(bench: Bench, origin: Origin, speedup: float, samples: int = SAMPLE
     place of measuring them; with these given nothing depends on a clock, and the same bench gives the same plan. `alpha`: share of the
     clean latent by sigma, for the noise scale. `keep` is given the plan that is best after a first look at all of them.
 
-    Raises ConfigError for settings out of range and for a speed-up that reuse cannot give, CacheError if the sampler cannot be recorded; what `bench.sample` raises, a cancel for one, goes through.
+    Raises ConfigError for settings out of range and for a speed-up that reuse cannot give, CacheError if the sampler cannot be recorded;
+    what `bench.sample` raises, a cancel for one, goes through.
     """
     check_range("speedup", speedup, 1.0, 10.0)
     lab = Laboratory(bench, allowance or Allowance(BUDGET), memo or Memo())
