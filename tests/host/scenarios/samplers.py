@@ -22,8 +22,6 @@ CLOCKS: dict[str, Clock | None] = {
 NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")
 UNET_CLOCK = "not run: AB-Cache sees the output only, of whatever model; on a U-Net it is shown with euler and uni_pc"
 SHOWN_ON_UNET = ("euler", "uni_pc")
-ONE_OF_EACH = ("euler", "euler_cfg_pp", "euler_ancestral", "heun", "heunpp2", "dpm_2", "dpm_adaptive", "dpmpp_2m_sde", "seeds_3", "uni_pc")
-AS_ON_FLUX = "not run here: every sampler is on FLUX and HunyuanVideo, one of each kind on Wan and SD3"
 
 
 def source(name: str) -> str:
@@ -54,11 +52,6 @@ def play(name: str):
     return sampled
 
 
-def absent(name: str) -> dict[str, str]:
-    here = {} if name in SHOWN_ON_UNET else {"U-Net": UNET_CLOCK}
-    return here if name in ONE_OF_EACH else {**here, "Wan": AS_ON_FLUX, "SD3": AS_ON_FLUX}
-
-
 ROWS = tuple(Row(f"sampler {name}", source(name), described(name), play(name), None if clock is None else (clock,), exact=clock is not None,
-                 ways=1, absent=absent(name),
+                 ways=1, absent={} if name in SHOWN_ON_UNET else {"U-Net": UNET_CLOCK},
                  says={AB: "adds new noise"} if any(word in name for word in NOISY) else {}) for name, clock in CLOCKS.items())
