@@ -16,3 +16,20 @@ def _one_thread_no_gradients():
     with torch.no_grad():
         yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def fail_clone(monkeypatch):
+    """A function that lets the `nth` call of Tensor.clone from there on find no memory; it returns a list that gets the shapes it is called for."""
+    def fail(nth: int) -> list[torch.Size]:
+        calls, clone = [], torch.Tensor.clone
+
+        def full(self, **kwargs):
+            calls.append(self.shape)
+            if len(calls) == nth:
+                raise torch.OutOfMemoryError("no room")
+            return clone(self, **kwargs)
+
+        monkeypatch.setattr(torch.Tensor, "clone", full)
+        return calls
+    return fail

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from toy import Bench, Double, Marks, Single, failing_clone, inputs, plan, prepare_runs, small_flux, standing, toy
+from toy import Bench, Double, Marks, Single, inputs, plan, prepare_runs, small_flux, standing, toy
 
 from cache_core import OUTPUT, Kind, Plan, Predictor, Run, Timeline
 from cache_core.engine import evaluate
@@ -107,9 +107,8 @@ def test_when_memory_runs_out_in_any_operation_of_the_store_the_picture_is_as_ne
 
 
 @pytest.mark.parametrize("nth", [*range(1, 24), 30, 40])
-def test_when_memory_runs_out_while_a_list_of_blocks_is_merged_the_call_is_made_once_more(nth, monkeypatch):
-    full, copies = failing_clone(nth)
-    monkeypatch.setattr(torch.Tensor, "clone", full)
+def test_when_memory_runs_out_while_a_list_of_blocks_is_merged_the_call_is_made_once_more(nth, fail_clone):
+    copies = fail_clone(nth)
     picture, report = sample(small_flux(), noise_of([1], (4, 4, 4)), LABELS, SIGMAS, (plan("#.#.#.", merge=True),))
     assert report.finished
     assert picture.isfinite().all()

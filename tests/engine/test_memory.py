@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from toy import Bench, Double, Single, failing_clone, inputs, plan, small_flux, toy
+from toy import Bench, Double, Single, inputs, plan, small_flux, toy
 
 from cache_core import OUTPUT, Kind
 from cache_core.store.history import History
@@ -204,10 +204,10 @@ def test_a_sampling_that_runs_out_of_memory_ends_with_a_picture_and_a_report(mon
 
 
 @pytest.mark.parametrize("nth", [1, 12, 25, 40])
-def test_running_out_of_memory_while_the_mounts_are_checked_finishes_the_picture(nth, monkeypatch):
+def test_running_out_of_memory_while_the_mounts_are_checked_finishes_the_picture(nth, fail_clone):
     # Was wrong once (mount/block.py, failing): the untouched call, on copies of the block's inputs, is outside the try.
     model, noise, labels = small_flux(), noise_of([1], (4, 4, 4)), torch.tensor([2])
-    monkeypatch.setattr(torch.Tensor, "clone", failing_clone(nth)[0])
+    fail_clone(nth)
     picture, report = sample(model, noise, labels, flow_sigmas(10), (plan("#......."),))
     assert picture.isfinite().all()
     assert report.demotions

@@ -237,16 +237,3 @@ def watch_work(model, monkeypatch):
     monkeypatch.setattr(F, "linear", counted_linear)
     monkeypatch.setattr(F, "scaled_dot_product_attention", counted_attention)
     return work
-
-
-def failing_clone(nth):
-    """Tensor.clone, whose `nth` call finds no memory, and a list of the shapes it was called for."""
-    calls, clone = [], torch.Tensor.clone
-
-    def full(self, **kwargs):
-        calls.append(self.shape)
-        if len(calls) == nth:
-            raise torch.OutOfMemoryError("no room")
-        return clone(self, **kwargs)
-
-    return full, calls
