@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class ServerError(Exception):
-    """ComfyUI did not start. The message is the last line of its log."""
+    """A server did not start. The message is the last line of its log."""
 
 
 @contextmanager
@@ -27,13 +27,21 @@ def serving(comfyui: Path, python: str, base: Path, packs: Mapping[str, Path], e
     (base / "custom_nodes").mkdir(parents=True)
     for name, pack in packs.items():
         (base / "custom_nodes" / name).symlink_to(pack)
+    command = [python, "-W", "ignore", "main.py", "--cpu", "--port", "{port}", "--base-directory", base, "--disable-api-nodes", *extra]
+    with running(command, comfyui, base / "log", port) as address:
+        yield address
+
+
+@contextmanager
+def running(command: Sequence[str | Path], folder: Path, log: Path, port: int = 0) -> Iterator[str]:
+    """The address of the server that the command starts in `folder`, as long as the context lasts. `{port}` in it is replaced. See serving."""
     port = port or free_port()
-    command = [python, "-W", "ignore", "main.py", "--cpu", "--port", str(port), "--base-directory", str(base), "--disable-api-nodes", *extra]
-    with (base / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=comfyui, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    with log.open("w") as file:
+        server = subprocess.Popen([str(part).replace("{port}", str(port)) for part in command], cwd=folder, stdout=file, stderr=file,
+                                  env={**os.environ, "OMP_NUM_THREADS": "1"})
     url = f"http://127.0.0.1:{port}"
     try:
-        _await(server, url, base / "log")
+        _await(server, url, log)
         yield url
     finally:
         server.terminate()
@@ -50,13 +58,13 @@ def free_port() -> int:
 def _await(server: subprocess.Popen, url: str, log: Path) -> None:
     for _ in range(240):
         if server.poll() is not None:
-            raise ServerError("ComfyUI does not start: " + (log.read_text().strip().splitlines() or ["no log"])[-1])
+            raise ServerError("The server does not start: " + (log.read_text().strip().splitlines() or ["no log"])[-1])
         try:
             urllib.request.urlopen(f"{url}/system_stats", timeout=2).close()
             return
         except OSError:
             time.sleep(0.5)
-    raise ServerError("ComfyUI does not answer within two minutes.")
+    raise ServerError("The server does not answer within two minutes.")
 
 
 def asked(url: str, data: object = None) -> dict:

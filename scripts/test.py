@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, can_import, comfyui_interpreter, ensure
 
-NEEDED = ("torch", "safetensors", "einops", "PIL", "tqdm", "pytest", "hypothesis", "ruff")
+NEEDED = ("torch", "safetensors", "einops", "PIL", "tqdm", "pytest", "hypothesis", "aiohttp", "comfyui_frontend_package", "ruff")
 MATRIX = "tests/host/scenarios"
 
 

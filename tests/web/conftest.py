@@ -18,18 +18,20 @@ from types import ModuleType
 
 import pytest
 
-from lab.server import ServerError, serving
+from lab.server import ServerError, running, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = Path.home() / "comfy-lab"
 COMFYUI = Path(os.environ.get("COMFYUI_DIR") or LAB / "ComfyUI")
 PYTHON = os.environ.get("COMFY_PYTHON") or sys.executable
-PLAYWRIGHT = Path(os.environ.get("PLAYWRIGHT_DIR") or LAB / "ui")
+BROWSER = ROOT / ".browser"  # scripts/browser.py
+PLAYWRIGHT = Path(os.environ.get("PLAYWRIGHT_DIR") or (BROWSER if BROWSER.is_dir() else LAB / "ui"))
 NODE, CHROMIUM = shutil.which("node"), shutil.which("chromium") or shutil.which("google-chrome")
 SHOTS = ROOT / "out" / "web"
-MISSING = [what for what, there in {
-    f"ComfyUI at {COMFYUI} (COMFYUI_DIR)": (COMFYUI / "main.py").is_file(), "node": NODE, "Chromium": CHROMIUM,
+NO_BROWSER = [what for what, there in {
+    "node": NODE, "Chromium": CHROMIUM,
     f"playwright-core in {PLAYWRIGHT} (PLAYWRIGHT_DIR)": (PLAYWRIGHT / "node_modules" / "playwright-core").is_dir()}.items() if not there]
+MISSING = NO_BROWSER + ([] if (COMFYUI / "main.py").is_file() else [f"ComfyUI at {COMFYUI} (COMFYUI_DIR)"])
 
 
 @contextmanager
@@ -44,6 +46,17 @@ def served(base: Path, pack: Path) -> Iterator[str]:
             address = running.enter_context(serving(COMFYUI, PYTHON, base, packs, front))
         except ServerError as reason:
             pytest.skip(str(reason))
+        yield address
+
+
+@contextmanager
+def stood_in(log: Path) -> Iterator[str]:
+    """Where the page is served without ComfyUI: see stand_in.py."""
+    absent = [*NO_BROWSER, *(name for name in ("aiohttp", "comfyui_frontend_package") if importlib.util.find_spec(name) is None)]
+    if absent:
+        pytest.skip("missing: " + ", ".join(absent) + "; python3 scripts/browser.py gets what the browser needs")
+    front_end = Path(importlib.util.find_spec("comfyui_frontend_package").origin).parent / "static"
+    with running([sys.executable, Path(__file__).with_name("stand_in.py"), "{port}", front_end], ROOT, log) as address:
         yield address
 
 
@@ -90,6 +103,19 @@ def url(base: Path) -> Iterator[str]:
 def drive(url: str) -> Callable[..., dict]:
     """`driven`, on the page with this pack."""
     return partial(driven, url)
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page is served without ComfyUI, with this pack."""
+    with stood_in(tmp_path_factory.mktemp("stand_in") / "log") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def drive_stand_in(stand_in: str) -> Callable[..., dict]:
+    """`driven`, on the page without ComfyUI."""
+    return partial(driven, stand_in)
 
 
 @pytest.fixture(scope="session")

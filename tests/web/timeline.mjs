@@ -1,105 +1,17 @@
-// Drives the timeline of an Apply node in headless Chromium and prints, as JSON, what test_timeline.py asserts.
+// Drives the timeline of an Apply node in headless Chromium, while its workflow runs, and prints, as JSON, what test_timeline.py asserts.
 // node timeline.mjs URL PLAYWRIGHT_FOLDER CHROMIUM SCREENSHOT_FOLDER RENDERING THEME OLD_WORKFLOW
 import { readFileSync } from "node:fs";
-import { browse, rest, url } from "./browser.mjs";
+import { browse, rest } from "./browser.mjs";
+import { stripOf } from "./strip.mjs";
 
 const [rendering, theme, old] = rest, CLASS = "FEBCacheApply";
 const { page, facts, wait, open, load, loadApi, view, path, close, ...tools } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.ColorPalette": theme });
 const shot = (name) => tools.shot(CLASS, `timeline_${rendering}_${theme}_${name}`);
-
-/** What the strip of the only Apply node shows, and the node's widgets; null without a strip. */
-const shown = () => page.evaluate(() => {
-  const strip = document.querySelector(".feb-strip"), node = app.graph._nodes.find((node) => node.type.endsWith("CacheApply"));
-  if (!strip?.querySelector(".feb-strip-row")) return null;
-  const cells = {};
-  for (const cell of strip.querySelectorAll(".feb-strip-cell")) (cells[cell.dataset.kind] ??= []).push(cell.dataset.state);
-  const values = node.widgets.filter((widget) => widget.name !== "timeline").map((widget) => [widget.name, widget.value]);
-  const labels = [...strip.querySelectorAll(".feb-strip-cell")].every((cell) => cell.ariaLabel && cell.title);
-  return { cells, widgets: Object.fromEntries(values), words: strip.querySelector(".feb-strip-words").innerText, labels };
-});
-
-/** What is shown once `condition` holds for it. */
-async function until(condition) {
-  for (const deadline = Date.now() + 60000; ;) {
-    const seen = await shown();
-    if (seen && condition(seen)) return seen;
-    await page.evaluate(() => new Promise(requestAnimationFrame));
-    if (Date.now() < deadline) continue;
-    await page.screenshot({ path: path("timeline_failed") });
-    throw new Error(`never shown: ${condition}, last ${JSON.stringify(seen)}`);
-  }
-}
-
-/** What is shown once it is what the route says to the widgets, and `condition` holds. */
-async function settled(condition) {
-  for (const deadline = Date.now() + 60000; Date.now() < deadline; ) {
-    const seen = await until(condition), body = JSON.stringify({ class: "FEBCacheApply", widgets: seen.widgets });
-    const answer = await (await fetch(`${url}/feb_cache/preview`, { method: "POST", body })).json();
-    if (JSON.stringify(answer.cells) === JSON.stringify(seen.cells)) return seen;
-  }
-  throw new Error(`the strip never shows what the route says: ${JSON.stringify(await shown())}`);
-}
-
-const cell = (kind, step) => page.locator(`.feb-strip-cell[data-kind="${kind}"][data-step="${step}"]`);
+const { until } = stripOf({ page, path });
 
 await open();
-const search = page.locator("input[placeholder*='earch']").last();
-for (let tries = 0; tries < 10 && !(await search.isVisible()); tries++) {
-  await page.mouse.dblclick(900, 700); // the page takes it once it has settled
-  await search.waitFor({ timeout: 3000 }).catch(() => {});
-}
-await search.fill("FEB-Cache Apply");
-await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
-await page.keyboard.press("Enter");
-await wait(() => app.graph._nodes.length === 1);
-await tools.skipWithoutStrips(rendering);
-facts.fresh = await settled((seen) => seen.words.includes("no sampler"));
-await shot("fresh");
-
-// Move the attention-interval slider.
-const before = JSON.stringify(facts.fresh.cells);
-if (rendering === "vue") {
-  const slider = page.locator(".lg-node-widget [role=slider]").first();
-  await slider.focus();
-  for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
-} else {
-  const [x, y, width] = await page.evaluate(() => {
-    const node = app.graph._nodes[0], corner = app.canvas.canvas.getBoundingClientRect(), { ds } = app.canvas;
-    const widget = node.widgets.find((widget) => widget.name === "attention_interval");
-    return [corner.x + node.pos[0] + ds.offset[0] + 15, corner.y + node.pos[1] + ds.offset[1] + widget.last_y + 10, node.size[0] - 30];
-  });
-  await page.mouse.move(x + 0.2 * width, y);
-  await page.mouse.down();
-  await page.mouse.move(x + 0.5 * width, y, { steps: 5 });
-  await page.mouse.up();
-}
-facts.moved = await settled((seen) => JSON.stringify(seen.cells) !== before && seen.widgets.preset === "custom");
-
-// Edit a cell by a click, and more by dragging; then take it back.
-const at = facts.moved.cells.mlp.lastIndexOf("computed", 17);
-await cell("mlp", at).click();
-facts.clicked = { at, ...(await settled((seen) => seen.cells.mlp[at] === "reused")) };
-const [from, to] = [await cell("attention", 2).boundingBox(), await cell("attention", 4).boundingBox()];
-await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
-await page.mouse.down();
-await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 });
-await page.mouse.up();
-facts.dragged = await settled((seen) => seen.cells.attention[4] === "reused");
-await shot("edited");
-facts.position = await page.evaluate(() => [...app.graph._nodes[0].pos]);
-await cell("mlp", 0).click();
-facts.refused = await until((seen) => seen.words.includes("step 0"));
-await page.locator(".feb-strip-words").click();
-await page.mouse.click(900, 900);
-await page.keyboard.press("Control+z");
-facts.undone = await settled((seen) => seen.cells.attention[4] === "computed");
-
-// Save, and load again.
-const saved = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
-facts.saved = saved.nodes[0].widgets_values;
-await page.evaluate((graph) => { app.graph.clear(); return app.loadGraphData(graph); }, saved);
-facts.loaded = await settled((seen) => seen.widgets.edited_steps !== "");
 await load(JSON.parse(readFileSync(old)));
+await tools.skipWithoutStrips(rendering);
 facts.old = await until((seen) => seen.cells.attention.length === 28);
 
 // Queue, and watch.
