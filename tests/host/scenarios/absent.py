@@ -9,7 +9,7 @@ REASONS = (
     ("input aliases the sampler's x", "H4", "whoever writes into it spoils the sampler", "never reuse is bit-identical only if x is untouched"),
     ("attributes called `to` or `cleanup`", "H8", "ComfyUI calls them on what is in model options",
      "ours have none of them (test_what_the_nodes_leave_on_a_model_is_left_alone_by_comfyui)"),
-    ("torch.compile", "H12", "graphs and recompilations", "tests/host/test_compile.py, which has passed on 0.3.64 (without inductor), 0.8.0 and 0.33.0"),
+    ("torch.compile", "H12", "graphs and recompilations", "tests/host/test_compile.py; passed on 0.3.64 (inductor not tried), 0.8.0 and 0.33.0"),
     ("Comfy Compiler", "H13", "allocation graphs", "needs CUDA and comfy-aimdo"),
     ("fused paths past submodules", "H14", "sites that are never called", "a CUDA kernel path; a site that is not called is demoted "
                                                                           "(tests/engine/test_demotion.py)"),
