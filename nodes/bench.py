@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from ..cache_core import ConfigError, Plan
 from ..cache_core.cache_plan import Origin
 from ..cache_core.calibrate import Watch
@@ -65,6 +68,11 @@ class ComfyBench:
 
         comfy.sample.sample_custom(attach.watched(self.model, (), watch), noise, self.cfg, KSAMPLER(look), self.sigmas.clone(), self.positive,
                                    self.negative, clean, disable_pbar=True, seed=self.seed)
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds of the device's work: those of this process where that is the CPU, whatever else runs there."""
+        return time.process_time if self.model.load_device.type == "cpu" else time.perf_counter
 
     def alpha(self, sigma: float) -> float:
         """Share of the clean latent in the state."""

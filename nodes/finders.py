@@ -71,7 +71,7 @@ def find_modules_plan(work: Work) -> Found:
     check_range(f"calibration_budget for {MODULES_SITE}", work.request.budget, LEAST_BUDGET, 1000)
     searching = work.searching() if work.searching().total >= LEAST_BUDGET else work.allowance
     lab = Laboratory(work.bench, searching, work.memo)
-    measured = measure(lab, work.request.samples)
+    measured = measure(lab, work.request.samples, clock=work.bench.clock)
     speedup = fastest(lab, measured, work.request.drift) if work.request.drift else work.request.speedup
     plan, report = choose(lab, measured, work.bench.origin(), speedup, work.bench.alpha, lambda plan: save(plan, work.best))
     exposed = []
