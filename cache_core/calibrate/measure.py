@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import median, median_low
 
 import numpy as np
 import torch
@@ -101,9 +101,9 @@ def measure_reach(bench: Bench, passes: Sequence[Pass], count: int, clock: Calla
         plan = Plan(Steps(MODULES, tuple(s for s in range(steps) if s not in reused)), merge=True, name="FEB-Cache, measuring reach")
         final = probe(bench.sample(number, (plan,), watch))
         found[start] = _gain(passes, number, start, final)
-        ratios.append(median(watch.seconds[True]) / median(watch.seconds[False]))
+        ratios.append(min(watch.seconds[True]) / median(watch.seconds[False]))
     gain = np.exp(np.interp(np.arange(steps), list(found), np.log(np.clip(list(found.values()), 1e-3, 1e3))))
-    return Reach(tuple(gain.tolist()), min(2.0, median(ratios)))
+    return Reach(tuple(gain.tolist()), min(2.0, median_low(ratios)))
 
 
 def packed_reach(reach: Reach) -> Results:

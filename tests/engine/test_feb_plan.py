@@ -9,7 +9,7 @@ from cache_core.calibrate import Allowance, Memo, Recorder, Tracker
 from cache_core.calibrate.candidates import planned_steps
 from cache_core.calibrate.exposure import fit_scale, flow_alpha, noise_sizes
 from cache_core.calibrate.feb import Laboratory, choose, fastest, feb_plan, measure
-from cache_core.calibrate.measure import places
+from cache_core.calibrate.measure import measure_pass, measure_reach, places
 from cache_core.calibrate.recording import Recording
 from cache_core.costs import Costs
 from cache_core.plan_file import load, save
@@ -70,6 +70,26 @@ def test_the_plan_is_no_worse_than_a_uniform_table_on_what_it_was_made_from_and_
     plain = bench.drawn(seeds)
     uniform = Plan(Steps(MODULES, evenly(STEPS, COSTS.full_steps(STEPS, SPEEDUP))), merge=True)
     assert apart(bench.drawn(seeds, (plan.plan(bench.timeline, "x"),)), plain) < apart(bench.drawn(seeds, (uniform,)), plain)
+
+
+class Hiccups:
+    """A clock by which all takes one second, and some of its calls come 100 seconds late."""
+
+    def __init__(self, *late):
+        self.late, self.calls, self.now = late, 0, 0.0
+
+    def __call__(self):
+        self.now += 100 if self.calls in self.late else 1
+        self.calls += 1
+        return self.now
+
+
+@pytest.mark.parametrize("late", [(2,), (4,), (2, 4)], ids=["first reused", "second reused", "both of one run"])
+def test_an_interruption_does_not_change_what_reuse_costs(bench, late):
+    passes = [measure_pass(bench, 0, 0, Hiccups())]
+    clock = Hiccups(*late)  # a step's evaluation ends at call 2 * step; steps 1 and 2 of the first run are reused
+    assert measure_reach(bench, passes, 2, clock).merged == 1.0
+    assert clock.calls > max(late)
 
 
 def test_with_given_costs_the_same_bench_gives_the_same_plan(bench, made):
