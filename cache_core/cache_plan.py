@@ -98,7 +98,7 @@ class CachePlan:
             f"{len(self.table.rows)} steps, sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}{sampler}",
             *(f"{kind.value} computed at {len(self.table.computed(kind))} steps: {', '.join(map(str, self.table.computed(kind)))}" for kind in kinds),
             f"{self.speedup:.2f}x {'less compute' if self.costs else 'fewer evaluations'}; "
-            f"{f'{len(self.fits)} fitted corrections' if self.fits else f'order {self.order}'}",
+            f"{f'weights fitted at {len(self.fits)} steps' if self.fits else f'order {self.order}'}",
             *([f"noise scale {self.corrector.high:.4g} at high noise, {self.corrector.low:.4g} at low"] if self.corrector.active else []),
             *([f"{self.alone} steps reuse one kind only"] if self.alone else []),
             "drift not measured" if self.drift is None else f"drift {self.drift:.4f}: relative L2 distance to the uncached samples",

@@ -17,7 +17,7 @@ RESULT = Path(__file__).parent / "results" / "ablation.json"
 STEPS, SPEEDUP = 50, 4
 WHOLE = Request(SPEEDUP, samples=4, budget=12)
 WITHOUT = {"everything": {}, "no growth of errors in the schedule": {"grown": False}, "no planned schedule": {"planned": False},
-           "no fitted corrections": {"fitted": False}, "no refinement": {"refined": False}}
+           "no fitted predictions": {"between": False}, "nothing fitted": {"fitted": False}, "no refinement": {"refined": False}}
 SPENT = [(samples, budget) for samples in (1, 4, 8) for budget in (2, 12, 100)]
 
 

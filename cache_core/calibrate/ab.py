@@ -28,8 +28,8 @@ class Request:
     """What to look for. `speedup`: steps for each computed one. `drift`: where above 0, the fewest computed steps whose drift stays below it,
     instead. `samples`: recorded, fewer where `budget`, in uncached samplings, does not allow them. `seed`: of the refinement.
 
-    `planned`, `grown`, `fitted`, `refined` switch parts of the method off, to see what each is worth: dynamic programming, its weights for what an
-    error grows to, the fitted corrections, and the search among the neighbours of the best schedule.
+    `planned`, `grown`, `fitted`, `between`, `refined` switch parts of the method off, to see what each is worth: dynamic programming, its weights
+    for what an error grows to, all that is fitted, the fitted predictions, and the search among the neighbours of the best schedule.
     """
 
     speedup: float = 3.0
@@ -40,6 +40,7 @@ class Request:
     planned: bool = True
     grown: bool = True
     fitted: bool = True
+    between: bool = True
     refined: bool = True
 
     def __post_init__(self) -> None:
@@ -47,6 +48,11 @@ class Request:
         check_range("target_drift", self.drift, 0.0, 1.0)
         check_range("samples", self.samples, 1, 64)
         check_range("calibration_budget", self.budget, 2, 1000)
+
+    @property
+    def fits(self) -> bool:
+        """Whether predictions are fitted."""
+        return self.fitted and self.between
 
     def count(self, steps: int) -> int:
         """Computed steps of `steps`."""
@@ -76,7 +82,7 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
 
     Deterministic: the same bench and request give the same plan. Raises ConfigError for a sampler that cannot be recorded.
     """
-    attempts = Attempts(bench, allowance or Allowance(request.budget), memo or Memo())
+    attempts = Attempts(bench, allowance or Allowance(request.budget), memo or Memo(), request.between)
     attempts.record(request.affordable(attempts.steps))
     best, made = None, Origin(**{**vars(origin), "samples": len(attempts.recorded), "made": str(date.today())})
     for attempt in _searched(attempts, request):
@@ -128,15 +134,15 @@ def candidates(attempts: Attempts, count: int, request: Request) -> dict[str, tu
         return found
     grown = growth(attempts.bench.signal) if request.grown else None
     recordings = [recorded.recording for recorded in attempts.recorded]
-    planned = {"planned": steps_from(recordings, count, grown)}
-    alone = steps_from(recordings[:1], count, grown)  # the sum may be ruled by one sample that is unlike the others
+    planned = {"planned": steps_from(recordings, count, grown, request.fits)}
+    alone = steps_from(recordings[:1], count, grown, request.fits)  # the sum may be ruled by one sample that is unlike the others
     return {**planned, **({} if alone in planned.values() else {"planned from one sample": alone}), **found}
 
 
-def steps_from(recordings: Sequence[Recording], count: int, grown: Sequence[float] | None) -> tuple[int, ...]:
-    """The `count` steps that are best for the recordings together. `grown`: see gaps.growth; None leaves it out."""
+def steps_from(recordings: Sequence[Recording], count: int, grown: Sequence[float] | None, fits: bool = True) -> tuple[int, ...]:
+    """The `count` steps that are best for the recordings together. `grown`: see gaps.growth; None leaves it out. `fits`: see best_steps."""
     first, gram = recordings[0], sum(recording.gram() for recording in recordings)
-    return best_steps(gram.numpy(), first.nodes, first.weights, count, first_gap(len(first.nodes)), grown)
+    return best_steps(gram.numpy(), first.nodes, first.weights, count, first_gap(len(first.nodes), fits), grown, fits)
 
 
 def dense_early(steps: int, count: int) -> tuple[int, ...]:

@@ -91,10 +91,10 @@ class Follower:
 
 
 class Attempts:
-    """Makes samplings, pays for them from `allowance`, and keeps what came of them in `memo`."""
+    """Makes samplings, pays for them from `allowance`, and keeps what came of them in `memo`. `between`: see Tracker."""
 
-    def __init__(self, bench: Bench, allowance: Allowance, memo: Memo):
-        self.bench, self.allowance, self.memo = bench, allowance, memo
+    def __init__(self, bench: Bench, allowance: Allowance, memo: Memo, between: bool = True):
+        self.bench, self.allowance, self.memo, self.between = bench, allowance, memo, between
         self.recorded: tuple[Recorded, ...] = ()
         self.made: list[Attempt] = []
 
@@ -134,7 +134,7 @@ class Attempts:
         return range(len(self.learners) if len(self.recorded) > 1 else 0, len(self.recorded))
 
     def fitted(self, name: str, steps: Sequence[int]) -> Attempt:
-        """With corrections fitted to the learners, one after the other."""
+        """With weights fitted to the learners, one after the other."""
         return self._attempt(name, tuple(steps), self._fitted, len(self.recorded))
 
     def plain(self, name: str, steps: Sequence[int]) -> Attempt:
@@ -142,7 +142,7 @@ class Attempts:
         return self._attempt(name, tuple(steps), self._judged, len(self.judges))
 
     def _attempt(self, name: str, steps: tuple[int, ...], make: Callable[..., Results], samplings: int) -> Attempt:
-        key = sha256(repr((steps, make.__name__, len(self.recorded))).encode()).hexdigest()[:16]
+        key = sha256(repr((steps, make.__name__, len(self.recorded), self.between)).encode()).hexdigest()[:16]
         found = self.memo.of(f"attempt_{key}", lambda: make(name, steps))
         self.allowance.spend(samplings * len(steps) / self.steps)
         drift, *drifts = found["drifts"].tolist()
@@ -153,7 +153,7 @@ class Attempts:
         """Each learner's own run is corrected as it is fitted, so with one sample it is the judged one, too."""
         normal, listener, fits, drifts = Normal(), Listener(), (), []
         for number in self.learners:
-            tracker = Tracker(self.recorded[number].recording, steps, normal)
+            tracker = Tracker(self.recorded[number].recording, steps, normal, self.between)
             drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name, guard=listener), tracker)
             fits = tuple(tracker.fits.values())
         if len(self.recorded) == 1:

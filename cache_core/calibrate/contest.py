@@ -72,7 +72,7 @@ class Contest:
         plan, normal, fits = candidate.plan(self.lab.timeline), Normal(), ()
         full = [step for step, row in enumerate(candidate.table.rows) if row == candidate.table.kinds]
         for number in numbers:
-            tracker = Tracker(self.lab.passes[number].trials.recording, full, normal)
+            tracker = Tracker(self.lab.passes[number].trials.recording, full, normal, between=False)
             self.lab.watched(number, plan, tracker)
             self.lab.pay(self.price(candidate), f"fitting: {candidate.name}")
             fits = tuple(tracker.fits.values())

@@ -8,8 +8,10 @@ from ..errors import check_range
 from ..predictor import lagrange
 
 LONGEST = 14  # steps from one computed step to the next, at most
-FIRST = 0.04  # of all steps, in the first gap: it can only reuse, and one picture may hide what that costs (docs/DESIGN_NOTES.md)
+FIRST, FIRST_FITTED = 0.04, 0.15  # of all steps, in the first gap: it can only reuse, and one picture may hide what that costs (docs/DESIGN_NOTES.md)
 FREE = 0.8  # share of the steps before which no gap is shorter than the one before it
+TINY = 1e-30
+TAKEN_BACK = 0.75  # power of its growth that an error has where predictions are fitted: they take part of it back (docs/DESIGN_NOTES.md)
 LEAST_SIGNAL = 0.1  # below this share of clean latent in the state, an error grows no further
 
 
@@ -37,14 +39,21 @@ def gap_error(nodes: Sequence[float], weights: Sequence[float], before: int | No
     return error
 
 
-def first_gap(steps: int) -> int:
-    """Steps from the first computed step to the second, at most, in a plan that is made from few pictures."""
-    return max(2, round(FIRST * steps))
+def fitted(gram: np.ndarray, error: np.ndarray, before: int, start: int) -> np.ndarray:
+    """`error` after a fit (Tracker): less the multiple of the difference between the two computed outputs that leaves the least displacement."""
+    along = np.zeros(len(error))
+    along[start], along[before] = 1.0, -1.0
+    return error - (along @ gram @ error) / max(along @ gram @ along, TINY) * along
 
 
-def gap_costs(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], first: int = LONGEST) -> np.ndarray:
+def first_gap(steps: int, fits: bool = False) -> int:
+    """Steps from the first computed step to the second, at most, in a plan that is made from few pictures. `fits`: see best_steps."""
+    return max(2, round((FIRST_FITTED if fits else FIRST) * steps))
+
+
+def gap_costs(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], first: int = LONGEST, fits: bool = False) -> np.ndarray:
     """Squared norm of the displacement of each gap, by (before, start, end): `(N + 1, N, N)`; index N is no step before. Infinite where
-    there is no such gap."""
+    there is no such gap. `fits`: whether predictions will be fitted."""
     steps = len(nodes)
     costs = np.full((steps + 1, steps, steps), np.inf)
     for start in range(steps):
@@ -52,6 +61,7 @@ def gap_costs(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float]
         for end in range(start + 1, min(steps, start + (LONGEST if start else first) + 1)):
             for before in befores:
                 error = gap_error(nodes, weights, None if before == steps else before, start, end)
+                error = fitted(gram, error, before, start) if fits and before < steps else error
                 used = np.flatnonzero(error)
                 costs[before, start, end] = max(0.0, error[used] @ gram[np.ix_(used, used)] @ error[used])
     return costs
@@ -68,20 +78,21 @@ def widening(costs: np.ndarray) -> np.ndarray:
 
 
 def best_steps(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], count: int, first: int = LONGEST,
-               grown: Sequence[float] | None = None) -> tuple[int, ...]:
+               grown: Sequence[float] | None = None, fits: bool = False) -> tuple[int, ...]:
     """The `count` steps to compute, the first and the last among them, whose gaps displace the state least in sum.
 
     `gram`: inner products of the outputs `(N, N)`. `first`: length of the first gap, at most. `grown`: see growth; where it is given, a gap
-    counts by what its displacement is at the end, and gaps widen. The sum is not the error of the sampling, because gaps disturb
+    counts by what its displacement is at the end, and gaps widen. `fits`: whether predictions will be fitted, so that what is displaced is
+    partly taken back on the way and grows less. The sum is not the error of the sampling, because gaps disturb
     each other: a schedule counts once a run with it was compared. Raises ConfigError for a `count` above N, or too small for gaps of at
     most `first` and then 14 steps.
     """
     steps = len(nodes)
     check_range("count", count, 2 + max(0, -(-(steps - 1 - first) // LONGEST)), steps)
-    costs = gap_costs(np.asarray(gram, dtype=np.float64), nodes, weights, first)
+    costs = gap_costs(np.asarray(gram, dtype=np.float64), nodes, weights, first, fits)
     if grown is None:
         return _cheapest(costs, count)[0]
-    costs *= np.square(grown)
+    costs *= np.power(grown, 2 * TAKEN_BACK if fits else 2)
     chosen, total = _cheapest(widening(costs), count)
     return chosen if np.isfinite(total) else _cheapest(costs, count)[0]
 

@@ -1,15 +1,16 @@
 """Weights fitted in closed loop: a run with the plan is steered, computed step by computed step, back to the recorded uncached one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from ..predictor import Fit
+from ..predictor import Fit, lagrange
 from .recording import Recording, probe
 
 REACH = 3  # computed outputs besides the newest that a correction may use
+BETWEEN = 3  # computed outputs that a prediction may use
 RIDGE = 1e-3  # of the diagonal
 
 
@@ -30,15 +31,17 @@ class Normal:
 
 
 class Tracker:
-    """Watches a run that computes `steps`, and corrects each output that was computed, v_a, to `v_a + sum_m c_m (v_m - v_a)` over the computed
-    outputs m1, m2, m3 before it, as they were: c is fitted to the output that leads back to the recorded run. Weights sum to 1 by construction.
+    """Watches a run that computes `steps`, and brings each output v to `v + sum_m c_m (v_m - v_a)`, where v_a is the newest computed output and v_m
+    are those before it, all as they were: c is fitted to the output that leads back to the recorded run. Weights sum to 1 by construction.
 
-    Because guidance is linear and every conditioning gets the same weights, the fit to the guided output is the fit for each
-    conditioning. Predictions in between are left as they are: to fit those, too, was worse on other pictures (docs/DESIGN_NOTES.md).
+    A computed output is corrected by up to three others, because it shows what the gap before it missed. A prediction, order 2, by up to two; with
+    `between` off predictions stay as they are, which plans need whose steps in between are not predictions of the model's output.
+
+    Because guidance is linear and every conditioning gets the same weights, the fit to the guided output is the fit for each conditioning.
     """
 
-    def __init__(self, recording: Recording, steps: Iterable[int], normal: Normal | None = None):
-        self.recording, self.steps, self.normal = recording, frozenset(steps), normal or Normal()
+    def __init__(self, recording: Recording, steps: Iterable[int], normal: Normal | None = None, between: bool = True):
+        self.recording, self.steps, self.normal, self.between = recording, frozenset(steps), normal or Normal(), between
         self.fits: dict[int, Fit] = {}
         self._computed: list[tuple[int, Tensor]] = []  # outputs, newest first
         self._state, self._step = torch.empty(0), None
@@ -47,20 +50,26 @@ class Tracker:
         self._state, self._step = probe(state), self.recording.step_of(sigma)
 
     def end(self, output: Tensor) -> Tensor:
-        """The corrected output, in float32; `output` itself at a predicted step, and at the first."""
-        if self._step not in self.steps:
+        """The fitted output, in float32; `output` itself where nothing can be fitted: before the second computed step, and between two steps."""
+        if self._step in self.steps:
+            earlier = [(step, value) for step, value in self._computed if step != self._step][:REACH]
+            self._computed = [(self._step, output.float()), *earlier]
+            return self._brought_back(output, self._computed, (1.0, *(0.0 for _ in earlier)))
+        if self._step is None or not self.between:
             return output
-        earlier = [(step, value) for step, value in self._computed if step != self._step][:REACH]
-        fresh = output.float()
-        self._computed = [(self._step, fresh), *earlier]
-        if not earlier:
-            return output
-        self.fits[self._step] = fit = self._fit()
-        return sum(weight * value for weight, (_, value) in zip(fit.weights, self._computed, strict=True))
+        kept = self._computed[:BETWEEN]
+        nodes = [self.recording.nodes[step] for step, _ in kept]
+        order_2 = lagrange(nodes[:2], self.recording.nodes[self._step])
+        return self._brought_back(output, kept, (*order_2, *(0.0 for _ in kept[2:])))
 
-    def _fit(self) -> Fit:
-        newest, *older = (probe(value).double() for _, value in self._computed)
-        wanted = self.recording.target(self._step, self._state).double() - newest
+    def _brought_back(self, output: Tensor, kept: Sequence[tuple[int, Tensor]], weights: Sequence[float]) -> Tensor:
+        """`output`, which is the sum of the `kept` outputs with `weights`, after the fit of its step."""
+        if len(kept) < 2:
+            return output
+        newest, *older = (probe(value).double() for _, value in kept)
+        wanted = self.recording.target(self._step, self._state).double() - probe(output).double()
         shares = self.normal.solve(self._step, torch.stack(older) - newest, wanted).tolist()
-        nodes = tuple(self.recording.nodes[step] for step, _ in self._computed)
-        return Fit(nodes[0], nodes, (1.0 - sum(shares), *shares))
+        fitted = [weight + share for weight, share in zip(weights, (-sum(shares), *shares), strict=True)]
+        nodes = tuple(self.recording.nodes[step] for step, _ in kept)
+        self.fits[self._step] = Fit(self.recording.nodes[self._step], nodes, tuple(fitted))
+        return sum(weight * value for weight, (_, value) in zip(fitted, kept, strict=True))

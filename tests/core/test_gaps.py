@@ -42,6 +42,20 @@ def test_a_gap_s_cost_is_the_displacement_of_the_extrapolated_steps():
     assert gap_costs(v @ v.T, NODES, WEIGHTS)[1, 2, 5] == pytest.approx(displaced @ displaced)
 
 
+def test_where_predictions_are_fitted_a_gap_costs_what_no_multiple_of_the_last_difference_takes_away():
+    v = outputs()
+    error, along = gap_error(NODES, WEIGHTS, 1, 2, 5) @ v, v[2] - v[1]
+    least = min(np.square(error - share * along).sum() for share in np.linspace(-2, 2, 40001))
+    assert gap_costs(v @ v.T, NODES, WEIGHTS, fits=True)[1, 2, 5] == pytest.approx(least, rel=1e-4)
+    assert gap_costs(v @ v.T, NODES, WEIGHTS, fits=True)[STEPS, 0, 3] == gap_costs(v @ v.T, NODES, WEIGHTS)[STEPS, 0, 3]  # the first can only reuse
+
+
+def test_outputs_along_one_line_cost_nothing_once_predictions_are_fitted_however_they_move_on_it():
+    v = np.array([[2 - 3 * s**3, s**3] for s in NODES])
+    assert gap_costs(v @ v.T, NODES, WEIGHTS, fits=True)[1, 2, 5] == pytest.approx(0, abs=1e-12)
+    assert gap_costs(v @ v.T, NODES, WEIGHTS)[1, 2, 5] > 1e-6
+
+
 def test_errors_within_a_gap_may_cancel():
     v = np.zeros((STEPS, 1))
     v[3], v[4] = 1 / WEIGHTS[3], -1 / WEIGHTS[4]
@@ -87,8 +101,11 @@ def test_where_errors_grow_the_early_steps_are_computed_more_often():
     steps, count = 50, 10
     nodes = tuple(1 - i / steps for i in range(steps))
     v = outputs(3, steps)
-    alike, grown = (best_steps(v @ v.T, nodes, (-1 / steps,) * steps, count, 2, g) for g in (np.ones(steps), np.linspace(20, 1, steps) ** 2))
-    assert sum(grown) < sum(alike)
+    def chosen(grown, fits):
+        return best_steps(v @ v.T, nodes, (-1 / steps,) * steps, count, 2, grown, fits)
+
+    for fits in (False, True):
+        assert sum(chosen(np.linspace(20, 1, steps) ** 2, fits)) < sum(chosen(np.ones(steps), fits))
 
 
 def test_a_count_for_which_gaps_cannot_widen_is_planned_without():

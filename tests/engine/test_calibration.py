@@ -7,7 +7,7 @@ import torch
 
 from cache_core import ConfigError, Timeline
 from cache_core.cache_plan import Origin
-from cache_core.calibrate import Allowance, Memo, Request, calibrate
+from cache_core.calibrate import Allowance, Memo, Request, calibrate, growth, steps_from
 from cache_core.chart import Panel, Strip, picture
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO
@@ -62,21 +62,30 @@ def test_the_plan_is_the_best_of_all_attempts_and_each_better_one_was_kept_when_
     assert {"even, order 2", "planned"} <= {attempt.name for attempt in found.attempts}
 
 
-def test_the_drift_of_the_state_grows_from_none_before_the_first_step(bench):
+def test_the_drift_of_the_state_is_none_until_the_first_gap(bench):
     best = calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=2)).best
-    assert best.drifts[0] == 0
-    assert 0 < best.drifts[2] < best.drifts[-1]
+    skipped = next(step for step in range(STEPS) if step not in best.steps)
+    assert set(best.drifts[: skipped + 1]) == {0}
+    assert all(drift > 0 for drift in best.drifts[skipped + 1 :])
 
 
-@pytest.mark.parametrize("off", [{"planned": False}, {"grown": False}, {"fitted": False}, {"refined": False}])
+@pytest.mark.parametrize("off", [{"planned": False}, {"grown": False}, {"fitted": False}, {"between": False}, {"refined": False}])
 def test_each_part_of_the_method_can_be_switched_off(bench, off):
     request = Request(3, samples=2, budget=8)
     whole, found = calibrate(bench, Origin("Flux"), request), calibrate(bench, Origin("Flux"), replace(request, **off))
     steps = [{attempt.name.removesuffix(", order 2"): attempt.steps for attempt in each.attempts} for each in (whole, found)]
     assert ("planned" in steps[1]) == off.get("planned", True)
-    assert (steps[1].get("planned") == steps[0]["planned"]) == (off.get("grown", True) and off.get("planned", True))
     assert ("refined" in steps[1]) == off.get("refined", True)
     assert bool(found.plan.fits) == off.get("fitted", True)
+    assert any(not fit.corrects for fit in found.plan.fits) == (off.get("fitted", True) and off.get("between", True))
+
+
+@pytest.mark.parametrize(("grown", "fits"), [(False, True), (True, False)])
+def test_schedules_are_planned_for_what_errors_grow_to_and_for_fitted_predictions(bench, grown, fits):
+    recording = calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=2)).recording
+    growing = growth(bench.signal)
+    counts = range(4, STEPS - 2)
+    assert any(steps_from([recording], n, growing) != steps_from([recording], n, growing if grown else None, fits) for n in counts)
 
 
 def test_the_drift_of_a_plan_is_that_of_a_sample_it_was_not_fitted_to(bench):

@@ -142,7 +142,7 @@ def test_corrections_of_the_model_s_output_are_fitted_and_applied_where_attentio
     steps = (0, 1, 3, 6, 10, STEPS - 1)
     plain, recorder = Plan(Steps(MODULES, steps), Predictor(2), merge=True), Recorder(bench.timeline, bench.scale)
     final = bench.sample(0, watch=recorder)
-    tracker = Tracker(recorder.recording(), steps)
+    tracker = Tracker(recorder.recording(), steps, between=False)
     tracked = bench.sample(0, (plain,), tracker)
     plan = CachePlan(Origin("Flux", samples=1), Planned(from_steps(MODULES, steps, STEPS), bench.timeline.sigmas), tuple(tracker.fits.values()))
     again = bench.sample(0, (plan.plan(bench.timeline, "x"),))

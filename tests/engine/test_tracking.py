@@ -68,11 +68,28 @@ def test_corrected_outputs_are_nearer_than_extrapolation_on_the_same_steps_for_o
         assert near < far
 
 
-def test_every_computed_output_but_the_first_is_corrected_with_weights_that_sum_to_one(model, lesson):
+def test_every_output_from_the_second_computed_one_on_is_fitted_with_weights_that_sum_to_one(model, lesson):
     _, tracker = tracked(model, [100], lesson[1], lesson[2])
+    assert tuple(tracker.fits) == tuple(range(lesson[2][1], STEPS))
+    for step, fit in tracker.fits.items():
+        assert fit.at == SIGMAS[step]
+        assert fit.nodes[0] == SIGMAS[max(s for s in lesson[2] if s <= step)]
+        assert sum(fit.weights) == pytest.approx(1)
+
+
+def test_predictions_can_be_left_as_they_are(model, lesson):
+    tracker = tracked(model, [100], lesson[1], lesson[2], between=False)[1]
     assert tuple(tracker.fits) == lesson[2][1:]
-    assert all(fit.at == fit.nodes[0] == SIGMAS[step] for step, fit in tracker.fits.items())
-    assert all(sum(fit.weights) == pytest.approx(1) for fit in tracker.fits.values())
+    assert all(fit.corrects for fit in tracker.fits.values())
+
+
+def test_fitted_predictions_bring_the_sample_nearer_than_corrections_alone_for_other_seeds_too(model, lesson):
+    _, recording, steps = lesson
+    plans = [plan_of(steps, tracked(model, [100], recording, steps, between=between)[1]) for between in (True, False)]
+    for seeds in ([100], [1, 2, 3]):
+        plain, _ = sample(model, *drawn(seeds), SIGMAS, guidance=GUIDANCE)
+        near, far = (apart(sample(model, *drawn(seeds), SIGMAS, (plan,), GUIDANCE)[0], plain) for plan in plans)
+        assert near < far
 
 
 def test_with_every_step_computed_there_is_nothing_to_correct(model, lesson):

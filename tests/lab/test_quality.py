@@ -40,9 +40,9 @@ def test_what_is_measured_already_is_not_measured_again(tmp_path):
 
 def test_the_ablation_leaves_out_one_part_at_a_time_and_asks_for_every_budget():
     asked = ablation.requests()
-    assert len(asked) == 5 + 9
-    left_out = [[part for part in ("planned", "grown", "fitted", "refined") if not getattr(request, part)] for request in asked.values()]
-    assert left_out == [[], ["grown"], ["planned"], ["fitted"], ["refined"], *[[]] * 9]
+    assert len(asked) == 6 + 9
+    left_out = [[part for part in ("planned", "grown", "between", "fitted", "refined") if not getattr(request, part)] for request in asked.values()]
+    assert left_out == [[], ["grown"], ["planned"], ["between"], ["fitted"], ["refined"], *[[]] * 9]
 
 
 def test_a_set_s_distance_does_not_depend_on_how_it_is_drawn_in_chunks(monkeypatch):
