@@ -41,9 +41,11 @@ def gap_error(nodes: Sequence[float], weights: Sequence[float], before: int | No
 
 def fitted(gram: np.ndarray, error: np.ndarray, before: int, start: int) -> np.ndarray:
     """`error` after a fit (Tracker): less the multiple of the difference between the two computed outputs that leaves the least displacement."""
-    along = np.zeros(len(error))
-    along[start], along[before] = 1.0, -1.0
-    return error - (along @ gram @ error) / max(along @ gram @ along, TINY) * along
+    difference = gram[start] - gram[before]  # its inner products with every output
+    share = difference @ error / max(difference[start] - difference[before], TINY)
+    left = error.copy()
+    left[[start, before]] -= share, -share
+    return left
 
 
 def first_gap(steps: int, fits: bool = False) -> int:

@@ -75,6 +75,7 @@ def test_each_part_of_the_method_can_be_switched_off(bench, off):
     whole, found = calibrate(bench, Origin("Flux"), request), calibrate(bench, Origin("Flux"), replace(request, **off))
     steps = [{attempt.name.removesuffix(", order 2"): attempt.steps for attempt in each.attempts} for each in (whole, found)]
     assert ("planned" in steps[1]) == off.get("planned", True)
+    assert "refined" not in off or steps[1]["planned"] == steps[0]["planned"]
     assert ("refined" in steps[1]) == off.get("refined", True)
     assert bool(found.plan.fits) == off.get("fitted", True)
     assert any(not fit.corrects for fit in found.plan.fits) == (off.get("fitted", True) and off.get("between", True))
