@@ -15,9 +15,10 @@ from .quality import Bench
 
 RESULT = Path(__file__).parent / "results" / "ablation.json"
 STEPS, SPEEDUP = 50, 4
-WHOLE = Request(SPEEDUP, samples=4, budget=12)
+WHOLE = Request(SPEEDUP)
 WITHOUT = {"everything": {}, "no growth of errors in the schedule": {"grown": False}, "no planned schedule": {"planned": False},
-           "no fitted predictions": {"between": False}, "nothing fitted": {"fitted": False}, "no refinement": {"refined": False}}
+           "no fitted predictions": {"between": False}, "nothing fitted": {"fitted": False}, "no refinement": {"refined": False},
+           "no last fit to all samples": {"refitted": False}}
 SPENT = [(samples, budget) for samples in (1, 4, 8) for budget in (2, 12, 100)]
 
 

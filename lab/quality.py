@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -22,9 +24,8 @@ from .solvers import SOLVERS
 
 RESULT = Path(__file__).parent / "results" / "quality.json"
 SPEEDUPS = (2, 3, 4, 5)
-TESTED, CLIPS, FIRST_TESTED = 24, 12, 5000  # so many pictures or clips; other seeds than the method was made with (0 on) and learns from (1000 on)
+TESTED, FIRST_TESTED = 24, 5000  # so many pictures or clips; other seeds than the method was made with (0 on) and learns from (1000 on)
 ALONE = 4  # plans from one picture: so many, each of another picture
-ASKED = Request(samples=4, budget=12)  # what Cache Calibrate does if it is left as it is
 TOLERANCES = 6  # halvings, in search of the tolerance that computes as often as the other settings
 
 
@@ -33,7 +34,7 @@ class Bench:
 
     def __init__(self, family: Family, steps: int):
         self.lab = LabBench(family, steps)
-        self.tested = self.lab.drawn(range(FIRST_TESTED, FIRST_TESTED + (TESTED if family.frames == 1 else CLIPS)))
+        self.tested = self.lab.drawn(range(FIRST_TESTED, FIRST_TESTED + TESTED))
         self.uncached = self.sample(())[0]
 
     def sample(self, plans: tuple[Plan, ...]) -> tuple[Tensor, float]:
@@ -84,8 +85,8 @@ def rows_of(bench: Bench, speedup: int) -> list[dict]:
     rows.append({**hidden, "evaluations": count})  # the blocks run in so many; what is around them runs in all
     rows.append(bench.row("tolerance, order 2", bench.tolerance(count)))
     rows.append(learned(bench, speedup))
-    calibrated = bench.planned(Request(speedup, samples=ASKED.samples, budget=ASKED.budget))
-    rows.append(bench.row(f"calibrated, {ASKED.samples} pictures", calibrated.plan(timeline, "calibrated")))
+    asked = Request(speedup)  # what Cache Calibrate does if it is left as it is
+    rows.append(bench.row(f"calibrated, a budget of {asked.budget:g}", bench.planned(asked).plan(timeline, "calibrated")))
     return [{**row, "speedup": speedup} for row in rows]
 
 
@@ -112,27 +113,37 @@ def decibels(row: dict) -> str:
     return f"{row['psnr_db']:.1f} dB{worst}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(result: Path, about: str) -> argparse.Namespace:
+    """Which models and step counts to measure, and where to keep the result."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--models", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--steps", nargs="+", type=int, default=[50, 28])
-    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--out", type=Path, default=result)
     parser.add_argument("--again", action="store_true", help="measure anew what is there")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def measured(families: Iterable[Family], args: argparse.Namespace, rows_of: Callable[[Bench, int], list[dict]]) -> list[dict]:
+    """The rows of every model, step count and speed-up, kept at once: it takes a while, and goes on where it stopped."""
     rows = kept(args.out, args.again)
-    for family, steps in ((FAMILIES[name], steps) for name in args.models for steps in args.steps):
+    for family, steps in product(families, args.steps):
         done = {row["speedup"] for row in rows if (row["model"], row["steps"]) == (family.title, steps)}
         left = [speedup for speedup in SPEEDUPS if speedup not in done]
         bench = Bench(family, steps) if left else None
         for speedup in tqdm(left, desc=f"{family.name}, {steps} steps"):
             rows += rows_of(bench, speedup)
-            args.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")  # at once: it takes a while, and goes on where it stopped
-    print(table(rows))
+            args.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    return rows
 
 
 def kept(path: Path, again: bool) -> list[dict]:
     """What an earlier run has measured."""
     return [] if again or not path.exists() else json.loads(path.read_text())["rows"]
+
+
+def main() -> None:
+    args = arguments(RESULT, __doc__)
+    print(table(measured([FAMILIES[name] for name in args.models], args, rows_of)))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class CacheCalibrate:
             "target_drift": ("FLOAT", {"default": 0.0, "min": 0.0, "max": 1.0, "step": 0.005, "round": False,
                                        "tooltip": "0 = by target_speedup. Above 0: as fast as the relative L2 distance of the latents to the "
                                                   "uncached ones stays below this; 0.05 is hard to see."}),
-            "samples": ("INT", {"default": 4, "min": 1, "max": 64,
+            "samples": ("INT", {"default": 8, "min": 1, "max": 64,
                                 "tooltip": "Pictures that are sampled in full and learned from, fewer where the budget is small. One is often "
                                            "enough; more hold better for other seeds."}),
             "calibration_budget": ("INT", {"default": 12, "min": 2, "max": 1000,

@@ -94,7 +94,7 @@ def _said(found: Calibrated, request: Request) -> list[str]:
     """What differs from what was asked, and what was tried."""
     lines = []
     if found.samples < request.samples:
-        lines.append(f"{request.samples} samples were asked for, and the budget allows {found.samples}")
+        lines.append(f"{found.samples} of {request.samples} samples were recorded, as many as the budget allows")
     return [*lines, *_missed(found.plan, request), *_tried([(attempt.drift, attempt.name) for attempt in found.attempts])]
 
 

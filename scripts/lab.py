@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
-TOGETHER = ("quality", "ablation", "feb", "distribution")  # what `quality` measures
+TOGETHER = ("quality", "shifts", "ablation", "feb", "distribution")  # what `quality` measures
 MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks", "rivals", "fuzz", "soak")
 
 

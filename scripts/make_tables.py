@@ -69,12 +69,12 @@ def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
     import compatibility
 
-    from lab import ablation, demo, distribution, feb, quality, rivals
+    from lab import ablation, demo, distribution, feb, quality, rivals, shifts
 
     chosen = [row for row in kept("quality") if row["setting"].startswith(SHOWN)]
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
-             for module in (quality, ablation, feb, distribution)}
+             for module in (quality, shifts, ablation, feb, distribution)}
     return {README: {"models": models(), "memory": memory(), "tried": tried(), "quality": quality.table(chosen), **shown},
             MEASURED: whole,
             MIGRATION: {"rivals": rivals.table(kept("rivals"))},
@@ -92,7 +92,7 @@ def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
     for model in dict.fromkeys(row["model"] for row in rows):
         curves = {}
         for row in (row for row in rows if row["model"] == model):
-            curves.setdefault(row["setting"].split(" (")[0].partition(", 4")[0], []).append(row["psnr_db"])
+            curves.setdefault(row["setting"].split(" (")[0].partition(", a budget")[0], []).append(row["psnr_db"])
         panels.append(Panel(f"{model.split(' (')[0]}, 50 steps: PSNR to the uncached pictures, dB", curves, unit="times fewer evaluations", start=2))
     return Image.fromarray((picture(panels)[0].numpy() * 255).round().astype("uint8"))
 

@@ -18,6 +18,8 @@ from .memo import Memo
 from .recording import Recording
 
 FEWEST = 4  # computed steps
+TAKEN_BACK = 0.75  # power of its growth that an error has where predictions are fitted: they take part of it back (docs/DESIGN_NOTES.md)
+OTHER_POWERS = {"planned, more early": 1.0, "planned, less early": 0.4}
 EARLY = 0.35  # of the computed steps, one after another at the start of the dense-early schedule
 MOST_SPEEDUP, LEAST_SPEEDUP = 8.0, 1.2
 Method = Callable[[str, tuple[int, ...]], Attempt]
@@ -28,13 +30,14 @@ class Request:
     """What to look for. `speedup`: steps for each computed one. `drift`: where above 0, the fewest computed steps whose drift stays below it,
     instead. `samples`: recorded, fewer where `budget`, in uncached samplings, does not allow them. `seed`: of the refinement.
 
-    `planned`, `grown`, `fitted`, `between`, `refined` switch parts of the method off, to see what each is worth: dynamic programming, its weights
-    for what an error grows to, all that is fitted, the fitted predictions, and the search among the neighbours of the best schedule.
+    `planned`, `grown`, `fitted`, `between`, `refined`, `refitted` switch parts of the method off, to see what each is worth: dynamic programming,
+    its weights for what an error grows to, all that is fitted, the fitted predictions, the search among the neighbours of the best schedule, and
+    the last fit to all samples.
     """
 
     speedup: float = 3.0
     drift: float = 0.0
-    samples: int = 4
+    samples: int = 8
     budget: float = 12.0
     seed: int = 0
     planned: bool = True
@@ -42,6 +45,7 @@ class Request:
     fitted: bool = True
     between: bool = True
     refined: bool = True
+    refitted: bool = True
 
     def __post_init__(self) -> None:
         check_range("target_speedup", self.speedup, LEAST_SPEEDUP, MOST_SPEEDUP)
@@ -59,8 +63,8 @@ class Request:
         return min(steps, max(FEWEST, round(steps / self.speedup)))
 
     def affordable(self, steps: int) -> int:
-        """Samples that leave enough for two attempts."""
-        each = 1 + 2 * self.count(steps) / steps
+        """Samples that leave enough for two attempts and the last fit."""
+        each = 1 + 3 * self.count(steps) / steps
         return max(1, min(self.samples, int(self.budget / each)))
 
 
@@ -78,7 +82,8 @@ class Calibrated:
 
 def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None = None, allowance: Allowance | None = None,
               keep: Callable[[CachePlan], None] = lambda plan: None) -> Calibrated:
-    """Record samples, try schedules on them and refine the best. `keep` is given every plan that is better than those before it.
+    """Record samples, try schedules on them, refine the best and fit it to all of them. `keep` is given every plan that is better than those
+    before it.
 
     Deterministic: the same bench and request give the same plan. Raises ConfigError for a sampler that cannot be recorded.
     """
@@ -89,6 +94,9 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
         if best is None or attempt.drift < best.drift:
             best = attempt
             keep(_plan(best, bench, made))
+    if request.refitted:
+        best = attempts.refitted(best)
+        keep(_plan(best, bench, made))
     return Calibrated(_plan(best, bench, made), tuple(attempts.made), len(attempts.recorded), attempts.allowance.spent, best,
                       attempts.recorded[0].recording)
 
@@ -102,7 +110,7 @@ def _searched(attempts: Attempts, request: Request) -> Iterator[Attempt]:
     count = _count_for(attempts, request) if request.drift else request.count(attempts.steps)
     found = []
     for method, name, steps in _methods(attempts, candidates(attempts, count, request), request.fitted):
-        if not found or attempts.allowance.affords(attempts.cost(count)):
+        if not found or attempts.affords(count):
             found.append(method(name, steps))
             yield found[-1]
     if request.refined and len(attempts.recorded) > 1:  # with one sample it would only learn that sample by heart
@@ -111,17 +119,21 @@ def _searched(attempts: Attempts, request: Request) -> Iterator[Attempt]:
 
 
 def _methods(attempts: Attempts, schedules: dict[str, tuple[int, ...]], fitted: bool) -> list[tuple[Method, str, tuple[int, ...]]]:
-    """How to try which schedule, the most promising first. Even steps with order 2 are what a plan must never be worse than."""
+    """How to try which schedule, the most promising first. Even steps with order 2 are what a plan must never be worse than.
+
+    With one sample nothing tells fitted attempts apart but that sample, which each has learned: only the first is made.
+    """
     if not fitted:
         return [(attempts.plain, f"{name}, order 2", steps) for name, steps in schedules.items()]
     methods = [(attempts.fitted, name, steps) for name, steps in schedules.items()]
-    return [*methods[:1], (attempts.plain, "even, order 2", schedules["even"]), *methods[1:]]
+    others = methods[1:] if len(attempts.recorded) > 1 else []
+    return [*methods[:1], (attempts.plain, "even, order 2", schedules["even"]), *others]
 
 
 def _count_for(attempts: Attempts, request: Request) -> int:
     """The fewest computed steps whose plan drifts by no more than is wanted, found by bisection; as many as are allowed if none does."""
     low, high = max(FEWEST, round(attempts.steps / MOST_SPEEDUP)), round(attempts.steps / LEAST_SPEEDUP)
-    while low < high and attempts.allowance.affords(attempts.cost(middle := (low + high) // 2)):
+    while low < high and attempts.affords(middle := (low + high) // 2):
         method, name, steps = _methods(attempts, candidates(attempts, middle, request), request.fitted)[0]
         low, high = (low, middle) if method(name, steps).drift <= request.drift else (middle + 1, high)
     return high
@@ -129,20 +141,28 @@ def _count_for(attempts: Attempts, request: Request) -> int:
 
 def candidates(attempts: Attempts, count: int, request: Request) -> dict[str, tuple[int, ...]]:
     """Schedules of `count` computed steps, by name."""
-    found = {"dense early": dense_early(attempts.steps, count), "even": evenly(attempts.steps, count)}
-    if not request.planned:
-        return found
-    grown = growth(attempts.bench.signal) if request.grown else None
-    recordings = [recorded.recording for recorded in attempts.recorded]
-    planned = {"planned": steps_from(recordings, count, grown, request.fits)}
-    alone = steps_from(recordings[:1], count, grown, request.fits)  # the sum may be ruled by one sample that is unlike the others
-    return {**planned, **({} if alone in planned.values() else {"planned from one sample": alone}), **found}
+    planned = _planned([recorded.recording for recorded in attempts.recorded], count, attempts.bench.signal, request) if request.planned else {}
+    return {**planned, "dense early": dense_early(attempts.steps, count), "even": evenly(attempts.steps, count)}
 
 
-def steps_from(recordings: Sequence[Recording], count: int, grown: Sequence[float] | None, fits: bool = True) -> tuple[int, ...]:
-    """The `count` steps that are best for the recordings together. `grown`: see gaps.growth; None leaves it out. `fits`: see best_steps."""
+def _planned(recordings: Sequence[Recording], count: int, signal: Sequence[float], request: Request) -> dict[str, tuple[int, ...]]:
+    """By dynamic programming, each schedule once."""
+    grown = growth(signal) if request.grown else None
+    found = {"planned": steps_from(recordings, count, grown, request.fits),
+             "planned from one sample": steps_from(recordings[:1], count, grown, request.fits)}  # the sum may be ruled by one unlike the others
+    for name, power in OTHER_POWERS.items():
+        found[name] = steps_from(recordings, count, grown, request.fits, power)
+    names = {steps: name for name, steps in reversed(found.items())}
+    return {name: steps for name, steps in found.items() if names[steps] == name}
+
+
+def steps_from(recordings: Sequence[Recording], count: int, grown: np.ndarray | None, fits: bool = True,
+               power: float = TAKEN_BACK) -> tuple[int, ...]:
+    """The `count` steps that are best for the recordings together. `grown`: see gaps.growth; None leaves it out. `fits`: see best_steps. `power`:
+    of `grown`, where predictions are fitted."""
     first, gram = recordings[0], sum(recording.gram() for recording in recordings)
-    return best_steps(gram.numpy(), first.nodes, first.weights, count, first_gap(len(first.nodes), fits), grown, fits)
+    felt = None if grown is None else grown ** (power if fits else 1.0)
+    return best_steps(gram.numpy(), first.nodes, first.weights, count, first_gap(len(first.nodes), fits), felt, fits)
 
 
 def dense_early(steps: int, count: int) -> tuple[int, ...]:
@@ -160,7 +180,7 @@ def refined(attempts: Attempts, best: Attempt, method: Attempt, random: Random) 
     """Move one computed step of the best schedule at a time by one or two, and go on from there where that is better."""
     seen = {attempt.steps for attempt in attempts.made}
     while moves := [steps for steps in neighbours(best.steps) if steps not in seen]:
-        if not attempts.allowance.affords(attempts.cost(len(best.steps))):
+        if not attempts.affords(len(best.steps)):
             return
         steps = random.choice(moves)
         seen.add(steps)

@@ -106,6 +106,10 @@ class Attempts:
         """Of a attempt that computes `count` steps, in uncached samplings; without a fit it is less."""
         return len(self.recorded) * count / self.steps
 
+    def affords(self, count: int) -> bool:
+        """Whether there is enough for one more attempt, and the fit to all samples that comes last."""
+        return self.allowance.affords(self.cost(count) * (1 if len(self.recorded) == 1 else 2))
+
     def record(self, samples: int) -> None:
         """Sample without a cache, so many times. Raises ConfigError for a sampler that cannot be recorded."""
         for number in range(samples):
@@ -142,23 +146,40 @@ class Attempts:
         return self._attempt(name, tuple(steps), self._judged, len(self.judges))
 
     def _attempt(self, name: str, steps: tuple[int, ...], make: Callable[..., Results], samplings: int) -> Attempt:
-        key = sha256(repr((steps, make.__name__, len(self.recorded), self.between)).encode()).hexdigest()[:16]
-        found = self.memo.of(f"attempt_{key}", lambda: make(name, steps))
+        found = self.memo.of(self._key(steps, make.__name__), lambda: make(name, steps))
         self.allowance.spend(samplings * len(steps) / self.steps)
         drift, *drifts = found["drifts"].tolist()
         self.made.append(Attempt(name, steps, unpacked(found["fits"]), drift, tuple(drifts), pairs(found["expected"])))
         return self.made[-1]
 
+    def refitted(self, attempt: Attempt) -> Attempt:
+        """With weights fitted to all samples: who judged it learns, now that it is chosen. Its drift stays that of samples it was not fitted to."""
+        if not attempt.fits or len(self.recorded) == 1 or not self.allowance.affords(self.cost(len(attempt.steps))):
+            return attempt
+        found = self.memo.of(self._key(attempt.steps, "refitted"),
+                             lambda: {"fits": packed(self._learned(attempt.name, attempt.steps, range(len(self.recorded)), Listener())[0])})
+        self.allowance.spend(self.cost(len(attempt.steps)))
+        return replace(attempt, fits=unpacked(found["fits"]))
+
+    def _key(self, steps: tuple[int, ...], made: str) -> str:
+        return "attempt_" + sha256(repr((steps, made, len(self.recorded), self.between)).encode()).hexdigest()[:16]
+
     def _fitted(self, name: str, steps: tuple[int, ...]) -> Results:
-        """Each learner's own run is corrected as it is fitted, so with one sample it is the judged one, too."""
-        normal, listener, fits, drifts = Normal(), Listener(), (), []
-        for number in self.learners:
-            tracker = Tracker(self.recorded[number].recording, steps, normal, self.between)
-            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name, guard=listener), tracker)
-            fits = tuple(tracker.fits.values())
+        """With one sample, it is the judged one, too."""
+        listener = Listener()
+        fits, drifts = self._learned(name, steps, self.learners, listener)
         if len(self.recorded) == 1:
             return {"fits": packed(fits), "drifts": root_mean_square([drifts]), "expected": columns(listener.expected())}
         return self._judged(name, steps, fits)
+
+    def _learned(self, name: str, steps: tuple[int, ...], learners: range, listener: Listener) -> tuple[tuple[Fit, ...], list[float]]:
+        """Weights fitted to the learners, each of whose own run is corrected as it is fitted, and the drifts of the last."""
+        normal, fits, drifts = Normal(), (), []
+        for number in learners:
+            tracker = Tracker(self.recorded[number].recording, steps, normal, self.between)
+            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name, guard=listener), tracker)
+            fits = tuple(tracker.fits.values())
+        return fits, drifts
 
     def _judged(self, name: str, steps: tuple[int, ...], fits: tuple[Fit, ...] = ()) -> Results:
         judged = enumerate(self.judges, len(self.learners) if fits else 0)

@@ -11,7 +11,6 @@ LONGEST = 14  # steps from one computed step to the next, at most
 FIRST, FIRST_FITTED = 0.04, 0.15  # of all steps, in the first gap: it can only reuse, and one picture may hide what that costs (docs/DESIGN_NOTES.md)
 FREE = 0.8  # share of the steps before which no gap is shorter than the one before it
 TINY = 1e-30
-TAKEN_BACK = 0.75  # power of its growth that an error has where predictions are fitted: they take part of it back (docs/DESIGN_NOTES.md)
 LEAST_SIGNAL = 0.1  # below this share of clean latent in the state, an error grows no further
 
 
@@ -83,18 +82,17 @@ def best_steps(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float
                grown: Sequence[float] | None = None, fits: bool = False) -> tuple[int, ...]:
     """The `count` steps to compute, the first and the last among them, whose gaps displace the state least in sum.
 
-    `gram`: inner products of the outputs `(N, N)`. `first`: length of the first gap, at most. `grown`: see growth; where it is given, a gap
-    counts by what its displacement is at the end, and gaps widen. `fits`: whether predictions will be fitted, so that what is displaced is
-    partly taken back on the way and grows less. The sum is not the error of the sampling, because gaps disturb
-    each other: a schedule counts once a run with it was compared. Raises ConfigError for a `count` above N, or too small for gaps of at
-    most `first` and then 14 steps.
+    `gram`: inner products of the outputs `(N, N)`. `first`: length of the first gap, at most. `grown`: how much a displacement at each step
+    grows until the end; where it is given, a gap counts by what is left at the end, and gaps widen. `fits`: whether predictions will be fitted.
+    The sum is not the error of the sampling, because gaps disturb each other: a schedule counts once a run with it was compared. Raises
+    ConfigError for a `count` above N, or too small for gaps of at most `first` and then 14 steps.
     """
     steps = len(nodes)
     check_range("count", count, 2 + max(0, -(-(steps - 1 - first) // LONGEST)), steps)
     costs = gap_costs(np.asarray(gram, dtype=np.float64), nodes, weights, first, fits)
     if grown is None:
         return _cheapest(costs, count)[0]
-    costs *= np.power(grown, 2 * TAKEN_BACK if fits else 2)
+    costs *= np.square(grown)
     chosen, total = _cheapest(widening(costs), count)
     return chosen if np.isfinite(total) else _cheapest(costs, count)[0]
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cache_core import ConfigError, Timeline
-from cache_core.cache_plan import Origin
-from cache_core.calibrate import Allowance, Memo, Request, calibrate, growth, steps_from
+from cache_core import OUTPUT, ConfigError, Plan, Predictor, Steps, Timeline
+from cache_core.cache_plan import Origin, model_plan
+from cache_core.calibrate import Allowance, Memo, Normal, Recorder, Request, Tracker, calibrate, growth, steps_from
 from cache_core.chart import Panel, Strip, picture
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO
@@ -38,7 +38,7 @@ class Counting:
 
 
 def test_the_same_request_gives_the_same_plan_and_another_seed_of_the_refinement_may_not(bench):
-    first, again, other = (calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=6, seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=8, seed=seed)) for seed in (0, 0, 1))
     assert first.plan == again.plan
     assert [attempt.steps for attempt in first.attempts] != [attempt.steps for attempt in other.attempts]
 
@@ -69,15 +69,16 @@ def test_the_drift_of_the_state_is_none_until_the_first_gap(bench):
     assert all(drift > 0 for drift in best.drifts[skipped + 1 :])
 
 
-@pytest.mark.parametrize("off", [{"planned": False}, {"grown": False}, {"fitted": False}, {"between": False}, {"refined": False}])
-def test_each_part_of_the_method_can_be_switched_off(bench, off):
-    request = Request(3, samples=2, budget=8)
+@pytest.mark.parametrize("part", ["planned", "grown", "fitted", "between", "refined", "refitted"])
+def test_each_part_of_the_method_can_be_switched_off(bench, part):
+    request, off = Request(3, samples=2, budget=8), {part: False}
     whole, found = calibrate(bench, Origin("Flux"), request), calibrate(bench, Origin("Flux"), replace(request, **off))
     steps = [{attempt.name.removesuffix(", order 2"): attempt.steps for attempt in each.attempts} for each in (whole, found)]
     assert ("planned" in steps[1]) == off.get("planned", True)
     assert "refined" not in off or steps[1]["planned"] == steps[0]["planned"]
     assert ("refined" in steps[1]) == off.get("refined", True)
     assert bool(found.plan.fits) == off.get("fitted", True)
+    assert (found.best in found.attempts) == (not off.get("refitted", True) or not off.get("fitted", True))
     assert any(not fit.corrects for fit in found.plan.fits) == (off.get("fitted", True) and off.get("between", True))
 
 
@@ -90,9 +91,22 @@ def test_schedules_are_planned_for_what_errors_grow_to_and_for_fitted_prediction
 
 
 def test_the_drift_of_a_plan_is_that_of_a_sample_it_was_not_fitted_to(bench):
-    found = calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=4))
-    cached, plain = bench.sample(1, (found.plan.plan(bench.timeline, "plan"),)), bench.sample(1)
-    assert found.plan.drift == pytest.approx(float((cached - plain).norm() / plain.norm()), rel=1e-3)
+    found = calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=6))
+    judged = min(found.attempts, key=lambda attempt: attempt.drift)
+    plan = model_plan(judged.steps, bench.timeline.sigmas, Origin(""), judged.fits)
+    cached, plain = bench.sample(1, (plan.plan(bench.timeline, "plan"),)), bench.sample(1)
+    assert found.plan.drift == judged.drift == pytest.approx(float((cached - plain).norm() / plain.norm()), rel=1e-3)
+
+
+def test_the_weights_of_the_chosen_schedule_are_fitted_to_all_samples(bench):
+    found, normal = calibrate(bench, Origin("Flux"), REQUEST), Normal()
+    for number in range(REQUEST.samples):
+        recorder = Recorder(bench.timeline, bench.scale)
+        bench.sample(number, watch=recorder)
+        tracker = Tracker(recorder.recording(), found.best.steps, normal)
+        bench.sample(number, (Plan(Steps(OUTPUT, found.best.steps), Predictor(2)),), tracker)
+    assert found.plan.fits == tuple(tracker.fits.values())
+    assert found.plan.fits != min(found.attempts, key=lambda attempt: attempt.drift).fits
 
 
 def test_with_one_sample_the_schedule_is_not_refined_because_that_sample_would_be_learned_by_heart(bench):

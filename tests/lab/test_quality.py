@@ -1,12 +1,13 @@
 """The comparison at equal numbers of evaluations."""
 
 import json
+from argparse import Namespace
 
 import pytest
 
-from lab import ablation, distribution, quality
+from lab import ablation, distribution, quality, shifts
 from lab.bench import LabBench
-from lab.families import FLUX
+from lab.families import FLUX, HUNYUAN_VIDEO
 
 
 @pytest.fixture
@@ -38,11 +39,30 @@ def test_what_is_measured_already_is_not_measured_again(tmp_path):
     assert quality.kept(tmp_path / "some.json", again=True) == []
 
 
+def test_the_other_shift_is_measured_on_the_same_weights_and_goes_on_where_it_stopped(monkeypatch, tmp_path):
+    monkeypatch.setattr(quality, "TESTED", 2)
+    monkeypatch.setattr(quality, "SPEEDUPS", (2, 3))
+    video, asked = shifts.shifted(HUNYUAN_VIDEO), []
+    assert LabBench(video, 8).sigmas[4] == pytest.approx(0.5)
+    assert (video.weights, video.title) == (HUNYUAN_VIDEO.weights, "lab HunyuanVideo, shift 1")
+    out = tmp_path / "rows.json"
+    out.write_text(json.dumps({"rows": [{"model": "lab FLUX, shift 3", "steps": 8, "speedup": 2}]}))
+
+    def rows_of(bench, speedup):
+        asked.append((bench.lab.sigmas[4], speedup))
+        return [{"model": bench.lab.family.title, "steps": 8, "speedup": speedup}]
+
+    quality.measured([shifts.shifted(FLUX)], Namespace(out=out, again=False, steps=[8]), rows_of)
+    assert asked == [(pytest.approx(0.75), 3)]
+    assert [row["speedup"] for row in quality.kept(out, again=False)] == [2, 3]
+
+
 def test_the_ablation_leaves_out_one_part_at_a_time_and_asks_for_every_budget():
     asked = ablation.requests()
-    assert len(asked) == 6 + 9
-    left_out = [[part for part in ("planned", "grown", "between", "fitted", "refined") if not getattr(request, part)] for request in asked.values()]
-    assert left_out == [[], ["grown"], ["planned"], ["between"], ["fitted"], ["refined"], *[[]] * 9]
+    assert len(asked) == 7 + 9
+    parts = ("grown", "planned", "between", "fitted", "refined", "refitted")
+    left_out = [[part for part in parts if not getattr(request, part)] for request in asked.values()]
+    assert left_out == [[], *([part] for part in parts), *[[]] * 9]
 
 
 def test_a_set_s_distance_does_not_depend_on_how_it_is_drawn_in_chunks(monkeypatch):
