@@ -13,6 +13,7 @@ from tqdm import tqdm
 from cache_core import OUTPUT, Adaptive, Frame, Plan, Predictor, Steps, evenly
 from cache_core.cache_plan import CachePlan, Origin
 from cache_core.calibrate import Memo, Request, calibrate
+from cache_core.calibrate.candidates import front_loaded
 from cache_core.predictor import GAIN_LIMIT
 from cache_core.site import MODULES
 
@@ -81,13 +82,20 @@ def rows_of(bench: Bench, speedup: int) -> list[dict]:
     rows = [bench.fewer(solver, count) for solver in SOLVERS]
     rows += [bench.row(f"even steps, {name}", Plan(Steps(OUTPUT, even), predictor)) for name, predictor in
              (("reuse", Predictor(1)), ("order 2", Predictor(2, gain_limit=GAIN_LIMIT)), ("order 3", Predictor(3, gain_limit=GAIN_LIMIT)))]
-    hidden = bench.row("even steps, hidden state, order 3", Plan(Steps(MODULES, even), Predictor(3, gain_limit=GAIN_LIMIT), merge=True))
-    rows.append({**hidden, "evaluations": count})  # the blocks run in so many; what is around them runs in all
+    rows += [{**bench.row(name, plan), "evaluations": count} for name, plan in inside(timeline.steps, count)]
     rows.append(bench.row("tolerance, order 2", bench.tolerance(count)))
     rows.append(learned(bench, speedup))
     asked = Request(speedup)  # what Cache Calibrate does if it is left as it is
     rows.append(bench.row(f"calibrated, a budget of {asked.budget:g}", bench.planned(asked).plan(timeline, "calibrated")))
     return [{**row, "speedup": speedup} for row in rows]
+
+
+def inside(steps: int, count: int) -> list[tuple[str, Plan]]:
+    """What caches inside the model, by name: the blocks run at `count` steps, what is around them at all. The presets go no further than 3x."""
+    even, front = (Steps(MODULES, chosen) for chosen in (evenly(steps, count), front_loaded(steps, count)))
+    found = [("even steps, hidden state, order 3", Plan(even, Predictor(3, gain_limit=GAIN_LIMIT), merge=True)),
+             ("FEB-Cache, even steps, order 2", Plan(even, Predictor(2, gain_limit=GAIN_LIMIT), merge=True))]
+    return [*found, *([("FEB-Cache, presets' steps, reuse", Plan(front, Predictor(1), merge=True))] if steps / count < 3.5 else [])]
 
 
 def learned(bench: Bench, speedup: int) -> dict:
