@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 Expected = tuple[tuple[float, float], ...]  # sigma and error of each refresh
-MARGIN = 1.5  # times the expected error that is still borne
+MARGIN = 2.0  # times the expected error that is still borne: ordinary pictures differ by half of it from those that a plan was made with
 DEPTH = 3  # samples: the one just computed, and two that would have predicted it
 
 

@@ -76,8 +76,8 @@ def test_as_expected_nothing_moves_and_a_turn_makes_the_next_refresh_come_earlie
 
 def test_a_refresh_that_no_error_is_known_for_moves_nothing_and_one_that_is_no_number_does():
     assert not Guard(()).exceeded(0.5, 1e9)
-    assert not Guard(((0.5, 0.1),)).exceeded(0.5, 0.15)
-    assert Guard(((0.5, 0.1),)).exceeded(0.5, 0.16)
+    assert not Guard(((0.5, 0.1),)).exceeded(0.5, 0.2)
+    assert Guard(((0.5, 0.1),)).exceeded(0.5, 0.21)
     assert Guard(((0.5, 0.1),)).exceeded(0.5, float("nan"))
 
 
