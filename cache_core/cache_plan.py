@@ -72,7 +72,7 @@ class CachePlan:
         if not self.schedule.fits(timeline):
             moved = Predictor(self.order, gain_limit=GAIN_LIMIT)
             return Plan(self.schedule, moved, self.corrector, name, merge=merge, notes=(self._moved(timeline),))
-        widening = self.origin.samples and self.table.kinds == OUTPUT  # as calibrate.gaps makes them: such gaps bear their own extrapolation
+        widening = self.fits and self.table.kinds == OUTPUT  # as calibrate.gaps makes them: such gaps bear their own extrapolation
         tried = Predictor(self.order, gain_limit=inf if widening else GAIN_LIMIT)
         return Plan(self.schedule, Fitted(self.fits, tried) if self.fits else tried, self.corrector, name, merge=merge)
 

@@ -6,7 +6,9 @@ FEB-Cache's claim is of this kind (its table alone makes FID worse, with noise s
 import argparse
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from time import process_time
 
 import torch
 from torch import Tensor
@@ -15,12 +17,14 @@ from tqdm import tqdm
 from cache_core import OUTPUT, Plan, Predictor, Steps, evenly
 from cache_core.cache_plan import Origin
 from cache_core.calibrate import Request, calibrate
+from cache_core.calibrate.feb import feb_plan
 from cache_core.predictor import GAIN_LIMIT
 
 from .bench import FIRST_CALIBRATED, LabBench
 from .demo import GUIDANCE, as_pictures
 from .families import FLUX
 from .frechet import Statistics, features, frechet, reference
+from .quality import Bench, inside
 from .rows import UNCACHED, Setting
 from .sample import flow_sigmas, sample, uncached_velocity
 from .solvers import SOLVERS
@@ -44,17 +48,22 @@ def settings(bench: LabBench) -> dict[str, Draw]:
     count = round(STEPS / SPEEDUP)
     even = Steps(OUTPUT, evenly(STEPS, count))
     drawn = {setting.name: planned(bench, setting.plans(bench.timeline)) for setting in (UNCACHED, *FEB)}
-    drawn |= {f"{count} steps of {name}": fewer(bench, name, count) for name in ("euler", "ipndm")}
+    drawn |= {f"{count} steps of {name}": fewer(bench, name, count) for name in SOLVERS}
     for order in (1, 2):
         drawn[f"AB-Cache, {count} even steps, order {order}"] = planned(bench, (Plan(even, Predictor(order, gain_limit=GAIN_LIMIT)),))
-    drawn[f"AB-Cache, {count} steps, calibrated"] = planned(bench, (calibrated(bench),))
-    return drawn
+    drawn |= {name.replace("even steps", f"{count} even steps"): planned(bench, (plan,)) for name, plan in inside(STEPS, count)[:2]}
+    learned = LabBench(bench.family, STEPS, 10 * FIRST_CALIBRATED, bench.model)  # other seeds than are drawn
+    found = {"AB-Cache, tolerance, order 2": lambda: Bench(bench.family, STEPS).tolerance(count),
+             f"AB-Cache, {count} steps, calibrated": lambda: calibrate(learned, Origin(""), Request(SPEEDUP)).plan.plan(bench.timeline, "calibrated"),
+             f"FEB-Cache, {SPEEDUP}x by compute, calibrated": lambda: feb_plan(learned, Origin(""), SPEEDUP, clock=process_time)[0].plan(
+                 bench.timeline, "calibrated")}
+    return drawn | {name: later(bench, find) for name, find in found.items()}
 
 
-def calibrated(bench: LabBench) -> Plan:
-    """What Cache Calibrate finds as it is set, on other seeds."""
-    learned = LabBench(bench.family, STEPS, 10 * FIRST_CALIBRATED, bench.model)
-    return calibrate(learned, Origin(""), Request(SPEEDUP)).plan.plan(bench.timeline, "calibrated")
+def later(bench: LabBench, find: Callable[[], Plan]) -> Draw:
+    """With a plan that is looked for when samples are drawn for the first time."""
+    once = cache(find)
+    return lambda seeds: planned(bench, (once(),))(seeds)
 
 
 def planned(bench: LabBench, plans: tuple[Plan, ...]) -> Draw:

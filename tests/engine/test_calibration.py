@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cache_core import OUTPUT, ConfigError, Plan, Predictor, Steps, Timeline
+from cache_core import OUTPUT, ConfigError, Plan, Predictor, Steps, Timeline, evenly
 from cache_core.cache_plan import Origin, model_plan
 from cache_core.calibrate import Allowance, Memo, Normal, Recorder, Request, Tracker, calibrate, growth, steps_from
 from cache_core.chart import Panel, Strip, picture
+from cache_core.predictor import GAIN_LIMIT
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO
 from lab.sample import load
@@ -107,6 +108,18 @@ def test_the_weights_of_the_chosen_schedule_are_fitted_to_all_samples(bench):
         bench.sample(number, (Plan(Steps(OUTPUT, found.best.steps), Predictor(2)),), tracker)
     assert found.plan.fits == tuple(tracker.fits.values())
     assert found.plan.fits != min(found.attempts, key=lambda attempt: attempt.drift).fits
+
+
+def test_even_steps_are_judged_as_the_node_runs_them(bench):
+    shifted = LabBench(replace(FLUX, shift=7.0), STEPS, model=bench.model)
+    even = evenly(STEPS, 4)
+
+    def sampled(plan):
+        return shifted.sample(0, (plan,))
+
+    judged = sampled(model_plan(even, shifted.timeline.sigmas, Origin("", samples=1)).plan(shifted.timeline, "even"))
+    assert torch.equal(judged, sampled(Plan(Steps(OUTPUT, even), Predictor(2, gain_limit=GAIN_LIMIT))))
+    assert not torch.equal(judged, sampled(Plan(Steps(OUTPUT, even), Predictor(2))))
 
 
 def test_with_one_sample_the_schedule_is_not_refined_because_that_sample_would_be_learned_by_heart(bench):
