@@ -26,8 +26,8 @@ def test_neighbours_differ_in_one_step_by_one_or_two_and_keep_both_ends():
     assert neighbours((0, 1, 2)) == []
 
 
-@pytest.mark.parametrize(("budget", "samples"), [(2, 1), (3.3, 1), (3.4, 2), (12, 7), (100, 8)])
-def test_as_many_samples_are_recorded_as_leave_enough_for_two_trials(budget, samples):
+@pytest.mark.parametrize(("budget", "samples"), [(2, 1), (4, 1), (4.1, 2), (12, 5), (100, 8)])
+def test_as_many_samples_are_recorded_as_leave_enough_for_two_attempts_and_the_last_fit(budget, samples):
     assert Request(3, samples=8, budget=budget).affordable(50) == samples
 
 
