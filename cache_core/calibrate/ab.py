@@ -94,8 +94,8 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
         if best is None or attempt.drift < best.drift:
             best = attempt
             keep(_plan(best, bench, made))
-    if request.refitted:
-        best = attempts.refitted(best)
+    if request.refitted and (fitted := attempts.refitted(best)) is not best:
+        best = fitted
         keep(_plan(best, bench, made))
     return Calibrated(_plan(best, bench, made), tuple(attempts.made), len(attempts.recorded), attempts.allowance.spent, best,
                       attempts.recorded[0].recording)
@@ -109,51 +109,59 @@ def _searched(attempts: Attempts, request: Request) -> Iterator[Attempt]:
     """One attempt after the other, while the allowance lasts: candidates first, then neighbours of the best."""
     count = _count_for(attempts, request) if request.drift else request.count(attempts.steps)
     found = []
-    for method, name, steps in _methods(attempts, candidates(attempts, count, request), request.fitted):
-        if not found or attempts.affords(count):
-            found.append(method(name, steps))
-            yield found[-1]
+    for method, name, steps in _methods(attempts, count, request):
+        found.append(method(name, steps))
+        yield found[-1]
+        if not attempts.affords(count):
+            break
     if request.refined and len(attempts.recorded) > 1:  # with one sample it would only learn that sample by heart
         best = min(found, key=lambda attempt: attempt.drift)
         yield from refined(attempts, best, attempts.fitted if best.fits else attempts.plain, Random(request.seed))
 
 
-def _methods(attempts: Attempts, schedules: dict[str, tuple[int, ...]], fitted: bool) -> list[tuple[Method, str, tuple[int, ...]]]:
+def _methods(attempts: Attempts, count: int, request: Request) -> Iterator[tuple[Method, str, tuple[int, ...]]]:
     """How to try which schedule, the most promising first. Even steps with order 2 are what a plan must never be worse than.
 
     With one sample nothing tells fitted attempts apart but that sample, which each has learned: only the first is made.
     """
-    if not fitted:
-        return [(attempts.plain, f"{name}, order 2", steps) for name, steps in schedules.items()]
-    methods = [(attempts.fitted, name, steps) for name, steps in schedules.items()]
-    others = methods[1:] if len(attempts.recorded) > 1 else []
-    return [*methods[:1], (attempts.plain, "even, order 2", schedules["even"]), *others]
+    for place, (name, steps) in enumerate(candidates(attempts, count, request)):
+        if not request.fitted:
+            yield attempts.plain, f"{name}, order 2", steps
+            continue
+        yield attempts.fitted, name, steps
+        if place == 0:
+            yield attempts.plain, "even, order 2", evenly(attempts.steps, count)
+            if len(attempts.recorded) == 1:
+                return
 
 
 def _count_for(attempts: Attempts, request: Request) -> int:
     """The fewest computed steps whose plan drifts by no more than is wanted, found by bisection; as many as are allowed if none does."""
     low, high = max(FEWEST, round(attempts.steps / MOST_SPEEDUP)), round(attempts.steps / LEAST_SPEEDUP)
     while low < high and attempts.affords(middle := (low + high) // 2):
-        method, name, steps = _methods(attempts, candidates(attempts, middle, request), request.fitted)[0]
+        method, name, steps = next(_methods(attempts, middle, request))
         low, high = (low, middle) if method(name, steps).drift <= request.drift else (middle + 1, high)
     return high
 
 
-def candidates(attempts: Attempts, count: int, request: Request) -> dict[str, tuple[int, ...]]:
-    """Schedules of `count` computed steps, by name."""
-    planned = _planned([recorded.recording for recorded in attempts.recorded], count, attempts.bench.signal, request) if request.planned else {}
-    return {**planned, "dense early": dense_early(attempts.steps, count), "even": evenly(attempts.steps, count)}
+def candidates(attempts: Attempts, count: int, request: Request) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Schedules of `count` computed steps, by name, each made when it is asked for."""
+    if request.planned:
+        yield from _planned([recorded.recording for recorded in attempts.recorded], count, attempts.bench.signal, request)
+    yield "dense early", dense_early(attempts.steps, count)
+    yield "even", evenly(attempts.steps, count)
 
 
-def _planned(recordings: Sequence[Recording], count: int, signal: Sequence[float], request: Request) -> dict[str, tuple[int, ...]]:
-    """By dynamic programming, each schedule once."""
-    grown = growth(signal) if request.grown else None
-    found = {"planned": steps_from(recordings, count, grown, request.fits),
-             "planned from one sample": steps_from(recordings[:1], count, grown, request.fits)}  # the sum may be ruled by one unlike the others
-    for name, power in OTHER_POWERS.items():
-        found[name] = steps_from(recordings, count, grown, request.fits, power)
-    names = {steps: name for name, steps in reversed(found.items())}
-    return {name: steps for name, steps in found.items() if names[steps] == name}
+def _planned(recordings: Sequence[Recording], count: int, signal: Sequence[float], request: Request) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """By dynamic programming, each schedule once. One sample alone counts, too: the sum may be ruled by one that is unlike the others."""
+    grown, seen = growth(signal) if request.grown else None, set()
+    ways = [("planned", recordings, TAKEN_BACK), ("planned from one sample", recordings[:1], TAKEN_BACK),
+            *((name, recordings, power) for name, power in OTHER_POWERS.items())]
+    for name, learned, power in ways:
+        steps = steps_from(learned, count, grown, request.fits, power)
+        if steps not in seen:
+            yield name, steps
+        seen.add(steps)
 
 
 def steps_from(recordings: Sequence[Recording], count: int, grown: np.ndarray | None, fits: bool = True,

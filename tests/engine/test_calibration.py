@@ -123,7 +123,17 @@ def test_even_steps_are_judged_as_the_node_runs_them(bench):
 
 
 def test_with_one_sample_the_schedule_is_not_refined_because_that_sample_would_be_learned_by_heart(bench):
-    assert "refined" not in {attempt.name for attempt in calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=8)).attempts}
+    found = calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=8))
+    assert [attempt.name for attempt in found.attempts] == ["planned", "even, order 2"]
+
+
+def test_a_large_budget_tries_each_planned_schedule_once_before_it_refines(bench):
+    tried = calibrate(bench, Origin("Flux"), Request(2.7, samples=2, budget=14)).attempts
+    names = [attempt.name for attempt in tried]
+    planned = [attempt.steps for attempt in tried if attempt.name.startswith("planned")]
+    assert {"planned, more early", "planned, less early"} <= set(names)
+    assert len(planned) == len(set(planned))
+    assert names.index("refined") > names.index("dense early") > names.index("planned, less early")
 
 
 def test_what_was_sampled_before_an_interruption_is_not_sampled_again(bench, tmp_path):

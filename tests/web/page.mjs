@@ -27,16 +27,16 @@ async function click(type, name, share) {
   await page.waitForTimeout(500);
 }
 
-/** The values of the first node of a type once a key has changed them, or, if nothing changes, after a while. The page ignores a key while it still
-    restores a state, which takes a busy machine seconds: so the key is pressed once more. */
+/** The values of the first node of a type once a key has changed them, or, if nothing changes, after a while. The page ignores keys while it restores
+    a state, also after the values have changed; a busy machine takes seconds for it. */
 async function after(key, type) {
   const before = JSON.stringify(await values(type));
+  await page.waitForFunction(() => !app.extensionManager.workflow.activeWorkflow?.changeTracker?._restoringState);
+  await page.keyboard.press(key);
   for (let tries = 0; tries < 100; tries++) {
-    if (tries % 50 === 0) await page.keyboard.press(key);
     await page.waitForTimeout(100);
     if (JSON.stringify(await values(type)) !== before) break;
   }
-  await page.evaluate(() => new Promise((done) => requestIdleCallback(done)));
   await page.waitForTimeout(1000);  // for the page to take its note of the state
   return values(type);
 }
