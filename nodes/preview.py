@@ -53,7 +53,7 @@ def preview(asked: object, known: Known) -> dict:
     node, beside = _node(asked), [_node(_object(other, "beside")) for other in _list(asked.get("beside") or [], "beside")]
     described = _described(_object(asked.get("sampling") or {}, "sampling"))
     last = known.facts
-    if last and not asked.get("sampling"):  # the page finds no sampler: it may be inside a subgraph
+    if last and not asked.get("sampling"):  # the page finds no sampler
         described = Described(last.timeline.steps)
     timeline, exact = timeline_of(described, last and last.model_sampling, last and last.timeline)
     fixed, written = _fixed(node, beside, timeline), {}

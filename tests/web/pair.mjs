@@ -1,12 +1,12 @@
-// Both Apply nodes on one model: what their timelines show, edits of AB-Cache's, and a sampler inside a subgraph; prints, as JSON, what test_pair.py
-// asserts. ... RENDERING
+// Both Apply nodes on one model: what their timelines show, edits of AB-Cache's, and subgraphs around the sampler and around a node; prints, as
+// JSON, what test_pair.py asserts. ... RENDERING
 import { browse, rest } from "./browser.mjs";
 
 const [rendering] = rest, FEB = "FEBCacheApply", AB = "ABCacheApply";
 const { page, facts, open, loadApi, view, path, close, ...tools } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue" });
 
 /** What the strips of both nodes show, by class. */
-const shown = () => page.evaluate(() => Object.fromEntries(app.graph._nodes.filter((node) => node.type.endsWith("CacheApply")).map((node) => {
+const shown = () => page.evaluate(() => Object.fromEntries([app.graph, ...(app.graph.subgraphs?.values() ?? [])].flatMap((graph) => graph._nodes).filter((node) => node.type.endsWith("CacheApply")).map((node) => {
   const strip = node.widgets.find((widget) => widget.name === "timeline").element, cells = {};
   for (const cell of strip.querySelectorAll(".feb-strip-cell")) (cells[cell.dataset.kind] ??= []).push(cell.dataset.state);
   const widgets = Object.fromEntries(node.widgets.filter((widget) => widget.name !== "timeline").map((widget) => [widget.name, widget.value]));
@@ -72,14 +72,34 @@ await page.evaluate(() => app.queuePrompt(0, 1));
 facts.ran = await until((seen) => [FEB, AB].every((cls) => seen[cls]?.words.includes("last run") && seen[cls].words.includes("by the seconds of the last run")));
 await shot("ran");
 
-// The sampler in a subgraph: how many steps it has is not seen.
-const convert = () => page.evaluate(() => {
-  const sampler = app.graph._nodes.find((node) => node.type === "KSampler");
-  return Boolean(app.graph.convertToSubgraph?.(new Set([sampler])));
-});
-facts.converted = await convert();
-if (facts.converted) {
-  facts.inside = await until((seen) => seen[AB]?.words.includes("no sampler"));
+// The sampler in a subgraph, its steps shown outside; then AB-Cache and that subgraph in another one, with widgets of AB-Cache shown outside.
+const wrap = (types) => page.evaluate((types) => {
+  const nodes = app.graph._nodes.filter((node) => types.includes(node.type) || (types.includes("subgraph") && node.subgraph));
+  return Boolean(app.graph.convertToSubgraph?.(new Set(nodes)));
+}, types);
+/** Sets a widget of a node that lies in the outer graph's subgraph where the user would: on this subgraph's node. Returns what that shows then. */
+const promote = (cls, name, value) => page.evaluate(([cls, name, value]) => {
+  const host = app.graph._nodes.find((node) => node.subgraph), inner = host.subgraph._nodes.find((node) => node.type === cls);
+  const input = inner.inputs.find((input) => input.name === name), shown = () => host.widgets.find((widget) => widget.name === name);
+  if (!shown()) host.subgraph.addInput(name, input.type).connect(input, inner);
+  shown().value = value;
+  shown().callback?.(value, app.canvas, host);
+  return Object.fromEntries(host.widgets.map((widget) => [widget.name, widget.value]));
+}, [cls, name, value]);
+const both = (seen, words) => [FEB, AB].every((cls) => seen[cls]?.words.includes(words));
+facts.subgraphs = await wrap(["KSampler"]);
+if (facts.subgraphs) {
+  facts.inside = await until((seen) => both(seen, "24 steps (KSampler, simple)"));
+  await promote("KSampler", "steps", 16);
+  facts.promoted = await until((seen) => both(seen, "16 steps (KSampler, simple)"));
+  await wrap([AB, "subgraph"]);
+  await promote(AB, "computed_steps", "");
+  await promote(AB, "warmup_steps", 8);
+  facts.nested = await until((seen) => states(seen).startsWith(Array(8).fill("computed").join()) && both(seen, "16 steps (KSampler, simple)"));
+  facts.chosen = await promote(AB, "preset", "quality");
+  facts.moved = await promote(AB, "warmup_steps", 9);
   await shot("subgraph");
+  await page.evaluate(() => app.queuePrompt(0, 1));
+  facts.ranInside = await until((seen) => both(seen, "last run") && both(seen, "by the seconds of the last run"));
 }
 await close();

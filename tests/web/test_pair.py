@@ -68,9 +68,25 @@ def test_a_run_fills_both_strips_with_what_it_did(facts):
     assert facts["ran"][FEB]["cells"]["mlp"].count("resting") == facts["ran"][AB]["cells"]["model"].count("predicted") > 0
 
 
-def test_a_sampler_inside_a_subgraph_is_said_to_be_unseen_and_the_last_runs_steps_are_shown(facts):
-    if not facts["converted"]:
+@pytest.fixture
+def inside(facts) -> dict:
+    if not facts["subgraphs"]:
         pytest.skip("this front end has no subgraphs")
+    return facts
+
+
+def test_a_sampler_inside_a_subgraph_is_seen_with_the_steps_that_are_set_outside(inside):
     for cls in (FEB, AB):
-        assert "24 steps as in the last run: no sampler was found" in facts["inside"][cls]["words"]
-        assert facts["inside"][cls]["cells"] == facts["undone"][cls]["cells"]
+        assert inside["inside"][cls]["cells"] == inside["undone"][cls]["cells"]
+        assert {len(states) for states in inside["promoted"][cls]["cells"].values()} == {16}
+
+
+def test_nodes_in_and_out_of_a_subgraph_see_each_other_and_what_is_set_outside(inside):
+    for seen in (inside["nested"], inside["ranInside"]):
+        assert seen[FEB]["cells"]["mlp"].count("resting") == seen[AB]["cells"]["model"].count("predicted") > 0
+
+
+def test_presets_follow_widgets_that_a_subgraph_shows(inside, pack):
+    ab = sys.modules[f"{pack.__name__}.nodes.ab"]
+    assert inside["chosen"].items() >= {"preset": "quality", "warmup_steps": {**ab.DEFAULTS, **ab.PRESETS["quality"]}["warmup_steps"]}.items()
+    assert inside["moved"].items() >= {"preset": "custom", "warmup_steps": 9}.items()

@@ -3,6 +3,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
+import { sourceOf, valueOf, widgetOf } from "./links.js";
 import { findSampling } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
 
@@ -11,7 +12,7 @@ const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
 const HEIGHT = { FEBCacheApply: 272, ABCacheApply: 230 }; // of the widget, at least: what the words after a run take
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
-const LOST = "no sampler was found that this model leads to (inside a subgraph it is not seen)";
+const LOST = "no sampler was found that this model leads to";
 const RETRY = 2000; // milliseconds, when the server does not answer
 
 const timelines = new Set();
@@ -23,9 +24,8 @@ async function ask(path, body) {
 
 /** An Apply node for the route. */
 function described(node) {
-  const slot = node.inputs?.findIndex((input) => input.name === "plan") ?? -1, planned = slot < 0 ? null : node.getInputNode(slot);
-  const plan = planned && { name: String(planned.widgets?.find((widget) => widget.name === "plan_name")?.value ?? "") };
-  const widgets = Object.fromEntries(node.widgets.filter((widget) => widget.name !== WIDGET).map((widget) => [widget.name, widget.value]));
+  const planned = sourceOf(node, "plan"), plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
+  const widgets = Object.fromEntries(node.widgets.filter(({ name }) => name !== WIDGET).map(({ name }) => [name, widgetOf(node, name)[1].value]));
   return { class: node.comfyClass, widgets, plan };
 }
 
@@ -125,10 +125,10 @@ class Timeline {
     const { canvas } = app, preset = ["preset", values.preset];
     canvas.emitBeforeChange?.();
     for (const [name, value] of [...(values.preset ? [preset] : []), ...Object.entries(values)]) {
-      const widget = this.node.widgets.find((candidate) => candidate.name === name);
+      const [holder, widget] = widgetOf(this.node, name);
       if (!widget || widget.value === value) continue;
       widget.value = value;
-      widget.callback?.(value, canvas, this.node);
+      widget.callback?.(value, canvas, holder);
     }
     canvas.emitAfterChange?.();
     canvas.setDirty(true, true);
@@ -144,7 +144,7 @@ class Timeline {
     const cells = became ? Object.fromEntries(kinds.map((kind) => [kind, became[kind].map((state, step) => state ?? intended[kind][step])])) : this.plan.cells;
     const same = cells[kinds[0]].length === this.plan.steps;
     const { boundary, scale } = same ? this.plan : {};
-    const edits = this.node.widgets.find((widget) => widget.name === EDITS[this.node.comfyClass]);
+    const [, edits] = widgetOf(this.node, EDITS[this.node.comfyClass]);
     this.strip.show({
       cells, boundary, scale, words: this.#words(run, done), editable: this.plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
       reached: run?.running ? done : null,

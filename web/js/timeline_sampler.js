@@ -1,34 +1,17 @@
 // Where on the graph an Apply node's model is sampled, with how many steps, and which other Apply nodes are on its way.
+import { sourceOf, sourcesOf, targetsOf, valueOf, widgetOf } from "./links.js";
 
 const MOST = 200; // nodes looked at, so that a huge graph stays quick
 
+const CARRIERS = ["MODEL", "GUIDER", "*"]; // types of outputs that a model leaves by
+
 const BYPASSED = 4, NEVER = 2;
 
-function widgetOf(node, name) {
-  return node.widgets?.find((widget) => widget.name === name);
-}
-
-/** The node that an input comes from, Reroute nodes and bypassed ones included. */
-function sourceOf(node, name) {
-  const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
-  return slot < 0 ? null : node.getInputNode(slot);
-}
-
-/** A widget's value, or, where it has been given an input, what the node at its other end shows. */
-function valueOf(node, name) {
-  const given = sourceOf(node, name)?.widgets?.[0];
-  return given ? given.value : widgetOf(node, name)?.value;
-}
+const has = (node, name) => Boolean(widgetOf(node, name)[1]);
 
 function numberOf(node, name, otherwise) {
   const value = Number(valueOf(node, name) ?? otherwise);
   return Number.isFinite(value) ? value : otherwise;
-}
-
-/** The nodes that `node`'s outputs lead to. */
-function targets(node) {
-  const links = node.outputs?.flatMap((output) => (["MODEL", "GUIDER", "*"].includes(output.type) ? (output.links ?? []) : [])) ?? [];
-  return links.map((id) => node.graph.getNodeById(node.graph.links.get?.(id)?.target_id ?? node.graph.links[id]?.target_id)).filter(Boolean);
 }
 
 /** The first node for which `accepts` holds, `node` among them, towards where its inputs come from. */
@@ -36,8 +19,8 @@ function upstream(node, accepts, seen = new Set()) {
   if (!node || seen.has(node) || seen.size > MOST) return null;
   seen.add(node);
   if (accepts(node)) return node;
-  for (let slot = 0; slot < (node.inputs?.length ?? 0); slot++) {
-    const found = upstream(node.getInputNode(slot), accepts, seen);
+  for (const source of sourcesOf(node)) {
+    const found = upstream(source, accepts, seen);
     if (found) return found;
   }
   return null;
@@ -45,22 +28,22 @@ function upstream(node, accepts, seen = new Set()) {
 
 /** What a node with steps, and the sampler that takes them, say of the sampling. */
 function described(scheduled, sampler) {
-  const chooser = widgetOf(sampler, "sampler_name") ? sampler : sourceOf(sampler, "sampler");
+  const chooser = has(sampler, "sampler_name") ? sampler : sourceOf(sampler, "sampler");
   return {
     by: sampler.title || sampler.type,
     steps: numberOf(scheduled, "steps", 20),
     scheduler: String(valueOf(scheduled, "scheduler") ?? ""),
     sampler: String((chooser && valueOf(chooser, "sampler_name")) ?? ""),
     denoise: numberOf(scheduled, "denoise", 1),
-    ...(widgetOf(scheduled, "start_at_step") ? { start: numberOf(scheduled, "start_at_step", 0), end: numberOf(scheduled, "end_at_step", 10000) } : {}),
+    ...(has(scheduled, "start_at_step") ? { start: numberOf(scheduled, "start_at_step", 0), end: numberOf(scheduled, "end_at_step", 10000) } : {}),
     whole: scheduled === sampler,
   };
 }
 
 function samplingAt(node) {
-  if (widgetOf(node, "steps") && node.inputs?.some((input) => input.name === "latent_image")) return described(node, node);
+  if (has(node, "steps") && node.inputs?.some((input) => input.name === "latent_image")) return described(node, node);
   const sigmas = sourceOf(node, "sigmas");
-  const scheduled = sigmas && upstream(sigmas, (other) => widgetOf(other, "steps"));
+  const scheduled = sigmas && upstream(sigmas, (other) => has(other, "steps"));
   return scheduled ? described(scheduled, node) : null;
 }
 
@@ -69,7 +52,7 @@ function wayToSampler(node) {
   const [queue, seen] = [[[node]], new Set([node])];
   while (queue.length && seen.size < MOST) {
     const way = queue.shift();
-    for (const next of targets(way.at(-1))) {
+    for (const next of targetsOf(way.at(-1), CARRIERS)) {
       if (seen.has(next) || next.mode === NEVER) continue;
       seen.add(next);
       const sampling = next.mode === BYPASSED ? null : samplingAt(next);
