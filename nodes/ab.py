@@ -42,8 +42,8 @@ class ABCacheApply:
             "damping": number(d["damping"], 0.0, 1.0, 0.05, "Share of plain reuse mixed into the prediction. 0 = none, 1 = reuse only. More is "
                                                             "safer where the output jumps."),
             "computed_steps": ("STRING", {"default": "", "tooltip": "Steps to compute, such as 0-4,6,9,13,49. Empty = by interval."}),
-            "after_guidance": ("BOOLEAN", {"default": False, "tooltip": "Predict once, after guidance, instead of each conditioning: also saves "
-                                                                       "ControlNet. Not for cfg_pp samplers."}),
+            "after_guidance": ("BOOLEAN", {"default": False, "tooltip": "Predict once, after guidance, instead of each conditioning, as LazyCache "
+                                                                       "does. Not for cfg_pp samplers."}),
             "tolerance": number(d["tolerance"], 0.0, 0.2, 0.005,
                                 "0 = fixed interval. Above 0: compute when the relative disagreement of two predictions, summed since the last "
                                 "computed step, would pass this. More is faster and less exact; 0.05 to 0.1 with order 3 is usual."),

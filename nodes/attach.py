@@ -13,6 +13,7 @@ from ..cache_core.plan import check_together
 from ..cache_core.run_chart import drawn_of
 from ..cache_core.settings.planned import ComputedSettings, FixedSettings
 from . import library
+from .control import overheard, waiting
 from .learning import LearningError, Lesson, settle
 from .mailbox import Mailbox
 from .session import Session
@@ -116,6 +117,12 @@ class Attachment:
         session.tell()
         return denoised
 
+    def calc_cond_batch(self, executor, model, conds, x, timestep, model_options, *args, **kwargs):
+        """The conditionings of an evaluation, before they are batched into model calls."""
+        if self.sessions and self.sessions[-1].predicts_model and not overheard(model_options, KEY):
+            conds = waiting(conds)
+        return executor(model, conds, x, timestep, model_options, *args, **kwargs)
+
     def apply_model(self, executor, *args, **kwargs):
         """One model call of an evaluation."""
         return self.sessions[-1].call(executor, *args, **kwargs) if self.sessions else executor(*args, **kwargs)
@@ -149,7 +156,8 @@ def _wrapped(model, attachment: Attachment):
 
     clone = model.clone()
     for kind, wrapper in ((WrappersMP.OUTER_SAMPLE, attachment.outer_sample), (WrappersMP.PREPARE_SAMPLING, attachment.prepare_sampling),
-                          (WrappersMP.PREDICT_NOISE, attachment.predict_noise), (WrappersMP.APPLY_MODEL, attachment.apply_model)):
+                          (WrappersMP.PREDICT_NOISE, attachment.predict_noise), (WrappersMP.CALC_COND_BATCH, attachment.calc_cond_batch),
+                          (WrappersMP.APPLY_MODEL, attachment.apply_model)):
         clone.remove_wrappers_with_key(kind, KEY)
         clone.add_wrapper_with_key(kind, KEY, wrapper)
     return clone

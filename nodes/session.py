@@ -17,6 +17,7 @@ from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
 from . import memory, sampling, streams
+from .control import arrived
 from .weights import full_weights
 
 if TYPE_CHECKING:
@@ -134,12 +135,17 @@ class Session:
         time = run.timeline.times[run.evaluation.step]
         return scale_noise(x, denoised, sampling.alpha(self.model_sampling, sigma), self.corrector.factor(time))
 
+    @property
+    def predicts_model(self) -> bool:
+        """Whether this evaluation predicts the model's output, as far as there is something to predict it from."""
+        return bool(self.run.evaluations) and Kind.MODEL in self.run.evaluation.predicted
+
     def call(self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
         """APPLY_MODEL: the denoised prediction of the conditionings in one batch."""
         options = transformer_options if transformer_options is not None else {}
 
         def model():
-            return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+            return executor(x, t, c_concat, c_crossattn, arrived(control), options, **kwargs)
 
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()

@@ -34,8 +34,8 @@ another LoRA, sampler or step count calibrates anew.
 In another workflow, Cache Plan Load finds the plan as flux_28_steps, and Cache Calibrate can be left out."""
 CONTROL = """The LoRA comes before AB-Cache Apply: what is learned is for the model with this LoRA, and another LoRA or strength is learned anew.
 
-The **first picture** is computed in full, and a plan is made from it; all that follow are fast. The ControlNet is computed at predicted steps too; \
-after_guidance saves it there, but makes the preset custom, which learns nothing.
+The **first picture** is computed in full, and a plan is made from it; all that follow are fast. The ControlNet is skipped \
+with the model: it runs only at the steps that are computed.
 
 The example picture comes with ComfyUI; choose your own in Load Image. Canny, soft edge, depth, pose and gray pictures work with this ControlNet."""
 COMPARISON = """**Queue twice.** With the first seed AB-Cache Apply computes everything and learns, so nothing differs. The seed then counts up, and \

@@ -119,7 +119,8 @@ def test_lora_and_controlnet_run_under_the_cache(run):
     assert "a plan was learned" in text(recorded, "Cache Report")
     assert f"the model ran in {STEPS // 3}" in text(fast, "Cache Report")
     assert recorded["Edges"]["images"]
-    assert recorded["end"]["controlled"][0] == 2 * fast["end"]["controlled"][0] > 2 * STEPS // 3  # at predicted steps too, as the note says
+    fewer = fast["end"]["controlled"][0]  # as often again when the plan was fitted, unseen, after the recorded run
+    assert recorded["end"]["controlled"][0] - fewer > 2 * STEPS // 3 >= 2 * fewer > 0
 
 
 def test_side_by_side_is_alike_while_learning_and_close_after(run):
