@@ -95,13 +95,15 @@ def planned_steps(passes: Sequence[Pass], count: int) -> Candidate:
 
 
 def by_programme(felt: Sequence[Trials], costs: Costs, alone: bool, speedup: float) -> list[Candidate]:
-    """Candidates with the table that displaces least; none where one that reuses kinds alone, and so cannot merge, is not so fast."""
+    """Candidates with the table that displaces least. `alone`: among those that may reuse a kind alone, and so cannot merge; none where these are
+    not so fast, and where the best of them does not: it computes less than the merged one at the same speed."""
     try:
         table = Programme(felt, costs, alone).table(speedup)
     except ConfigError:
         return []
     name = "planned, four states" if alone else "planned"
-    return [Candidate(f"{name}, order 2", table, 2), Candidate(f"{name}, reuse", table)]
+    found = [Candidate(f"{name}, order 2", table, 2), Candidate(f"{name}, reuse", table)]
+    return [candidate for candidate in found if candidate.alone is alone]
 
 
 def full_steps(costs: Costs, steps: int, speedup: float) -> int:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cache_core import MODULES, ConfigError, Kind
+from cache_core.calibrate.candidates import by_programme
 from cache_core.calibrate.recording import Recording
 from cache_core.calibrate.refresh import Programme, nearest
 from cache_core.calibrate.trials import STATES, Trials, refreshes
@@ -90,3 +91,14 @@ def test_the_passes_whose_trials_are_as_old_as_they_would_be_speak_for_a_gap():
     assert nearest([first, second], 0, 4) == [first]
     assert nearest([first, second], 2, 5) == [second]
     assert nearest([first, second], 4, 6) == [first]
+
+
+@pytest.mark.parametrize(("attention", "names"), [(0.3, ["planned, four states, order 2", "planned, four states, reuse"]), (0.99, [])])
+def test_a_table_without_half_refreshes_is_left_to_the_merged_ones(attention, names):
+    """With half refreshes as dear as whole ones, the best of the four-state tables has none."""
+    errors = torch.randn(STEPS, 3, 4, generator=torch.Generator().manual_seed(1))
+    errors[:, STATES.index(MODULES)] *= 5
+    if not names:
+        errors[:, : STATES.index(MODULES)] *= 50
+    found = by_programme([trials(errors=errors)], Costs(attention, attention, 0.25, 0.1), True, 1.5)
+    assert [candidate.name for candidate in found] == names
