@@ -12,7 +12,7 @@ class Waiting:
         self.control = control
 
     def __getattr__(self, name: str):
-        return getattr(self.control, name)
+        return getattr(vars(self).get("control"), name)  # a copy in the making has none yet
 
     def get_control(self, *args, **kwargs) -> partial:
         """The call that computes the residuals: see `arrived`."""

@@ -59,9 +59,8 @@ _known: OrderedDict[tuple[str, str], Known] = OrderedDict()
 
 
 def known(node: str, cls: str) -> Known:
-    """What is known of a node, by the page's id of it; nothing where it has not run in this server. Inside a subgraph the server's ids have the
-    subgraph's in front."""
-    return next((found for (ran, kind), found in reversed(_known.items()) if kind == cls and ran.split(":")[-1] == node), Known())
+    """What is known of a node, by its id in a prompt; nothing where it has not run in this server."""
+    return _known.get((node, cls), Known())
 
 
 def progress_of(node: str, cls: str) -> Progress | None:

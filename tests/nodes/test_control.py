@@ -1,6 +1,7 @@
 """ControlNets that wait for the model (nodes/control.py)."""
 
 import sys
+from copy import copy
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_a_waiting_controlnet_is_asked_once_its_residuals_arrive(control):
     noted = only["control"].get_control(1, t=2)
     assert asked.times == 0
     assert control.arrived(noted) == {"input": [1, 2, 1]}
-    assert only["control"].strength == 0.7
+    assert copy(only["control"]).strength == only["control"].strength == 0.7
 
 
 @pytest.mark.parametrize("residuals", [None, {"input": []}])

@@ -114,3 +114,9 @@ def test_a_summary_names_seconds_shares_peak_and_demotions():
     run.close()
     said = " ".join(replace(report(run, "Toy", True), demotions=("out of memory at step 4",)).summary())
     assert all(word in said for word in ("saved", "model 42%", "peak cache", "demoted: out of memory at step 4"))
+
+
+def test_a_node_of_a_subgraph_is_not_taken_for_one_with_its_id_outside(progress, told):
+    progress.Progress("7:3", "ABCacheApply").began(stepped())
+    assert progress.known("7:3", "ABCacheApply").state
+    assert not progress.known("3", "ABCacheApply").state

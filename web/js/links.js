@@ -8,7 +8,13 @@ const linkOf = (graph, id) => graph?.links.get?.(id) ?? graph?.links[id];
 /** The node that shows `graph` as a subgraph, the first of several; nothing for the outermost graph. */
 function around(graph) {
   const root = graph.rootGraph ?? graph;
-  return [root, ...(root.subgraphs?.values() ?? [])].flatMap((outer) => outer.nodes).find((node) => node.subgraph === graph);
+  return [root, ...(root.subgraphs?.values() ?? [])].flatMap((outer) => outer._nodes).find((node) => node.subgraph === graph);
+}
+
+/** A node's id in a prompt: inside a subgraph with the id of the node around it in front. */
+export function idOf(node) {
+  const host = node.graph && around(node.graph);
+  return host ? `${idOf(host)}:${node.id}` : String(node.id);
 }
 
 /** `[node, slot]` of the input that decides about one of a node: on a subgraph's border that of the node around it. */

@@ -3,7 +3,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
-import { sourceOf, valueOf, widgetOf } from "./links.js";
+import { idOf, sourceOf, valueOf, widgetOf } from "./links.js";
 import { findSampling } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
 
@@ -49,7 +49,7 @@ class Timeline {
   /** What the route is asked: all that the plan depends on. */
   #request() {
     const { node } = this, { sampling, beside } = findSampling(node, (other) => other.comfyClass in EDITS);
-    return { ...described(node), node: String(node.id), beside: beside.map(described), sampling: sampling ?? {} };
+    return { ...described(node), node: idOf(node), beside: beside.map(described), sampling: sampling ?? {} };
   }
 
   /** Looks whether anything has changed, and shows the plan for it. */
@@ -180,8 +180,7 @@ function add(node) {
 if (!app.extensions.some((extension) => extension.name === NAME)) {
   // At once and not in setup: a page that is loaded while a run goes on would find nobody for its first messages, and say so.
   api.addEventListener("feb_cache.progress", ({ detail }) => {
-    const id = String(detail.node).split(":").at(-1); // inside a subgraph the server's ids have the subgraph's in front
-    timelines.forEach((timeline) => String(timeline.node.id) === id && timeline.node.comfyClass === detail.class && timeline.follow(detail));
+    timelines.forEach((timeline) => idOf(timeline.node) === detail.node && timeline.node.comfyClass === detail.class && timeline.follow(detail));
   });
   app.registerExtension({
     name: NAME,
