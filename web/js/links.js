@@ -71,13 +71,14 @@ function to(graph, link) {
 
 /** `[node, widget]` that the user sets an input with: where a subgraph shows it, that of the node around it. Nothing where the node has no such widget. */
 export function widgetOf(node, name) {
+  const named = (owner, called) => owner.widgets?.find((widget) => widget.name === called);
   const slot = slotOf(node, name), [holder, at] = slot < 0 ? [node] : deciding(node, slot);
-  const widget = holder.widgets?.find((candidate) => candidate.name === (holder === node ? name : holder.inputs[at].name));
-  return widget ? [holder, widget] : [];
+  const shown = named(holder, holder === node ? name : holder.inputs[at].name), own = shown ?? named(node, name);
+  return own ? [shown ? holder : node, own] : [];
 }
 
 /** An input's value, or, where it comes from another node, what that shows. */
 export function valueOf(node, name) {
-  const given = sourceOf(node, name)?.widgets?.[0];
-  return (given ?? widgetOf(node, name)[1])?.value;
+  const source = sourceOf(node, name), given = source?.widgets?.[0];
+  return widgetOf(...(given ? [source, given.name] : [node, name]))[1]?.value;
 }

@@ -134,7 +134,7 @@ def test_what_the_nodes_leave_on_a_model_is_left_alone_by_comfyui(pack, node):
     cached = Applied(pack, node, WAYS[node][0].widgets)(model)
     assert cached.model_options == model.model_options
     ours = [wrapper for kinds in cached.wrappers.values() for key, found in kinds.items() if key == "feb_ab_cache" for wrapper in found]
-    assert len(ours) == 4
+    assert len(ours) == 5
     assert not [name for wrapper in ours for name in ("to", "models", "cleanup") if hasattr(wrapper, name) or hasattr(wrapper.__self__, name)]
 
 
