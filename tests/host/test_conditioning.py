@@ -78,16 +78,17 @@ def overheard(model):
     return clone
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "with FEB-Cache"])
 @pytest.mark.parametrize("family", ["FLUX", "HunyuanVideo", "SD3"])
-def test_a_controlnet_is_computed_where_the_models_output_is_and_the_sample_stays_the_same(family, ab):
+def test_a_controlnet_is_computed_where_the_models_output_is_and_the_sample_stays_the_same(family, beside, ab, feb, way):
     here = scene(family)
-    cached, mailbox = ab(here.model, interval=3, warmup_steps=3)
+    cached, mailbox = ab(feb(here.model, **way)[0] if beside else here.model, interval=3, warmup_steps=3)
     sample, sigmas = controlled(here, cached)
     rows = mailbox.latest.rows
     same, everywhere = controlled(here, overheard(cached))
     assert torch.equal(sample, same)
     assert list(dict.fromkeys(everywhere)) == [round(row.sigma, 5) for row in rows]
-    assert list(dict.fromkeys(sigmas)) == [round(row.sigma, 5) for row in rows if row.state == "compute"] != list(dict.fromkeys(everywhere))
+    assert list(dict.fromkeys(sigmas)) == [round(row.sigma, 5) for row in rows if "model" not in row.state] != list(dict.fromkeys(everywhere))
 
 
 @pytest.mark.parametrize("family", ["FLUX", "HunyuanVideo", "SD3"])

@@ -6,7 +6,8 @@ const [rendering] = rest, FEB = "FEBCacheApply", AB = "ABCacheApply";
 const { page, facts, open, loadApi, view, path, close, ...tools } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue" });
 
 /** What the strips of both nodes show, by class. */
-const shown = () => page.evaluate(() => Object.fromEntries([app.graph, ...(app.graph.subgraphs?.values() ?? [])].flatMap((graph) => graph._nodes).filter((node) => node.type.endsWith("CacheApply")).map((node) => {
+const shown = () => page.evaluate(() => Object.fromEntries([app.graph, ...(app.graph.subgraphs?.values() ?? [])].flatMap(
+  (graph) => graph._nodes.filter((node) => node.type.endsWith("CacheApply"))).map((node) => {
   const strip = node.widgets.find((widget) => widget.name === "timeline").element, cells = {};
   for (const cell of strip.querySelectorAll(".feb-strip-cell")) (cells[cell.dataset.kind] ??= []).push(cell.dataset.state);
   const widgets = Object.fromEntries(node.widgets.filter((widget) => widget.name !== "timeline").map((widget) => [widget.name, widget.value]));
@@ -71,6 +72,17 @@ for (const zoom of [0.6, 1]) {
 await page.evaluate(() => app.queuePrompt(0, 1));
 facts.ran = await until((seen) => [FEB, AB].every((cls) => seen[cls]?.words.includes("last run") && seen[cls].words.includes("by the seconds of the last run")));
 await shot("ran");
+
+// Without a sampler: how many steps there will be is not seen.
+const lead = (to) => page.evaluate(([cls, to]) => {
+  const [node, sampler] = [cls, "KSampler"].map((type) => app.graph._nodes.find((node) => node.type === type));
+  if (to) node.connect(0, sampler, "model");
+  else sampler.disconnectInput(sampler.inputs.findIndex((input) => input.name === "model"));
+}, [AB, to]);
+await lead(false);
+facts.lost = await until((seen) => seen[AB]?.words.includes("no sampler"));
+await lead(true);
+await until((seen) => seen[AB]?.words.includes("24 steps (KSampler, simple)"));
 
 // The sampler in a subgraph, its steps shown outside; then AB-Cache and that subgraph in another one, with widgets of AB-Cache shown outside.
 const wrap = (types) => page.evaluate((types) => {

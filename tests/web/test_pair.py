@@ -68,6 +68,11 @@ def test_a_run_fills_both_strips_with_what_it_did(facts):
     assert facts["ran"][FEB]["cells"]["mlp"].count("resting") == facts["ran"][AB]["cells"]["model"].count("predicted") > 0
 
 
+def test_where_no_sampler_is_found_it_is_said_and_the_last_runs_steps_are_shown(facts):
+    assert "24 steps as in the last run: no sampler was found" in facts["lost"][AB]["words"]
+    assert facts["lost"][AB]["cells"]["model"] == facts["undone"][AB]["cells"]["model"]
+
+
 @pytest.fixture
 def inside(facts) -> dict:
     if not facts["subgraphs"]:

@@ -77,6 +77,14 @@ export function widgetOf(node, name) {
   return own ? [shown ? holder : node, own] : [];
 }
 
+/** Sets an input where the user would; nothing where the node has no such widget. */
+export function setWidget(node, name, value, canvas) {
+  const [holder, widget] = widgetOf(node, name);
+  if (!widget || widget.value === value) return;
+  widget.value = value;
+  widget.callback?.(value, canvas, holder);
+}
+
 /** An input's value, or, where it comes from another node, what that shows. */
 export function valueOf(node, name) {
   const source = sourceOf(node, name), given = source?.widgets?.[0];

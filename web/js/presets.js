@@ -1,7 +1,7 @@
 // Presets of the Apply nodes: choosing one writes its values into the other widgets, and moving one of those makes it "custom".
 // Without this file the nodes work the same: they read a widget that still shows its default as the preset's value.
 import { app } from "../../../scripts/app.js";
-import { widgetOf } from "./links.js";
+import { setWidget, widgetOf } from "./links.js";
 
 const NAME = "feb_ab_cache.presets";
 const NODES = ["FEBCacheApply", "ABCacheApply"];
@@ -35,13 +35,8 @@ function join(node, values) {
     quiet = false;
   });
 
-  const valueOf = (widget) => widgetOf(node, widget.name)[1].value;
-  const write = (own, value) => {
-    const [holder, widget] = widgetOf(node, own.name);
-    if (same(widget.value, value)) return;
-    widget.value = value;
-    widget.callback?.(value, app.canvas, holder);
-  };
+  const shown = (widget) => widgetOf(node, widget.name)[1].value;
+  const write = (widget, value) => same(shown(widget), value) || setWidget(node, widget.name, value, app.canvas);
 
   /** Calls `react` after every change of `widget` that somebody made, and not a reaction to one. */
   const watch = (widget, react) => {
@@ -60,15 +55,15 @@ function join(node, values) {
   };
 
   const follow = () => {
-    const chosen = values[valueOf(preset)];
+    const chosen = values[shown(preset)];
     if (chosen) others.forEach((widget) => write(widget, chosen[widget.name]));
   };
 
   watch(preset, follow);
   for (const widget of others) {
     watch(widget, () => {
-      const chosen = values[valueOf(preset)];
-      if (chosen && !same(valueOf(widget), chosen[widget.name])) write(preset, CUSTOM);
+      const chosen = values[shown(preset)];
+      if (chosen && !same(shown(widget), chosen[widget.name])) write(preset, CUSTOM);
     });
   }
 }

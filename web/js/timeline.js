@@ -3,7 +3,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
-import { idOf, sourceOf, valueOf, widgetOf } from "./links.js";
+import { idOf, setWidget, sourceOf, valueOf, widgetOf } from "./links.js";
 import { findSampling } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
 
@@ -125,10 +125,7 @@ class Timeline {
     const { canvas } = app, preset = ["preset", values.preset];
     canvas.emitBeforeChange?.();
     for (const [name, value] of [...(values.preset ? [preset] : []), ...Object.entries(values)]) {
-      const [holder, widget] = widgetOf(this.node, name);
-      if (!widget || widget.value === value) continue;
-      widget.value = value;
-      widget.callback?.(value, canvas, holder);
+      setWidget(this.node, name, value, canvas);
     }
     canvas.emitAfterChange?.();
     canvas.setDirty(true, true);
