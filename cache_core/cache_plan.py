@@ -18,7 +18,8 @@ from .site import MODULES, OUTPUT
 @dataclass(frozen=True)
 class Origin:
     """What a plan was made for. `model`: class of the diffusion model. `weights`: fingerprint of its weights and patches, empty where the plan
-    is for all of them. `cells`: latent positions of one sample. `samples`: how many were looked at; 0 for a published list."""
+    is for all of them. `cells`: latent positions of one sample. `samples`: how many were looked at; 0 for a published list. `guidance`: a name for
+    what guided the outputs; empty where that is not known."""
 
     model: str
     weights: str = ""
@@ -26,6 +27,7 @@ class Origin:
     cells: int = 0
     samples: int = 0
     made: str = ""
+    guidance: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,15 @@ class CachePlan:
         """Steps that reuse attention or the MLP, not both."""
         return sum(0 < len(row) < len(self.table.kinds) for row in self.table.rows)
 
-    def plan(self, timeline: Timeline, name: str) -> Plan:
-        """The plan for a sampling. At another one than it was made for the steps are moved, the weights are left out, and a note says so."""
+    def plan(self, timeline: Timeline, name: str, guidance: str = "") -> Plan:
+        """The plan for a sampling. At another one than it was made for the steps are moved, the weights are left out, and a note says so; where
+        something else guides it than `guidance` in its origin, they are left out, too."""
         merge = self.table.kinds == MODULES and self.table.states() <= {MODULES}
-        if not self.schedule.fits(timeline):
+        guided = not self.fits or not guidance or not self.origin.guidance or guidance == self.origin.guidance
+        if not (guided and self.schedule.fits(timeline)):
             moved = Predictor(self.order, gain_limit=GAIN_LIMIT)
-            return Plan(self.schedule, moved, self.corrector, name, merge=merge, notes=(self._moved(timeline),))
+            note = self._moved(timeline) if guided else self._misguided()
+            return Plan(self.schedule, moved, self.corrector, name, merge=merge, notes=(note,))
         widening = self.fits and self.table.kinds == OUTPUT  # as calibrate.gaps makes them: such gaps bear their own extrapolation
         tried = Predictor(self.order, gain_limit=inf if widening else GAIN_LIMIT)
         return Plan(self.schedule, Fitted(self.fits, tried) if self.fits else tried, self.corrector, name, merge=merge)
@@ -80,6 +85,10 @@ class CachePlan:
         lost = f"; its {len(self.fits)} fitted weights are for its own steps only, so order {self.order} is used" if self.fits else ""
         return (f"the plan is for {len(self.table.rows)} steps from sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}, this sampling has "
                 f"{timeline.steps} from {timeline.sigmas[0]:.4g} to {timeline.sigmas[-1]:.4g}: moved over sigma{lost}")
+
+    def _misguided(self) -> str:
+        return (f"the plan was made with other guidance (cfg, ControlNets, hooks or patches): its {len(self.fits)} fitted weights are left out and "
+                f"order {self.order} is used. Calibrate again with what guides this sampling")
 
     def check_model(self, model: str, weights: str) -> None:
         """Raise ConfigError, with both sides, unless the plan is for a model of this class with weights of this fingerprint."""

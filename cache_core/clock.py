@@ -35,6 +35,11 @@ class Timeline:
     def steps(self) -> int:
         return len(self.sigmas) - 1
 
+    @property
+    def rises(self) -> bool:
+        """Whether the sampling goes from less noise to more, as when a picture is turned back into noise."""
+        return self.sigmas[-1] > self.sigmas[0]
+
     def only(self, steps: tuple[int, ...]) -> "Timeline":
         """The timeline of some of its steps."""
         sigmas = (*(self.sigmas[step] for step in steps), self.sigmas[-1])

@@ -138,6 +138,7 @@ def pairs(given: torch.Tensor) -> Expected:
 def _origin(given: dict) -> Origin:
     """Its words on one line each: they are shown, and written to the log."""
     words = {name: "".join(filter(str.isprintable, str(given[name])[:200])) for name in ("model", "weights", "sampler", "made")}
+    words["guidance"] = "".join(filter(str.isprintable, str(given.get("guidance", ""))[:200]))
     counts = {name: int(given[name]) for name in ("cells", "samples")}
     for name, count in counts.items():
         check_range(name, count, 0, MOST_COUNTED)

@@ -12,6 +12,7 @@ from .embedded import EmbeddedPair
 from .evaluation import Evaluation
 from .guard import guarded, moved_earlier
 from .plan import MIN_STEPS, Plan, table_of, uncached
+from .predictor import REUSE
 from .remarks import Remarks
 from .schedule import Table
 from .site import MODULES, Kind, names
@@ -41,14 +42,16 @@ class Run(Remarks):
         self._call: tuple[int, ...] = ()
         self._remembered: set[tuple[Kind, str]] = set()  # in this call
         self._barred: set[Kind] = set()
+        self.reusing = False  # whether outputs are reused where the plans would extrapolate
         self._stale = False  # whether the rung has changed since the evaluation began
         self._pair = EmbeddedPair()
 
     def _table(self) -> Table:
-        planned = table_of(self.plans, self.timeline)
-        if self.timeline.steps >= MIN_STEPS:
+        planned, steps = table_of(self.plans, self.timeline), self.timeline.steps
+        if steps >= MIN_STEPS and not self.timeline.rises:
             return planned
-        self.note(f"{self.timeline.steps} steps leave nothing to predict (at least {MIN_STEPS} are needed): running uncached.")
+        few = f"{steps} steps leave nothing to predict (at least {MIN_STEPS} are needed)"
+        self.note(f"{few if steps < MIN_STEPS else 'the sigmas rise, and predictions are for falling ones'}: running uncached.")
         return uncached(self.plans, self.timeline)
 
     def _adopt(self, table: Table) -> None:
@@ -110,8 +113,8 @@ class Run(Remarks):
     def evaluation(self) -> Evaluation:
         return self.evaluations[-1]
 
-    def begin(self, sigma: float, now: float | None = None) -> Evaluation:
-        """Start the next evaluation at `sigma` and take its one decision."""
+    def begin(self, sigma: float, now: float | None = None, computed: bool = False) -> Evaluation:
+        """Start the next evaluation at `sigma` and take its one decision. `computed`: it predicts nothing, whatever the plans say."""
         self.end(now := time.perf_counter() if now is None else now)
         step = self.timeline.step_of(sigma)
         if self._stale:
@@ -123,7 +126,7 @@ class Run(Remarks):
         newest = [history for history in self.store.of(Kind.MODEL) if history.nodes[0] == self._pair.node]
         if afforded(lambda: guarded(self.plans, self.evaluations, newest), False):
             self._adopt(moved_earlier(self.table, step))
-        predicted = self._predicted(step)
+        predicted = frozenset() if computed else self._predicted(step)
         self.evaluations.append(Evaluation(step, sigma, predicted, now))
         if Kind.MODEL in predicted and afforded(lambda: self._pair.must_compute(self._plan_of[Kind.MODEL], self.store, sigma), True):
             self.evaluation.predicted = predicted - {Kind.MODEL}
@@ -194,7 +197,7 @@ class Run(Remarks):
 
     def predict(self, kind: Kind, site: str) -> Tensor:
         """The predicted value of `site`, a fresh tensor: callers may write into it."""
-        predictor, sigma = self._plan(kind).predictor, self.evaluation.sigma
+        predictor, sigma = REUSE if self.reusing else self._plan(kind).predictor, self.evaluation.sigma
         self.evaluation.predicted_calls[kind] += 1
         keys = [(kind, site, stream) for stream in self._call]
         rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
@@ -203,7 +206,7 @@ class Run(Remarks):
     def corrected(self, value: Tensor) -> Tensor:
         """The model's output `value`, just computed and remembered, as the plan corrects it for what its predictions have displaced."""
         plan, keys, now = self.correcting, [(Kind.MODEL, MODEL_SITE, stream) for stream in self._call], self.evaluation.sigma
-        if plan is None or any(key not in self.store or self.store[key].nodes[0] != now for key in keys):
+        if plan is None or self.reusing or any(key not in self.store or self.store[key].nodes[0] != now for key in keys):
             return value
         weights = [plan.predictor.correction(self.store[key].nodes) for key in keys]
         if not all(weights):
@@ -235,6 +238,12 @@ class Run(Remarks):
         return self._plan_of.get(Kind.ATTENTION if kind is Kind.BLOCKS else kind) or self.correcting
 
     # What went differently ---------------------------------------------------------------------------------------------
+
+    def reuse(self, reason: str) -> None:
+        """Reuse the last computed outputs from now on, where the plans would extrapolate or correct them, and say why."""
+        if not self.reusing and any(plan.predictor.order > 1 for plan in self.plans):
+            self.note(f"{reason}: outputs are reused, not extrapolated")
+        self.reusing = True
 
     def bar(self, kinds: Iterable[Kind], reason: str) -> None:
         """Compute `kinds` from the next decision on, and say why.

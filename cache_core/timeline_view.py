@@ -90,7 +90,7 @@ def _plan(run: Run, kind: Kind) -> Plan:
 
 
 def _filled(run: Run, kind: Kind) -> str:
-    return REUSED if _plan(run, kind).predictor.order == 1 else PREDICTED
+    return REUSED if run.reusing or _plan(run, kind).predictor.order == 1 else PREDICTED
 
 
 def _intended(run: Run, kind: Kind, step: int) -> str:

@@ -60,7 +60,7 @@ class ABCacheApply:
 
     def apply(self, model: object, preset: str, plan: CachePlan | None = None, node_id: str = "", **given: object) -> tuple[object, Mailbox]:
         mailbox = Mailbox(progress_of(node_id, type(self).__name__))
-        settings = ABSettings.of(preset, given) if plan is None else planned(plan, model, bool(given.get("guard")))
+        settings = ABSettings.of(preset, {"learn": True, **given}) if plan is None else planned(plan, model, bool(given.get("guard")))
         return attach.attach(model, settings, mailbox), mailbox
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from ..cache_core import ConfigError, Plan, Timeline
-from ..cache_core.calibrate import Tracker, Watch
+from ..cache_core.calibrate import Watch
 from ..cache_core.hosts import match
 from ..cache_core.plan import check_together
 from ..cache_core.run_chart import drawn_of
@@ -48,12 +48,14 @@ class Attachment:
 
     def outer_sample(self, executor, *args, **kwargs):
         """One sampling: a session for its length, and its report in the mailboxes, whatever happens. The first one may be learned from."""
-        guider, (noise, _, sampler, sigmas) = executor.class_obj, args[:4]
+        guider, (noise, _, sampler, sigmas), mask = executor.class_obj, args[:4], _mask(args, kwargs)
         refuse_rivals(guider.model_patcher)  # one may have come behind this node
-        settings, lesson = settle(self.settings, guider, sampler, sigmas, noise)
-        session = lesson.session(guider, sampler) if lesson else Session.begin(settings, guider, sampler, sigmas, self.watch)
+        settings, lesson, note = settle(self.settings, guider, sampler, sigmas, noise, mask)
+        session = lesson.session(guider) if lesson else Session.begin(settings, guider, sigmas, self.watch, mask)
         if session is None:
             return executor(*args, **kwargs)
+        if note:
+            session.run.note(note)
         with self._open(session, self.mailboxes):
             samples = executor(*args, **kwargs)
             if lesson:
@@ -87,19 +89,20 @@ class Attachment:
         rest[1:3] = [None, True][: len(rest[1:3])]  # no callback and no progress bar
         unseen = {name: {"callback": None, "disable_pbar": True}.get(name, value) for name, value in kwargs.items()}
 
-        def again(settings: Settings, tracker: Tracker):
-            guider.conds = lesson.conds
-            with self._open(Session.begin((settings,), guider, sampler, lesson.sigmas, tracker)):
-                return executor(noise, latent, sampler, lesson.sigmas, *rest, **unseen)
+        def again(settings: Settings, watch: Watch | None):
+            guider.conds = {name: [dict(cond) for cond in found] for name, found in lesson.conds.items()}
+            with self._open(Session.begin((settings,), guider, lesson.sigmas, watch, lesson.mask)), kept_randomness(guider.model_patcher):
+                return executor(noise, latent, sampler, lesson.sigmas.clone(), *rest, **unseen)
 
         try:
-            lesson.learn(session.run, samples, again)
+            lesson.learn(session, samples, again)
         except InterruptProcessingException:
             raise
         except Exception as error:
-            library.unlearnable.add(lesson.key)
+            found = isinstance(error, LearningError)
+            library.give_up(lesson.key, str(error) or type(error).__name__, lasting=found)
             reason = f"no plan was learned, the widgets count from the next run on: {error or type(error).__name__}"
-            log.warning("%s: %s", lesson.name, reason, exc_info=None if isinstance(error, LearningError) else error)
+            log.warning("%s: %s", lesson.name, reason, exc_info=None if found else error)
             session.run.note(reason)
 
     def prepare_sampling(self, executor, model, noise_shape, *args, **kwargs):
@@ -121,11 +124,29 @@ class Attachment:
         """The conditionings of an evaluation, before they are batched into model calls."""
         if self.sessions and self.sessions[-1].predicts_model and not overheard(model_options, KEY):
             conds = waiting(conds)
-        return executor(model, conds, x, timestep, model_options, *args, **kwargs)
+        found = executor(model, conds, x, timestep, model_options, *args, **kwargs)
+        if self.sessions:
+            self.sessions[-1].parts += found
+        return found
 
     def apply_model(self, executor, *args, **kwargs):
         """One model call of an evaluation."""
         return self.sessions[-1].call(executor, *args, **kwargs) if self.sessions else executor(*args, **kwargs)
+
+
+def _mask(args: tuple, kwargs: dict):
+    """The inpainting mask of a sampling, shaped like its latent; None without one."""
+    return args[4] if len(args) > 4 else kwargs.get("denoise_mask")
+
+
+@contextmanager
+def kept_randomness(patcher):
+    """The context of samplings that leave torch's random state as it was: guidance that draws from it must not differ after a lesson."""
+    import torch
+
+    device = patcher.load_device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield
 
 
 def attach(model, settings: Settings, mailbox: Mailbox):

@@ -26,7 +26,7 @@ class ComfyBench:
         import comfy.sample
 
         name = sampling.sampler_name(sampler)
-        if sampling.adds_noise(name):
+        if sampling.noisy_name(name):
             raise ConfigError(f"The sampler is {name}, which adds new noise at each step; calibration needs one that does not, such as euler.")
         if len(sigmas) <= MIN_STEPS:
             raise ConfigError(f"There are {len(sigmas) - 1} steps; calibration needs {MIN_STEPS} at least.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from ..cache_core import OUTPUT, Plan, Predictor, Run, Steps
+from ..cache_core import OUTPUT, Plan, Predictor, Steps
 from ..cache_core.cache_plan import CachePlan, Origin, model_plan
 from ..cache_core.calibrate import Recorder, Recording, Tracker, growth, steps_from
 from ..cache_core.calibrate.ab import FEWEST
@@ -16,6 +17,7 @@ from ..cache_core.guard import Listener
 from ..cache_core.plan import MIN_STEPS
 from ..cache_core.settings.planned import ComputedSettings, FixedSettings, PlannedSettings
 from . import library, sampling
+from .guidance import guidance
 from .session import Session
 from .weights import fingerprint
 
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("feb_ab_cache")
 MOST_DRIFT = 0.25  # of a plan, on the picture that it was made from
+SETTINGS_CHANGE = ("no plan is learned now, the widgets count: the last plans were never used, because size, guidance or other settings changed "
+                   "with each picture. One is learned as soon as the same settings come twice")
+
+
+Again = Callable[["Settings", "Tracker | None"], object]  # samples once more with these settings, watched
 
 
 class LearningError(Exception):
@@ -32,7 +39,7 @@ class LearningError(Exception):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is to be learned, and what of the guider the second run needs as the first one found it."""
+    """What is to be learned, and what of the guider the unseen runs need as the first one found it. `widgets`: what the plan would replace."""
 
     name: str
     speedup: float
@@ -42,36 +49,53 @@ class Lesson:
     signal: tuple[float, ...]  # see calibrate.Bench
     conds: dict
     sigmas: object  # a copy: some samplers write into theirs
+    widgets: Settings
+    mask: object = None  # see Session.begin
 
-    def session(self, guider, sampler) -> Session:
+    def session(self, guider) -> Session:
         """The recorded run."""
-        return Session.begin((ComputedSettings(f"{self.name}, recording"),), guider, sampler, self.sigmas, self.recorder)
+        return Session.begin((ComputedSettings(f"{self.name}, recording"),), guider, self.sigmas, self.recorder, self.mask)
 
-    def learn(self, run: Run, samples, again: Callable[[Settings, Tracker], object]) -> None:
-        """Make the plan and keep it. `again` samples once more with these settings, watched. Raises LearningError if nothing came of it."""
+    def learn(self, session: Session, samples, again: Again) -> None:
+        """Make the plan and keep it. Raises LearningError if nothing came of it."""
+        if session.trace.foreign:
+            raise LearningError("the sampler adds to the state what is not of the model, such as new noise")
         recording = self.recorder.recording()
         if recording is None:
             raise LearningError("the sampler does not call the model just once or more at each step")
-        plan = self._plan(recording, samples, again)
-        if not plan.drift <= MOST_DRIFT:
-            raise LearningError(f"the picture would drift by {plan.drift:.2f} (relative L2)")
+        widgets = apart(again(replace(self.widgets, learn=False), None), samples)
+        plan = self._better(recording, samples, again, min(MOST_DRIFT, widgets))
         library.keep(self.key, plan)
         learned = (f"a plan was learned: from the next run on the model runs at {len(plan.table.computed(*OUTPUT))} of {len(plan.table.rows)} steps; "
-                   f"on this picture it drifts by {plan.drift:.4f} (relative L2)")
-        run.note(learned)
+                   f"on this picture it drifts by {plan.drift:.4f}, the widgets by {widgets:.4f} (relative L2)")
+        session.run.note(learned)
         log.info("%s: %s", self.name, learned)
 
-    def _plan(self, recording: Recording, samples, again: Callable[[Settings, Tracker], object]) -> CachePlan:
-        steps = steps_from([recording], computed_steps(len(recording.nodes), self.speedup), growth(self.signal))
+    def _better(self, recording: Recording, samples, again: Again, least: float) -> CachePlan:
+        """The plan that computes as little as the preset says, or, where its drift is above `least`, one that computes as much as the widgets.
+        Raises LearningError where that is no better either."""
+        steps = len(recording.nodes)
+        by_widgets = self.widgets.plan(self.recorder.timeline).schedule.table(self.recorder.timeline).computed(*OUTPUT)
+        drifts = []
+        for count in sorted({computed_steps(steps, self.speedup), max(computed_steps(steps, self.speedup), len(by_widgets))}):
+            plan = self._plan(recording, count, samples, again)
+            if plan.drift <= least:
+                return plan
+            drifts.append(f"{plan.drift:.4f} with {count} of {steps} steps computed")
+        raise LearningError(f"with a plan this picture would drift by {', by '.join(drifts)} (relative L2); {least:.4f} is allowed")
+
+    def _plan(self, recording: Recording, count: int, samples, again: Again) -> CachePlan:
+        steps = steps_from([recording], count, growth(self.signal))
         tracker, listener = Tracker(recording, steps), Listener()
         tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), Predictor(2), name=f"{self.name}, fitting", guard=listener)), tracker)
-        drift = float((tracked.float() - samples.float()).norm() / samples.float().norm())
+        drift = apart(tracked, samples)
         return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift, listener.expected())
 
 
-def learnable(steps: int, sampler: str) -> bool:
-    """Whether a plan can be learned from a sampling."""
-    return steps >= MIN_STEPS and not sampling.adds_noise(sampler)
+def apart(samples, reference) -> float:
+    """Drift: relative L2 distance of two final latents; infinite where it is not finite."""
+    distance = float((samples.float() - reference.float()).norm() / reference.float().norm().clamp_min(1e-30))
+    return distance if isfinite(distance) else inf
 
 
 def computed_steps(steps: int, speedup: float) -> int:
@@ -79,22 +103,43 @@ def computed_steps(steps: int, speedup: float) -> int:
     return max(FEWEST, round(steps / speedup))
 
 
-def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise) -> tuple[tuple[Settings, ...], Lesson | None]:
-    """The settings with what was learned before put in their place, or, where something is to be learned now, the lesson."""
+def learnable(steps: int, sampler: str) -> bool:
+    """Whether a plan can be learned from a sampling of `steps` steps, as far as that is known before it."""
+    return steps >= MIN_STEPS and not sampling.noisy_name(sampler)
+
+
+def hindrance(sampler: str, key: str) -> str:
+    """Why the widgets count although a plan could be learned; empty where one can, and where nothing is cached anyway."""
+    if sampling.noisy_name(sampler):
+        return f"no plan is learned with {sampler}, which adds new noise: the widgets count"
+    reason = library.why_unlearnable(key)
+    return reason and f"no plan is learned for this sampling, the widgets count: {reason}"
+
+
+def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, noise, mask=None) -> tuple[tuple[Settings, ...], Lesson | None, str]:
+    """The settings with what was learned before put in their place, or, where something is to be learned now, the lesson; and a note."""
+    guided = guidance(guider, sampler, mask is not None)
+    settings = tuple(replace(s, guidance=guided) if isinstance(s, PlannedSettings) else s for s in settings)
     learner = next((s for s in settings if s.learns), None)
-    name = sampling.sampler_name(sampler)
-    if learner is None or not learnable(len(sigmas) - 1, name):
-        return settings, None
-    patcher = guider.model_patcher
+    if learner is None:
+        return settings, None, ""
+    patcher, name = guider.model_patcher, sampling.sampler_name(sampler)
     model_sampling = patcher.get_model_object("model_sampling")
     timeline = sampling.timeline(model_sampling, sigmas)
-    origin = Origin(type(patcher.model.diffusion_model).__name__, fingerprint(patcher), name, library.cells_of(noise.shape), 1, str(date.today()))
+    origin = Origin(type(patcher.model.diffusion_model).__name__, fingerprint(patcher), name, library.cells_of(noise.shape), 1,
+                    str(date.today()), guided)
     key = library.key_of(origin, timeline.sigmas, learner.learns)
-    if key in library.unlearnable:
-        return settings, None
+    note = hindrance(name, key)
+    if note or timeline.rises or not learnable(timeline.steps, name):
+        return settings, None, note
     known = library.learned(key)
     if known is not None:
-        return tuple(PlannedSettings(f"{s.name}, learned", known, guard=s.guard, learned=True) if s is learner else s for s in settings), None
+        library.used(key, origin)
+        plan = PlannedSettings(f"{learner.name}, learned", known, guard=learner.guard, learned=True, guidance=guided)
+        return tuple(plan if s is learner else s for s in settings), None, ""
+    if not library.worth_learning(key, origin):
+        return settings, None, SETTINGS_CHANGE
     recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    return settings, Lesson(learner.name, learner.learns, key, origin, recorder, sampling.signal(model_sampling, timeline), conds, sigmas.clone())
+    return settings, Lesson(learner.name, learner.learns, key, origin, recorder, sampling.signal(model_sampling, timeline), conds,
+                            sigmas.clone(), learner, mask), ""

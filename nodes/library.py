@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from hashlib import sha256
@@ -11,15 +12,19 @@ from pathlib import Path
 from ..cache_core import ConfigError
 from ..cache_core.cache_plan import CachePlan, Origin
 from ..cache_core.calibrate import Memo
+from ..cache_core.files import write_atomically
 from ..cache_core.plan_file import BUNDLED, load, save
 
 log = logging.getLogger("feb_ab_cache")
 LEFT = 7 * 24 * 3600  # seconds after which nobody comes back to an interrupted calibration
 FOLDER, PREFIX, SUFFIX = "cache_plans", "bundled/", ".safetensors"
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}  # Windows opens them in any folder
+LONGEST_OUTCOME = 4096  # bytes of a file that says why nothing was learned
+UNUSED = 3  # lessons for one model that no picture has used, after which only what comes twice is learned from
 LONGEST = 200  # bytes of a name; file systems take 255, and other files are named after some
 _unsaved: dict[str, CachePlan] = {}  # learned ones that the disk did not take, until ComfyUI ends
-unlearnable: set[str] = set()  # keys for which learning has failed, until ComfyUI ends: it is not tried at every picture
+_lessons: dict[tuple[str, str], tuple[dict[str, None], set[str]]] = {}  # by model and sampler: plans not used yet, and all keys that have come
+unlearnable: dict[str, str] = {}  # keys for which learning has failed, with the reason, until ComfyUI ends: it is not tried at every picture
 
 
 def folder() -> Path:
@@ -77,7 +82,8 @@ def read(name: str) -> CachePlan:
 
 def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float) -> str:
     """One name for all samplings that share a plan. Sizes within a factor of about 1.4 do."""
-    facts = (origin.model, origin.weights, origin.sampler, [f"{sigma:.4g}" for sigma in sigmas], size_class(origin.cells), speedup)
+    facts = (origin.model, origin.weights, origin.sampler, [f"{sigma:.4g}" for sigma in sigmas], size_class(origin.cells), speedup,
+             origin.guidance)
     return sha256(repr(facts).encode()).hexdigest()[:16]
 
 
@@ -113,8 +119,49 @@ def learned(key: str) -> CachePlan | None:
         return None
 
 
+def worth_learning(key: str, origin: Origin) -> bool:
+    """Whether a lesson can be expected to pay: the last ones for this model and sampler were used, or the same sampling has come before. Where
+    something changes with every picture, each would be learned from in vain."""
+    unused, seen = _lessons.setdefault((origin.weights, origin.sampler), ({}, set()))
+    again = key in seen
+    seen.add(key)
+    return again or len(unused) < UNUSED
+
+
+def used(key: str, origin: Origin) -> None:
+    """A picture goes by the plan under this key."""
+    unused, _ = _lessons.get((origin.weights, origin.sampler), ({}, set()))
+    unused.pop(key, None)
+
+
+def why_unlearnable(key: str) -> str:
+    """Why no plan can be learned under this key, as an earlier lesson found; empty if none has."""
+    if key in unlearnable:
+        return unlearnable[key]
+    try:
+        found = json.loads(_outcome(key).read_bytes()[:LONGEST_OUTCOME])
+        return "".join(filter(str.isprintable, str(found["reason"])))[:LONGEST]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def give_up(key: str, reason: str, lasting: bool) -> None:
+    """Do not try to learn under this key again: for good where the reason is `lasting`, else until ComfyUI ends."""
+    unlearnable[key] = reason
+    if lasting:
+        try:
+            write_atomically(_outcome(key), json.dumps({"reason": reason}).encode())
+        except OSError as error:
+            log.warning("%s could not be saved (%s).", _outcome(key).name, error)
+
+
+def _outcome(key: str) -> Path:
+    return folder() / f"unlearnable_{key}.json"
+
+
 def keep(key: str, plan: CachePlan) -> None:
     """Save a learned plan; where the disk does not take it, it holds until ComfyUI ends."""
+    _lessons.setdefault((plan.origin.weights, plan.origin.sampler), ({}, set()))[0][key] = None
     try:
         save(plan, path_of(f"learned_{key}{SUFFIX}"))
     except OSError as error:

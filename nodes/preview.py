@@ -15,10 +15,9 @@ from ..cache_core.settings import CUSTOM, ABSettings, FEBSettings, ab, feb
 from ..cache_core.settings.planned import ComputedSettings, PlannedSettings
 from ..cache_core.settings.presets import AUTO, resolve
 from ..cache_core.store import megabytes
-from . import library
+from . import library, sampling
 from .learning import computed_steps, learnable
 from .progress import Facts, Known
-from .session import fit_to_sampler
 from .sigmas import Described, timeline_of
 
 
@@ -167,15 +166,17 @@ def _shown(node: Node, beside: Sequence[Node], timeline: Timeline, described: De
     settled, said = zip(*(_settled(one, described, timeline, last) for one in (node, *beside)), strict=True)
     check_together(tuple(s.plan(timeline) for s in settled))
     recorded = tuple(s for s in settled if isinstance(s, ComputedSettings))  # a run that is learned from caches nothing at all
-    plans, notes = fit_to_sampler(tuple(s.plan(timeline) for s in recorded or settled), described.sampler)
+    plans = tuple(s.plan(timeline) for s in recorded or settled)
     run = Run(plans, timeline)
+    if sampling.noisy_name(described.sampler):
+        run.reuse(f"{described.sampler} adds new noise at each step, by its name")
     rate, priced = _rate(run, last)
     size = _bytes(run, last)
     promises = [_promise(run, rate, priced), "" if size is None else f"cache {megabytes(size)}, by the last run", *chain(*said)]
     name = " + ".join(s.name for s in recorded or settled)
     return {"name": name, "steps": timeline.steps, "cells": _cells_of(node, settled[0], run), "boundary": view.boundary(run),
             "scale": view.noise_scale(run), "rate": rate, "bytes": size,
-            "lines": [f"{name}: {outlook(run.plans, run.table)}", "; ".join(filter(None, promises)), *notes, *run.notes]}
+            "lines": [f"{name}: {outlook(run.plans, run.table)}", "; ".join(filter(None, promises)), *run.notes]}
 
 
 def _cells_of(node: Node, settings: object, run: Run) -> view.Cells:

@@ -2,7 +2,7 @@
 
 from ..cache_core import Run, Timeline
 
-NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")
+NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")  # in names of samplers that have added noise wherever they were watched
 
 
 def timeline(model_sampling, sigmas) -> Timeline:
@@ -22,9 +22,14 @@ def sampler_name(sampler) -> str:
     return getattr(function, "__name__", type(sampler).__name__).removeprefix("sample_")
 
 
-def adds_noise(sampler: str) -> bool:
-    """Whether the sampler adds new noise at each step, which makes neighbouring outputs less alike."""
+def noisy_name(sampler: str) -> bool:
+    """Whether a sampler of this name can be expected to add noise. A guess, to spare a lesson; a run goes by what it sees (SamplerTrace)."""
     return any(word in sampler for word in NOISY)
+
+
+def hooks_of(model_options: dict) -> frozenset:
+    """The functions that get the guided output of each evaluation, with the unguided ones it was made of."""
+    return frozenset(model_options.get("sampler_post_cfg_function", ()))
 
 
 def raw_output(model_sampling, sigma, x, denoised):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..cache_core import ConfigError, Kind, Plan, Run, RunReport, report, scale_noise
+from ..cache_core import Kind, Run, RunReport, report, scale_noise
 from ..cache_core.calibrate import Watch
 from ..cache_core.engine import evaluate, pass_through
 from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
 from ..cache_core.plan import outlook
-from ..cache_core.predictor import REUSE
+from ..cache_core.sampler_trace import SamplerTrace
 from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
@@ -49,17 +48,19 @@ class Session:
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
         self.followed: tuple[CachePlan, ...] = ()  # what this run goes by, given or learned
         self.given: tuple[CachePlan, ...] = ()
+        self.trace, self.parts = SamplerTrace(), []  # `parts`: conditional and unconditional outputs of this evaluation, denoised
+        self.hooks: frozenset = frozenset()  # on the guided output, of other nodes; a sampler may add its own
         self._progress: Sequence[Progress] = ()
 
     @classmethod
-    def begin(cls, settings: tuple[Settings, ...], guider, sampler, sigmas, watch: Watch | None = None) -> Session | None:
-        """A session for the coming sampling, or None if it has no steps. `watch` sees its states and guided outputs."""
+    def begin(cls, settings: tuple[Settings, ...], guider, sigmas, watch: Watch | None = None, mask=None) -> Session | None:
+        """A session for the coming sampling, or None if it has no steps. `watch` sees its states and guided outputs. `mask`: where the sampler
+        decides (inpainting), shaped like the latent."""
         if len(sigmas) < 2:
             return None
         model_sampling = guider.model_patcher.get_model_object("model_sampling")
         timeline = sampling.timeline(model_sampling, sigmas)
-        plans, notes = fit_to_sampler(tuple(s.plan(timeline) for s in settings), sampling.sampler_name(sampler))
-        run = Run(plans, timeline)
+        run = Run(tuple(s.plan(timeline) for s in settings), timeline)
         session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
                       getattr(guider, "cfg", None) == 1.0, watch)
         session.compiled = sampling.is_compiled(guider.model_patcher)
@@ -67,8 +68,8 @@ class Session:
         session.followed = tuple(s.given for s in planned)
         session.given = tuple(s.given for s in planned if not s.learned)
         session.learned = next((s.given for s in planned if s.learned), None)
-        for note in notes:
-            run.note(note)
+        session.hooks = sampling.hooks_of(guider.model_options)
+        session.trace = SamplerTrace(None if mask is None else mask >= 1)
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes]))
         return session
 
@@ -112,27 +113,55 @@ class Session:
         for note in self.run.notes[said:]:
             log.info("%s on %s: %s", self.name, self.model_name, note)
 
-    def evaluate(self, executor, x, timestep, *args, **kwargs):
+    def evaluate(self, executor, x, timestep, model_options=None, *args, **kwargs):
         """PREDICT_NOISE: the guided, denoised prediction for `x`."""
-        run, sigma = self.run, float(timestep.max())  # the one synchronisation of the evaluation
-        run.begin(sigma)
+        sigma = float(timestep.max())  # the one synchronisation of the evaluation
+        self._decide(x, sigma, model_options or {})
+
+        def model():
+            return executor(x, timestep, model_options or {}, *args, **kwargs)
+
         if self.watch and sigma:
-            self.watch.begin(sigma, x)
-            for kinds in run.trials:
-                with run.trial(kinds):
-                    self.watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, executor(x, timestep, *args, **kwargs)))
+            self._try_kinds(x, sigma, timestep, model)
+        denoised = self._guided(x, sigma, timestep, model)
+        if self.watch and sigma:
+            denoised = self._watched(x, timestep, denoised)
+        denoised = self._rescaled(x, sigma, denoised)
+        self.trace.end(denoised, *self.parts)
+        return denoised
+
+    def _decide(self, x, sigma: float, model_options: dict) -> None:
+        """Begin the evaluation, by what the sampler has been seen to do."""
+        run, self.parts = self.run, []
+        self.trace.begin(run.timeline.step_of(sigma), x)
+        if self.trace.foreign or self.trace.rose:
+            run.reuse("the sampler adds to the state what is not of the model, such as new noise")
+        if self.guided and sampling.hooks_of(model_options) - self.hooks:
+            run.bar({Kind.MODEL}, "this sampler needs the unguided output of every step, so the model is computed. Switch after_guidance off")
+        run.begin(sigma, computed=self.trace.rose)
+
+    def _try_kinds(self, x, sigma: float, timestep, model) -> None:
+        """Let the watch see the state, and what each trial of the run makes of it."""
+        self.watch.begin(sigma, x)
+        for kinds in self.run.trials:
+            with self.run.trial(kinds):
+                self.watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, model()))
+
+    def _guided(self, x, sigma: float, timestep, model):
         if self.guided is None or not sigma:
-            denoised = executor(x, timestep, *args, **kwargs)
-        else:
-            signature = (tuple(x.shape), x.dtype, x.device)
-            denoised = self._through_engine(("guided",), signature, x, timestep, lambda: executor(x, timestep, *args, **kwargs), None)
-        if self.watch and sigma:
-            raw = sampling.raw_output(self.model_sampling, timestep, x, denoised)
-            corrected = self.watch.end(raw)
-            denoised = denoised if corrected is raw else self.model_sampling.calculate_denoised(timestep, corrected, x)
+            return model()
+        return self._through_engine(("guided",), (tuple(x.shape), x.dtype, x.device), x, timestep, model, None)
+
+    def _watched(self, x, timestep, denoised):
+        """What the sampling goes on with once the watch has seen the raw output."""
+        raw = sampling.raw_output(self.model_sampling, timestep, x, denoised)
+        corrected = self.watch.end(raw)
+        return denoised if corrected is raw else self.model_sampling.calculate_denoised(timestep, corrected, x)
+
+    def _rescaled(self, x, sigma: float, denoised):
         if self.corrector is None:
             return denoised
-        time = run.timeline.times[run.evaluation.step]
+        time = self.run.timeline.times[self.run.evaluation.step]
         return scale_noise(x, denoised, sampling.alpha(self.model_sampling, sigma), self.corrector.factor(time))
 
     @property
@@ -180,12 +209,3 @@ class Session:
         self.mounts[key].notice(options)
         return self.mounts[key]
 
-
-def fit_to_sampler(plans: tuple[Plan, ...], sampler: str) -> tuple[tuple[Plan, ...], list[str]]:
-    """The plans as this sampler can bear them, and what was changed. Raises ConfigError where it cannot."""
-    if "cfg_pp" in sampler and any(plan.guided for plan in plans):
-        raise ConfigError(f"after_guidance cannot be used with {sampler}: it needs the unguided output of every step. Switch after_guidance off.")
-    if not sampling.adds_noise(sampler) or all(plan.predictor.order == 1 for plan in plans):
-        return plans, []
-    lowered = tuple(replace(plan, predictor=REUSE) for plan in plans)
-    return lowered, [f"{sampler} adds new noise at each step, so outputs are reused, not extrapolated"]

@@ -10,6 +10,8 @@ from ..clock import Timeline
 from ..predictor import same
 
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
+EULER = 0.01  # share of the displacements that a sampler of Euler's kind leaves unexplained, at most
+PARTLY = 0.3  # of the way back that a fit takes where later steps use an output again: 0.6 diverges with uni_pc and ipndm (docs/DESIGN_NOTES.md)
 
 
 def probe(value: Tensor, limit: int = ELEMENTS) -> Tensor:
@@ -46,12 +48,27 @@ class Recording:
         outputs = self.outputs.double()
         return outputs @ outputs.T
 
-    def target(self, step: int, state: Tensor) -> Tensor:
-        """The output at `step` that brings `state` back to the recorded run by the end of the step: `(P,)`.
+    @property
+    def unexplained(self) -> float:
+        """Share of the displacements of the states that Euler's rule does not explain: `||x[i+1] - x[i] - h_i v_i|| / ||h_i v_i||` over all steps.
+
+        1e-7 for Euler and DDIM; 0.03 to 0.3 for samplers that use earlier outputs, or several at a step.
+        """
+        moved = torch.tensor(self.weights[:-1]).unsqueeze(1) * self.outputs[:-1]
+        return float((self.states.diff(dim=0) - moved).norm() / moved.norm().clamp_min(1e-30))
+
+    @property
+    def steering(self) -> float:
+        """Share of the way back to the recorded state that a fit may take at one step: 1 where the step alone decides where it leads. A multistep
+        sampler uses each output again, with weights of either sign, so that a whole correction overshoots, and the next one more."""
+        return 1.0 if self.unexplained <= EULER else PARTLY
+
+    def target(self, step: int, state: Tensor, steering: float = 1.0) -> Tensor:
+        """The output at `step` that brings `state` back to the recorded run by the end of the step, or a share `steering` of the way: `(P,)`.
 
         For Euler `(x_ref[i+1] - x_i) / h_i`; written so that it needs nothing of the sampler but its first-order behaviour.
         """
-        return self.outputs[step] + (self.states[step] - state) / self.weights[step]
+        return self.outputs[step] + steering * (self.states[step] - state) / self.weights[step]
 
 
 class Recorder:

@@ -32,7 +32,8 @@ class Normal:
 
 class Tracker:
     """Watches a run that computes `steps`, and brings each output v to `v + sum_m c_m (v_m - v_a)`, where v_a is the newest computed output and v_m
-    are those before it, all as they were: c is fitted to the output that leads back to the recorded run. Weights sum to 1 by construction.
+    are those before it, all as they were: c is fitted to the output that leads back to the recorded run (Recording.target), all the way for samplers
+    of Euler's kind, a part of it for others. Weights sum to 1 by construction.
 
     A computed output is corrected by up to three others, because it shows what the gap before it missed. A prediction, order 2, by up to two; with
     `between` off predictions stay as they are, which plans need whose steps in between are not predictions of the model's output.
@@ -43,6 +44,7 @@ class Tracker:
     def __init__(self, recording: Recording, steps: Iterable[int], normal: Normal | None = None, between: bool = True):
         self.recording, self.steps, self.normal, self.between = recording, frozenset(steps), normal or Normal(), between
         self.fits: dict[int, Fit] = {}
+        self._steering = recording.steering
         self._computed: list[tuple[int, Tensor]] = []  # outputs, newest first
         self._state, self._step = torch.empty(0), None
 
@@ -67,7 +69,7 @@ class Tracker:
         if len(kept) < 2:
             return output
         newest, *older = (probe(value).double() for _, value in kept)
-        wanted = self.recording.target(self._step, self._state).double() - probe(output).double()
+        wanted = self.recording.target(self._step, self._state, self._steering).double() - probe(output).double()
         shares = self.normal.solve(self._step, torch.stack(older) - newest, wanted).tolist()
         fitted = [weight + share for weight, share in zip(weights, (-sum(shares), *shares), strict=True)]
         nodes = tuple(self.recording.nodes[step] for step, _ in kept)

@@ -14,17 +14,18 @@ from ..site import OUTPUT
 @dataclass(frozen=True)
 class PlannedSettings:
     """`given`, whatever the sampling; moved over sigma where it was made for another one. `guard`: refresh earlier where errors are larger than
-    the plan expects. `learned`: from an earlier run, by itself."""
+    the plan expects. `learned`: from an earlier run, by itself. `guidance`: of the sampling at hand, once it is known."""
 
     name: str
     given: CachePlan
     memory: float = 0.0
     guard: bool = False
     learned: bool = False
+    guidance: str = ""
     learns: ClassVar[float] = 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
-        plan = self.given.plan(timeline, self.name)
+        plan = self.given.plan(timeline, self.name, self.guidance)
         if not self.guard:
             return plan
         if self.given.expected and self.given.schedule.fits(timeline):

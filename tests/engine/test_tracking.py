@@ -6,7 +6,7 @@ import torch
 from cache_core import OUTPUT, Plan, Predictor, Steps, Timeline
 from cache_core.cache_plan import Origin, model_plan
 from cache_core.calibrate import Normal, Recorder, Recording, Tracker, best_steps
-from cache_core.calibrate.recording import probe
+from cache_core.calibrate.recording import PARTLY, probe
 from lab.sample import flow_sigmas, load, noise_of, sample
 
 STEPS, COUNT, GUIDANCE = 24, 8, 3.0
@@ -102,15 +102,39 @@ def test_a_state_that_went_astray_in_the_span_of_the_outputs_is_brought_back():
     """Outputs that are quadratic in sigma, a state that is off by a little of each of them: the third computed output is corrected for all of it."""
     field = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
     outputs = torch.stack([field[0] + sigma * field[1] + sigma**2 * field[2] for sigma in SIGMAS[:-1]])
-    recording = Recording.of(TIMELINE, (1.0,) * STEPS, torch.zeros(STEPS, 50), outputs)
+    states = euler_states(outputs)
+    recording = Recording.of(TIMELINE, (1.0,) * STEPS, states, outputs)
     tracker = Tracker(recording, (0, 3, 6))
     astray = torch.zeros(50)
     for step in range(7):
         astray = 0.01 * (outputs[0] - outputs[3]) if step == 6 else torch.zeros(50)
-        tracker.begin(SIGMAS[step], astray)
+        tracker.begin(SIGMAS[step], states[step] + astray)
         corrected = tracker.end(outputs[step])
     wanted = outputs[6] - astray / recording.weights[6]
     assert apart(corrected, wanted) < 0.05 * apart(outputs[6], wanted)
+
+
+def euler_states(outputs):
+    """The states that lead to these outputs by Euler's rule, from zero on."""
+    moved = torch.tensor(SIGMAS).diff()[:-1].unsqueeze(1) * outputs[:-1]
+    return torch.cat([torch.zeros(1, outputs.shape[1]), moved.cumsum(0)])
+
+
+def test_a_sampler_that_uses_outputs_again_is_steered_a_part_of_the_way():
+    """Two-step Adams-Bashforth: 3/2 of an output goes into one step and -1/2 of it into the next, so a whole correction would swing."""
+    outputs = torch.randn(STEPS, 50, generator=torch.Generator().manual_seed(0)).cumsum(0)
+    mixed = torch.cat([outputs[:1], 1.5 * outputs[1:] - 0.5 * outputs[:-1]])
+    euler, adams = (Recording.of(TIMELINE, (1.0,) * STEPS, euler_states(moving), outputs) for moving in (outputs, mixed))
+    assert euler.unexplained < 1e-6
+    assert euler.steering == 1
+    assert adams.unexplained > 0.01
+    assert adams.steering == PARTLY < 1
+    for recording in (euler, adams):
+        astray = recording.states[5] + 1.0
+        whole = recording.target(5, astray) - recording.outputs[5]
+        assert torch.allclose(whole, torch.full((50,), -1 / recording.weights[5]), rtol=1e-3)
+        part = recording.target(5, astray, recording.steering) - recording.outputs[5]
+        assert torch.allclose(part, recording.steering * whole, rtol=1e-3)
 
 
 def test_samples_are_added_up_in_the_normal_equations(model, lesson):

@@ -11,6 +11,7 @@ from lab.families import FLUX
 from lab.in_comfyui import comfyui_model
 
 STEPS = 24
+WIDGETS = 11  # of 24 steps that `auto` computes
 
 
 def apart(a, b):
@@ -38,7 +39,9 @@ def plans(pack, tmp_path, monkeypatch):
     """A folder of plans of its own for each test."""
     import folder_paths
 
-    monkeypatch.setattr(__import__(f"{pack.__name__}.nodes.library", fromlist=["library"]), "unlearnable", set())
+    library = __import__(f"{pack.__name__}.nodes.library", fromlist=["library"])
+    for name in ("unlearnable", "_lessons", "_unsaved"):
+        monkeypatch.setattr(library, name, {})
     monkeypatch.setitem(folder_paths.folder_names_and_paths, "cache_plans", ([str(tmp_path)], {".safetensors"}))
     return tmp_path
 
@@ -64,14 +67,15 @@ def test_the_first_picture_is_the_uncached_one_and_the_next_is_fast_and_near(mod
     cached, mailbox = learning(model)
     first, count = evaluations(cached, cfg=cfg)
     assert torch.equal(first, plain)
-    assert count == STEPS + STEPS // 3  # and the run that fits the plan
+    fitting = STEPS // 3 if cfg == 1 else STEPS // 3 + WIDGETS  # with guidance a plan of 8 steps is worse than the widgets' 11, so one of 11 is made
+    assert count == STEPS + WIDGETS + fitting
     assert len(list(plans.iterdir())) == 1
     assert any("a plan was learned" in note for note in mailbox.latest.notes)
     second, count = evaluations(cached, cfg=cfg)
-    assert count == STEPS // 3
+    assert count == (STEPS // 3 if cfg == 1 else WIDGETS)
     assert torch.equal(ksample(cached, steps=STEPS, cfg=cfg), second)
     assert f"drifts by {apart(second, plain):.4f}" in " ".join(mailbox.reports[0].notes)  # it is the very run that was fitted
-    assert mailbox.latest.computed == STEPS // 3
+    assert mailbox.latest.computed == count
 
 
 def test_the_plan_holds_for_other_seeds_and_prompts_and_is_made_once(model, learning, ab, plans):
@@ -87,7 +91,7 @@ def test_the_plan_holds_for_other_seeds_and_prompts_and_is_made_once(model, lear
     assert len(list(plans.iterdir())) == 1
 
 
-@pytest.mark.parametrize(("change", "again"), [({}, False), ({"cfg": 2.0}, False), ({"sampler": "dpmpp_2m"}, True), ({"size": 32}, True)])
+@pytest.mark.parametrize(("change", "again"), [({}, False), ({"cfg": 2.0}, True), ({"sampler": "dpmpp_2m"}, True), ({"size": 32}, True)])
 def test_another_sampler_or_size_is_learned_anew(model, learning, change, again):
     cached, mailbox = learning(model)
     evaluations(cached)
@@ -99,17 +103,21 @@ def test_other_weights_are_learned_anew_and_the_first_ones_are_remembered(model,
     evaluations(learning(model)[0])
     patched, mailbox = learning(with_lora(model))
     assert evaluations(patched)[1] > STEPS
-    assert evaluations(patched)[1] == STEPS // 3
-    assert evaluations(learning(with_lora(model))[0])[1] == STEPS // 3  # the same LoRA, loaded again, whether or not it is in the weights
+    count = evaluations(patched)[1]
+    assert count < STEPS / 2
+    assert evaluations(learning(with_lora(model))[0])[1] == count  # the same LoRA, loaded again, whether or not it is in the weights
     assert evaluations(learning(model)[0])[1] == STEPS // 3
     assert len(list(plans.iterdir())) == 2
 
 
 @pytest.mark.parametrize(("preset", "share"), [("quality", 2), ("balanced", 3), ("fast", 4)])
-def test_a_preset_is_a_budget(model, learning, preset, share):
-    cached = learning(model, preset)[0]
-    evaluations(cached)
-    assert evaluations(cached)[1] == STEPS // share
+def test_a_preset_is_a_budget_and_its_plan_is_better_than_its_widgets(model, learning, ab, preset, share):
+    plain, widgets = ksample(model, steps=48), ksample(ab(model, preset)[0], steps=48)
+    cached, mailbox = learning(model, preset)
+    ksample(cached, steps=48)
+    learned = ksample(cached, steps=48)
+    assert mailbox.latest.computed == 48 // share
+    assert apart(learned, plain) < apart(widgets, plain)
 
 
 def test_a_guarded_plan_computes_as_many_steps(model, learning, pack):
@@ -173,7 +181,9 @@ def test_a_sampler_that_looks_between_the_steps_learns_nothing_and_says_so_once(
     assert any("no plan was learned" in note for note in mailbox.latest.notes)
     ksample(cached, steps=STEPS, sampler=sampler)
     assert mailbox.latest.shares["model"] < 1
-    assert list(plans.iterdir()) == []
+    assert any("no plan is learned for this sampling" in note for note in mailbox.latest.notes)
+    name, = (path.name for path in plans.iterdir())
+    assert name.startswith("unlearnable_")  # on the disk, so that it is not tried again after a restart
 
 
 def test_a_plan_is_saved_loaded_applied_and_refused_for_another_model(pack, model, learning, ab, plans):
