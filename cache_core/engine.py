@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from .run import MODEL_SITE, Run
@@ -32,18 +33,22 @@ def call(run: Run, kind: Kind, site: str, compute: Callable[[], Tensor]) -> Tens
 
 
 def evaluate(run: Run, conditionings: Sequence[Hashable], signature: Hashable, model: Callable[[], Tensor],
-             mounts: Installable | None = None) -> Tensor:
-    """The raw output of one call of the model, whose rows belong to `conditionings` in order (see Run.calling)."""
+             mounts: Installable | None = None, device: torch.device | None = None, once: bool = False) -> Tensor:
+    """The raw output of one call of the model on `device`, whose rows belong to `conditionings` in order (see Run.calling).
+
+    `once`: the call must not be repeated when memory runs out in it, because it gathers what other threads compute.
+    """
     def compute() -> Tensor:
         return _installed(model, mounts)
 
-    with run.calling(conditionings, signature):
-        return _surviving(run, lambda: run.corrected(call(run, Kind.MODEL, MODEL_SITE, compute)))
+    with run.calling(conditionings, signature, device):
+        return _surviving(run, lambda: run.corrected(call(run, Kind.MODEL, MODEL_SITE, compute)), once)
 
 
-def pass_through(run: Run, conditionings: Sequence[Hashable], signature: Hashable, model: Callable[[], Tensor], mounts: Installable | None) -> Tensor:
+def pass_through(run: Run, conditionings: Sequence[Hashable], signature: Hashable, model: Callable[[], Tensor], mounts: Installable | None,
+                 device: torch.device | None = None) -> Tensor:
     """The same for a call whose output is not cached and never corrected, whatever `model` returns: only the sites within it are."""
-    with run.calling(conditionings, signature):
+    with run.calling(conditionings, signature, device):
         return _surviving(run, lambda: _installed(model, mounts))
 
 
@@ -52,13 +57,11 @@ def _installed(model: Callable[[], Tensor], mounts: Installable | None) -> Tenso
         return model()
 
 
-def _surviving(run: Run, work: Callable[[], Tensor]) -> Tensor:
+def _surviving(run: Run, work: Callable[[], Tensor], once: bool = False) -> Tensor:
     """What `work` returns. Where memory runs out in it, the cache gives way, and it is done once more: computed, as if there were none."""
-    before = run.evaluation.counts()
     try:
         return work()
     except OutOfMemory:
-        if not run.give_way():
+        if once or not run.give_way():
             raise
-    run.evaluation.recount(before)  # outside the handler, so that the traceback holds no tensors of the first try
-    return work()
+    return work()  # outside the handler, so that the traceback holds no tensors of the first try

@@ -85,6 +85,13 @@ def outlook(plans: tuple[Plan, ...], table: Table) -> str:
     return ", ".join(f"{share}{most}" for share in shares) + f" of {len(table.rows)} steps"
 
 
+def unfit(timeline: Timeline) -> str:
+    """Why nothing of a sampling can be predicted, whatever the plans; empty if it can."""
+    if timeline.steps < MIN_STEPS:
+        return f"{timeline.steps} steps leave nothing to predict (at least {MIN_STEPS} are needed)"
+    return "the sigmas rise, and predictions are for falling ones" if timeline.rises else ""
+
+
 def uncached(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
     """The table that computes everything these plans could predict."""
     return everything(frozenset().union(*(plan.kinds for plan in plans)), timeline.steps)

@@ -45,7 +45,8 @@ class RunReport:
     `shares`: of each kind's calls in an uncached run, the share that was computed, 0 to 1. `seconds`: whole sampling. `seconds_saved`: measured,
     not a ratio of calls: what the evaluations that predicted something would have cost at the median price of a fully
     computed one, less what they took; None when no evaluation was fully computed. `peak_bytes`, `peak_host_bytes`: largest sum of kept
-    tensors on the device and in host memory. `store`: how they were kept, in words; empty when attention and MLP were not.
+    tensors on any one device and in host memory. `store`: how they were kept, in words; empty when attention and MLP were not.
+    `moves`: how often a conditioning went on on another device, and took its past along.
     """
 
     name: str
@@ -62,6 +63,7 @@ class RunReport:
     demotions: tuple[str, ...]
     notes: tuple[str, ...]
     finished: bool
+    moves: int = 0
 
     @property
     def evaluations(self) -> int:
@@ -106,7 +108,8 @@ class RunReport:
         return megabytes(self.peak_bytes) + host + (f" ({self.store})" if self.store else "")
 
     def _restarted(self) -> list[str]:
-        return [f"histories restarted {self.restarts} times, because shapes changed"] if self.restarts else []
+        restarted = [f"histories restarted {self.restarts} times, because shapes changed"] if self.restarts else []
+        return restarted + ([f"conditionings moved between devices {self.moves} times, with what was kept of them"] if self.moves else [])
 
     def _saved(self) -> str:
         if self.seconds_saved is None:
@@ -165,4 +168,4 @@ def report(run: Run, model: str, finished: bool) -> RunReport:
         name=" + ".join(plan.name for plan in run.plans), model=model, steps=run.timeline.steps, rows=rows, shares=_shares(run),
         seconds=sum(row.seconds for row in rows), seconds_saved=saved(rows), peak_bytes=run.store.peak_bytes,
         peak_host_bytes=run.store.peak_host_bytes, store=str(run.store.rung) if run.store.used else "", restarts=run.restarts,
-        demotions=tuple(run.demotions), notes=tuple(run.notes), finished=finished)
+        demotions=tuple(run.demotions), notes=tuple(run.notes), finished=finished, moves=run.moves)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Protocol
 
 from ..cache_core import ConfigError, Plan, Timeline
@@ -37,11 +39,11 @@ class Settings(Protocol):
 
 
 class Attachment:
-    """What an Apply node leaves on its clone: settings and mailboxes, and, only while sampling, a stack of sessions."""
+    """What an Apply node leaves on its clone: settings and mailboxes, and, only while sampling, its sessions."""
 
     def __init__(self, settings: tuple[Settings, ...], mailboxes: tuple[Mailbox, ...] = (), watch: Watch | None = None):
         self.settings, self.mailboxes, self.watch = settings, mailboxes, watch
-        self.sessions: list[Session] = []  # a stack, because a sampling may run inside another one
+        self.sessions: list[Session] = []  # several, because a sampling may run inside another one, or in another thread
 
     def __deepcopy__(self, memo: dict) -> Attachment:
         return self  # ComfyUI deep-copies model options; a copy would split the wrappers from their sessions
@@ -56,7 +58,7 @@ class Attachment:
             return executor(*args, **kwargs)
         if note:
             session.run.note(note)
-        with self._open(session, self.mailboxes):
+        with self._open(session, guider, self.mailboxes):
             samples = executor(*args, **kwargs)
             if lesson:
                 session.run.end()
@@ -64,14 +66,30 @@ class Attachment:
                 session.learned = library.learned(lesson.key)
         return samples
 
+    def _session(self, options: dict | None) -> Session | None:
+        """The session that a call with these transformer options belongs to: the one they name, or else the last one of this thread.
+        A thread that samples nothing is a device's, of the only thread that does; where there are several, nobody knows: None."""
+        if not self.sessions:
+            return None
+        named = (options or {}).get(KEY, lambda: None)()
+        if named in self.sessions:
+            return named
+        own = [session for session in self.sessions if session.thread == get_ident()]
+        if own or len({session.thread for session in self.sessions}) == 1:
+            return (own or self.sessions)[-1]
+        for session in self.sessions:
+            session.run.demote("several samplings call the model from other threads, and a call did not say whose it is: it is computed")
+        return None
+
     @contextmanager
-    def _open(self, session: Session, mailboxes: tuple[Mailbox, ...] = ()):
+    def _open(self, session: Session, guider, mailboxes: tuple[Mailbox, ...] = ()):
         watched = [mailbox.progress for mailbox in mailboxes if mailbox.progress]
         session.watched_by(watched)
         self.sessions.append(session)
         finished = False
         try:
-            yield
+            with marked(session, guider):
+                yield
             finished = True
         finally:
             self.sessions.remove(session)
@@ -91,7 +109,8 @@ class Attachment:
 
         def again(settings: Settings, watch: Watch | None):
             guider.conds = {name: [dict(cond) for cond in found] for name, found in lesson.conds.items()}
-            with self._open(Session.begin((settings,), guider, lesson.sigmas, watch, lesson.mask)), kept_randomness(guider.model_patcher):
+            session = Session.begin((settings,), guider, lesson.sigmas, watch, lesson.mask)
+            with self._open(session, guider), kept_randomness(guider.model_patcher):
                 return executor(noise, latent, sampler, lesson.sigmas.clone(), *rest, **unseen)
 
         try:
@@ -107,31 +126,53 @@ class Attachment:
 
     def prepare_sampling(self, executor, model, noise_shape, *args, **kwargs):
         """ComfyUI makes room for a sampling, and for what it will keep."""
-        if self.sessions:
-            noise_shape = self.sessions[-1].reserve(model, noise_shape, args[0] if args else kwargs["conds"])
+        session = self._session(transformer_options(args[1] if len(args) > 1 else kwargs.get("model_options")))
+        if session:
+            noise_shape = session.reserve(model, noise_shape, args[0] if args else kwargs["conds"])
         return executor(model, noise_shape, *args, **kwargs)
 
     def predict_noise(self, executor, *args, **kwargs):
         """One evaluation: one decision, whatever number of model calls it takes."""
-        if not self.sessions:
+        session = self._session(transformer_options(args[2] if len(args) > 2 else kwargs.get("model_options")))
+        if session is None:
             return executor(*args, **kwargs)
-        session = self.sessions[-1]
         denoised = session.evaluate(executor, *args, **kwargs)
         session.tell()
         return denoised
 
     def calc_cond_batch(self, executor, model, conds, x, timestep, model_options, *args, **kwargs):
         """The conditionings of an evaluation, before they are batched into model calls."""
-        if self.sessions and self.sessions[-1].predicts_model and not overheard(model_options, KEY):
+        session = self._session(transformer_options(model_options))
+        if session and session.predicts_model and not overheard(model_options, KEY):
             conds = waiting(conds)
         found = executor(model, conds, x, timestep, model_options, *args, **kwargs)
-        if self.sessions:
-            self.sessions[-1].parts += found
+        if session:
+            session.parts += found
         return found
 
     def apply_model(self, executor, *args, **kwargs):
-        """One model call of an evaluation."""
-        return self.sessions[-1].call(executor, *args, **kwargs) if self.sessions else executor(*args, **kwargs)
+        """One model call of an evaluation, in the sampler's thread or in that of a device."""
+        session = self._session(args[5] if len(args) > 5 else kwargs.get("transformer_options"))
+        return session.call(executor, *args, **kwargs) if session else executor(*args, **kwargs)
+
+
+def transformer_options(model_options: dict | None) -> dict:
+    """The part of ComfyUI's model options that reaches the model."""
+    return (model_options or {}).get("transformer_options", {})
+
+
+@contextmanager
+def marked(session: Session, guider):
+    """The context in which the guider's options, and so those of each model call in whatever thread, say whose they are."""
+    options = guider.model_options.setdefault("transformer_options", {})
+    outer = options.get(KEY)
+    options[KEY] = weakref.ref(session)
+    try:
+        yield
+    finally:
+        options.pop(KEY)
+        if outer is not None:
+            options[KEY] = outer
 
 
 def _mask(args: tuple, kwargs: dict):

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from ..cache_core import timeline_view as view
@@ -56,6 +57,7 @@ class Known:
 
 
 _known: OrderedDict[tuple[str, str], Known] = OrderedDict()
+_keeping = Lock()  # samplings may run in several threads
 
 
 def known(node: str, cls: str) -> Known:
@@ -104,11 +106,12 @@ class Progress:
     def _keep(self) -> Known:
         """What is known of the node, to be added to; that of the node that ran longest ago is dropped."""
         key = (self.node, self.cls)
-        kept = _known.setdefault(key, Known())
-        _known.move_to_end(key)
-        while len(_known) > NODES:
-            _known.popitem(last=False)
-        return kept
+        with _keeping:
+            kept = _known.setdefault(key, Known())
+            _known.move_to_end(key)
+            while len(_known) > NODES:
+                _known.popitem(last=False)
+            return kept
 
 
 def facts(session: Session, report: RunReport) -> Facts:

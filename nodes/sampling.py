@@ -80,8 +80,8 @@ def is_compiled(patcher) -> bool:
 
 
 def synchronise(run: Run) -> None:
-    """Wait for the device, so that the last evaluation's time is its own."""
+    """Wait for every device that keeps something, so that the last evaluation's time is its own."""
     import torch
 
-    if any(tensor.is_cuda for tensor in run.store.tensors()):
-        torch.cuda.synchronize()
+    for device in {tensor.device for tensor in run.store.tensors() if tensor.is_cuda}:
+        torch.cuda.synchronize(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ..cache_core import Kind, Run, RunReport, report, scale_noise
@@ -17,6 +18,7 @@ from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
 from . import memory, sampling, streams
 from .control import arrived
+from .turns import turn
 from .weights import full_weights
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Session:
         self.run, self.model_sampling, self.model_name, self.gigabytes, self.watch = run, model_sampling, model_name, gigabytes, watch
         self.guided_alone = guided_alone  # whether the negative conditioning is not evaluated
         self.foreseen: Footprint | None = None
-        self.fitted = False
+        self.fitted: set[object] = set()  # devices
         self.modules_cached = bool(run.table.kinds & MODULES)
         self.compiled = False  # by torch.compile, as a whole or in parts
         self.name = " + ".join(plan.name for plan in run.plans)
@@ -45,6 +47,7 @@ class Session:
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
         self.mounts: dict[int, Mounts] = {}
+        self.thread = get_ident()  # that of the sampler; others may call the model
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
         self.followed: tuple[CachePlan, ...] = ()  # what this run goes by, given or learned
         self.given: tuple[CachePlan, ...] = ()
@@ -105,11 +108,11 @@ class Session:
 
     def _fit(self, base_model, x, context) -> None:
         """Choose, once the model is loaded and before anything is kept, how to keep it."""
-        self.fitted = True
+        self.fitted.add(x.device)
         text = 0 if context is None else context.shape[1]
         foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape[0], x.shape, text)
         said = len(self.run.notes)
-        self.run.fit(foreseen, memory.budget(self.gigabytes, base_model, x))
+        self.run.fit(foreseen, memory.budget(self.gigabytes, base_model, x), x.device)
         for note in self.run.notes[said:]:
             log.info("%s on %s: %s", self.name, self.model_name, note)
 
@@ -123,7 +126,7 @@ class Session:
 
         if self.watch and sigma:
             self._try_kinds(x, sigma, timestep, model)
-        denoised = self._guided(x, sigma, timestep, model)
+        denoised = self._guided(x, sigma, timestep, model, model_options or {})
         if self.watch and sigma:
             denoised = self._watched(x, timestep, denoised)
         denoised = self._rescaled(x, sigma, denoised)
@@ -147,10 +150,11 @@ class Session:
             with self.run.trial(kinds):
                 self.watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, model()))
 
-    def _guided(self, x, sigma: float, timestep, model):
+    def _guided(self, x, sigma: float, timestep, model, model_options: dict):
         if self.guided is None or not sigma:
             return model()
-        return self._through_engine(("guided",), (tuple(x.shape), x.dtype, x.device), x, timestep, model, None)
+        several = "multigpu_clones" in model_options  # after an error in one thread ComfyUI leaves another's answer for the next evaluation
+        return self._through_engine(("guided",), (tuple(x.shape), x.dtype), x, timestep, model, None, once=several)
 
     def _watched(self, x, timestep, denoised):
         """What the sampling goes on with once the watch has seen the raw output."""
@@ -179,14 +183,20 @@ class Session:
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
         conditionings, signature = streams.of_call(x, c_crossattn if self.modules_cached else None, options)
-        if self.modules_cached and not self.fitted:
-            self._fit(executor.class_obj, x, c_crossattn)
-        mounts = self._mounts(executor.class_obj.diffusion_model, options) if self.modules_cached else None
-        if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
-            return self._through_engine(conditionings, signature, x, t, model, mounts)
-        return pass_through(self.run, conditionings, signature, model, mounts)
+        mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if self.modules_cached else None
+        with turn(executor.class_obj.diffusion_model):
+            if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
+                return self._through_engine(conditionings, signature, x, t, model, mounts)
+            return pass_through(self.run, conditionings, signature, model, mounts, x.device)
 
-    def _through_engine(self, conditionings, signature, x, sigma, model, mounts):
+    def _prepared(self, base_model, x, context, options: dict) -> Mounts:
+        """The mounts for a call of `base_model`, once its device has been asked for room."""
+        with self.run.lock:
+            if x.device not in self.fitted:
+                self._fit(base_model, x, context)
+            return self._mounts(base_model.diffusion_model, options)
+
+    def _through_engine(self, conditionings, signature, x, sigma, model, mounts, once: bool = False):
         """`model`'s denoised prediction, or one rebuilt from a predicted raw output. The engine only ever sees raw outputs."""
         denoised = raw = None
 
@@ -196,7 +206,7 @@ class Session:
             raw = sampling.raw_output(self.model_sampling, sigma, x, denoised)
             return raw
 
-        out = evaluate(self.run, conditionings, signature, compute, mounts)
+        out = evaluate(self.run, conditionings, signature, compute, mounts, x.device, once)
         return denoised if out is raw else self.model_sampling.calculate_denoised(sigma, out, x)
 
     def _mounts(self, diffusion_model, options: dict) -> Mounts:

@@ -57,7 +57,7 @@ class Mounts:
     def installed(self) -> Iterator[None]:
         """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts nor keeps."""
         run = self.run
-        run.evaluation.block_calls += 1
+        run.tally.block_calls += 1
         if not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
             yield
             return

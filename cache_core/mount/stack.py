@@ -33,7 +33,7 @@ class Stack:
         """Decide for the coming model call: the forwards that predict, that keep, or none."""
         self.drop()
         predicted = self.run.predicts(Kind.BLOCKS, *self.sites)
-        counter = self.run.evaluation.predicted_calls if predicted else self.run.evaluation.computed_calls
+        counter = self.run.tally.predicted_calls if predicted else self.run.tally.computed_calls
         for kind in MODULES:
             counter[kind] += self.counts[kind]
         if predicted:

@@ -33,6 +33,11 @@ class History:
         self.nodes.insert(0, node)
         self.kept.insert(0, kept)
 
+    def move(self, device: torch.device) -> None:
+        """Take every sample to `device`, as it is."""
+        for kept in self.kept:
+            kept.move(device)
+
     def drop(self, node: float) -> None:
         """Forget the sample at `node`, if it is still there."""
         if node in self.nodes:
@@ -67,9 +72,9 @@ def disagreement(histories: Sequence[History], high: Predictor, low: Predictor, 
     """||high - low|| / ||high|| of the two predictions at `node`, over all `histories`; inf when there are too few samples."""
     if not histories or any(len(history.nodes) < 2 for history in histories):
         return float("inf")
-    apart = size = 0.0
+    apart = size = torch.zeros((), dtype=torch.float32, device=histories[0].kept[0].device)
     for history in histories:
         value = history.combine(high.weights(history.nodes, node))
-        apart = apart + (value - history.combine(low.weights(history.nodes, node))).square().sum(dtype=torch.float32)
-        size = size + value.square().sum(dtype=torch.float32)
+        apart = apart + (value - history.combine(low.weights(history.nodes, node))).square().sum(dtype=torch.float32).to(apart.device)
+        size = size + value.square().sum(dtype=torch.float32).to(size.device)
     return float((apart / size).sqrt())  # the one synchronisation of the evaluation

@@ -33,6 +33,12 @@ class Kept:
         self.proof = parts[-1].sum(dtype=torch.float32)  # NaN or infinite if anything in the value is; of 8 bits, by the scales
         self.parts = transfer.out(parts) if form.offloaded else parts
 
+    def move(self, device: torch.device) -> None:
+        """Come to `device` from another one; what is in host memory stays there and is fetched to `device` from now on."""
+        if not self.form.offloaded:
+            self.parts = tuple(part.to(device) for part in self.parts)
+        self.device = device
+
     @property
     def bytes(self) -> int:
         return sum(part.nbytes for part in self.parts)

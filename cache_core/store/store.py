@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 
 import torch
@@ -25,20 +26,24 @@ class Full(Exception):
 class Store:
     """Histories by key. `rung` says in which form values are kept from now on; older ones stay as they are.
 
-    `bytes` are on the device, values fetched ahead included; `host_bytes` in host memory. Values in host memory are fetched ahead, in the
-    order in which they were first kept, as far as `window` bytes reach.
+    `bytes` are on the device that holds most, values fetched ahead included; `host_bytes` in host memory, of all devices. `budget`:
+    that of every device that `budgets` does not name. Values in host memory are fetched ahead, for each device in the order in which
+    they were first kept, as far as `window` bytes reach.
     """
 
     def __init__(self, rungs: tuple[Rung, ...] = (Rung(),)):
         self.ladder, self.budget = rungs, Budget()  # the rungs that are left, the one in use first
         self.window: float = float("inf")
         self.used = False  # whether any site inside the model was kept
-        self.bytes = self.peak_bytes = self.host_bytes = self.peak_host_bytes = 0
+        self.budgets: dict[torch.device, Budget] = {}
+        self.host_bytes = self.peak_host_bytes = 0
+        self._on: Counter[torch.device] = Counter()  # bytes
+        self._peaks: Counter[torch.device] = Counter()
         self._histories: dict[Key, History] = {}
         self._transfer = Transfer()
-        self._queue: deque[Key] = deque()
-        self._ahead: dict[Key, tuple[list[Arrival], int]] = {}  # and the bytes that they add to the device
-        self._ahead_bytes = 0
+        self._queues: dict[torch.device, deque[Key]] = {}
+        self._ahead: dict[Key, tuple[list[Arrival], torch.device, int]] = {}  # and the bytes that they add to the device
+        self._ahead_bytes: Counter[torch.device] = Counter()
         self._unproven: list[tuple[Key, float, Tensor]] = []  # where a value is kept, and its proof
 
     def __contains__(self, key: Key) -> bool:
@@ -54,12 +59,29 @@ class Store:
         return [history for key, history in self._histories.items() if key[0] is kind]
 
     @property
+    def bytes(self) -> int:
+        return max(self._on.values(), default=0)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most that any one device has held."""
+        return max(self._peaks.values(), default=0)
+
+    def on(self, device: torch.device) -> int:
+        """Bytes on `device`."""
+        return self._on[device]
+
+    @property
     def rung(self) -> Rung:
         return self.ladder[0]
 
-    def fit(self, footprint: Footprint, budget: Budget) -> bool:
-        """Go to the first rung that fits `budget`; False, and nothing changes, if there is none."""
-        self.budget, self.window = budget, footprint.window
+    def fit(self, footprint: Footprint, budget: Budget, device: torch.device | None = None) -> bool:
+        """Go to the first rung that fits `budget`, that of `device` or of every one; False, and the rung stays, if there is none."""
+        self.window = footprint.window
+        if device is None:
+            self.budget = budget
+        else:
+            self.budgets[device] = budget
         fitting = tuple(rung for rung in self.ladder if footprint.fits(rung, budget))
         self.ladder = fitting or self.ladder
         return bool(fitting)
@@ -75,15 +97,26 @@ class Store:
         self.used |= key[0] is not Kind.MODEL
         history = self._histories.setdefault(key, History(depth))
         self._land(key)
-        self._count(-history.device_bytes, -history.host_bytes)
-        try:
+        with self._counted(history):
             history.push(node, value, PLAIN if key[0] is Kind.MODEL else self.rung.form, self._transfer)
-        finally:
-            self._count(history.device_bytes, history.host_bytes)
         self._unproven.append((key, node, history.kept[0].proof))
-        if self.bytes > self.budget.device or self.host_bytes > self.budget.host:
+        budget = self._budget(value.device)
+        if self._on[value.device] > budget.device or self.host_bytes > budget.host:
             raise Full
-        self.peak_bytes, self.peak_host_bytes = max(self.peak_bytes, self.bytes), max(self.peak_host_bytes, self.host_bytes)
+        self._note_peak(value.device)
+
+    def move(self, keys: Collection[Key], device: torch.device) -> bool:
+        """Take what is kept of `keys` to `device`, as it is; False, and nothing is moved, where it would pass the budget there."""
+        histories = [self._histories[key] for key in keys]
+        arriving = sum(kept.device_bytes for history in histories for kept in history.kept if kept.device != device)
+        if self._on[device] + arriving > self._budget(device).device:
+            return False
+        for key, history in zip(keys, histories, strict=True):
+            self._land(key)
+            with self._counted(history):
+                history.move(device)
+        self._note_peak(device)
+        return True
 
     def prove(self) -> list[Kind]:
         """Forget, of the values kept since the last time, those with a NaN or an infinity in them; returns their kinds. To be called before anything
@@ -101,73 +134,94 @@ class Store:
         history = self._histories.get(key)
         if history is None:
             return
-        self._count(-history.device_bytes, -history.host_bytes)
-        history.drop(node)
-        self._count(history.device_bytes, history.host_bytes)
+        with self._counted(history):
+            history.drop(node)
         if not history.nodes:
             self.forget([key])
 
     def combine(self, key: Key, weights: Sequence[float]) -> Tensor:
         """The weighted sum of the newest samples of `key`: a fresh tensor."""
-        if self._queue and self._queue[0] == key:
-            self._queue.popleft()
         history, arrivals = self._histories[key], self._land(key)
+        queue = self._queues.get(device := history.kept[0].device)
+        if queue and queue[0] == key:
+            queue.popleft()
         value = history.combine(weights, arrivals or history.fetch(self._transfer))
-        self._fetch_ahead()
+        self._fetch_ahead(device)
         return value
 
     def begin(self, kinds: Collection[Kind]) -> None:
         """A new evaluation, which will predict `kinds`."""
         for key in list(self._ahead):
             self._land(key)
-        self._queue = deque(key for key, history in self._histories.items() if key[0] in kinds and history.host_bytes)
-        self._fetch_ahead()
+        self._queues = {}
+        for key, history in self._histories.items():
+            if key[0] in kinds and history.host_bytes:
+                self._queues.setdefault(history.kept[0].device, deque()).append(key)
+        for device in self._queues:
+            self._fetch_ahead(device)
 
     def forget(self, keys: Iterable[Key]) -> None:
         for key in list(keys):
-            history = self._histories.pop(key)
-            self._count(-history.device_bytes, -history.host_bytes)
+            self._count(self._histories.pop(key), -1)
             self._land(key)
 
     def tensors(self) -> Iterator[Tensor]:
         """Every tensor kept, wherever it is."""
         for history in self._histories.values():
             yield from history.tensors()
-        yield from (part for arrivals, _ in self._ahead.values() for arrival in arrivals for part in arrival.tensors())
+        yield from (part for arrivals, *_ in self._ahead.values() for arrival in arrivals for part in arrival.tensors())
 
     def close(self) -> None:
         """Drop every tensor; the peaks stay."""
-        self._queue.clear()
+        self._queues.clear()
         self._unproven.clear()
         self.forget(self._histories)
 
-    def _fetch_ahead(self) -> None:
+    def _fetch_ahead(self, device: torch.device) -> None:
         try:
-            self._fetch_while_it_fits()
+            self._fetch_while_it_fits(device, self._queues.get(device, deque()))
         except OutOfMemory:
-            self.window = self._ahead_bytes  # what is not ahead comes when it is needed
+            self.window = self._ahead_bytes[device]  # what is not ahead comes when it is needed
 
-    def _fetch_while_it_fits(self) -> None:
-        while self._queue:
-            key = self._queue[0]
+    def _fetch_while_it_fits(self, device: torch.device, queue: deque[Key]) -> None:
+        while queue:
+            key = queue[0]
             history = self._histories.get(key)
-            size = history.host_bytes if history else 0
-            if self._ahead_bytes + size > self.window or self.bytes + size > self.budget.device:
+            size = history.host_bytes if history and history.kept[0].device == device else 0
+            if self._ahead_bytes[device] + size > self.window or self._on[device] + size > self._budget(device).device:
                 return
-            self._queue.popleft()
-            if history:
-                self._ahead[key] = (history.fetch(self._transfer), size)
-                self._ahead_bytes += size
-                self._count(size, 0)
-                self.peak_bytes = max(self.peak_bytes, self.bytes)
+            queue.popleft()
+            if size:
+                self._ahead[key] = (history.fetch(self._transfer), device, size)
+                self._ahead_bytes[device] += size
+                self._on[device] += size
+                self._note_peak(device)
 
     def _land(self, key: Key) -> list[Arrival]:
         """What was fetched ahead of `key`, which then no longer counts as kept."""
-        arrivals, size = self._ahead.pop(key, ([], 0))
-        self._ahead_bytes -= size
-        self._count(-size, 0)
+        arrivals, device, size = self._ahead.pop(key, ([], None, 0))
+        if device is not None:
+            self._ahead_bytes[device] -= size
+            self._on[device] -= size
         return arrivals
 
-    def _count(self, device: int, host: int) -> None:
-        self.bytes += device
-        self.host_bytes += host
+    @contextmanager
+    def _counted(self, history: History) -> Iterator[None]:
+        """The context in which to change `history`, so that its bytes are counted, whatever happens."""
+        self._count(history, -1)
+        try:
+            yield
+        finally:
+            self._count(history, 1)
+
+    def _count(self, history: History, sign: int) -> None:
+        for kept in history.kept:
+            self._on[kept.device] += sign * kept.device_bytes
+            self.host_bytes += sign * kept.host_bytes
+
+    def _note_peak(self, device: torch.device) -> None:
+        self._peaks[device] = max(self._peaks[device], self._on[device])
+        self.peak_host_bytes = max(self.peak_host_bytes, self.host_bytes)
+
+    def _budget(self, device: torch.device) -> Budget:
+        return self.budgets.get(device, self.budget)
