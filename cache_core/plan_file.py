@@ -15,6 +15,7 @@ from .corrector import OFF, NoiseScale
 from .costs import Costs
 from .curves import BANDS, MOST_AGES, REUSED, STAGES, Curves
 from .errors import ConfigError, check_range
+from .files import write_atomically
 from .guard import Expected
 from .predictor import Fit, Predictor
 from .schedule import Planned, Table
@@ -37,15 +38,7 @@ def save(plan: CachePlan, path: Path) -> None:
         tensors["expected"] = columns(plan.expected)
     if plan.curves:
         tensors["curves"] = torch.tensor(plan.curves.errors, dtype=torch.float64)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")  # so that a file under its name is a whole one
-    part.unlink(missing_ok=True)
-    try:
-        with part.open("xb") as file:  # x: a new one, never through a link
-            file.write(as_safetensors(tensors, {KEY: json.dumps(facts)}))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, as_safetensors(tensors, {KEY: json.dumps(facts)}))
 
 
 def _optional(plan: CachePlan) -> dict[str, dict]:
