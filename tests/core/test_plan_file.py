@@ -1,6 +1,7 @@
 """Plan files: what is saved is what is loaded, and anything else is refused with a reason."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,7 +27,16 @@ FEB = CachePlan(Origin("Flux", samples=8), Planned(from_steps(MODULES, (0, 2, 9)
                                   CachePlan(Origin("Flux"), Planned(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3), FEB])
 def test_what_is_saved_is_loaded(plan, tmp_path):
     save(plan, tmp_path / "plans" / "p.safetensors")
-    assert load(tmp_path / "plans" / "p.safetensors") == plan
+    loaded = load(tmp_path / "plans" / "p.safetensors")
+    assert (loaded, loaded.origin.made) == (plan, plan.origin.made)
+
+
+def test_the_day_a_plan_was_made_is_no_part_of_what_plans_are_compared_by():
+    # Was wrong once (cache_plan.Origin): two plans of one bench were not equal when midnight lay between them.
+    other = replace(PLAN, origin=replace(PLAN.origin, made="2026-01-02"))
+    assert other == PLAN
+    assert hash(other.origin) == hash(PLAN.origin)
+    assert replace(PLAN, origin=replace(PLAN.origin, samples=2)) != PLAN
 
 
 def damaged(tmp_path, change=None, **tensors):
