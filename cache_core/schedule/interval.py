@@ -1,6 +1,6 @@
 """Compute every n-th step, the first ones, the last ones, and everything outside a part of the sampling."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..clock import Timeline
@@ -37,10 +37,14 @@ class Frame:
         edge = step < max(self.warmup, 1) or step >= timeline.steps - self.final
         return edge or not timeline.inside(step, self.start, self.end)
 
+    def free(self, timeline: Timeline) -> tuple[int, ...]:
+        """The steps that are not forced."""
+        return tuple(step for step in range(timeline.steps) if not self.forces(step, timeline))
+
 
 @dataclass(frozen=True)
 class Interval:
-    """Compute a step if it is a multiple of `interval` or its place forces it.
+    """Compute a step if it is a multiple of `interval`, or of a shorter one that computes less, or its place forces it.
 
     AB-Cache's released FLUX code is `interval=6` in `Frame(warmup=5, final=0)`: `i < 5 or i % 6 == 0`, 13 of 50 steps.
     """
@@ -53,8 +57,18 @@ class Interval:
         check_range("interval", self.interval, 1, 100)
 
     def table(self, timeline: Timeline) -> Table:
-        forced = (s for s in range(timeline.steps) if s % self.interval == 0 or self.frame.forces(s, timeline))
-        return from_steps(self.kinds, forced, timeline.steps)
+        free = self.frame.free(timeline)
+        own = sparsest(free, self.interval)
+        return from_steps(self.kinds, set(range(timeline.steps)) - {s for s in free if s % own}, timeline.steps)
+
+
+def sparsest(free: Sequence[int], interval: int) -> int:
+    """The interval up to `interval` that has the fewest multiples among the steps `free`; of several the longest.
+
+    Behind a warm-up a longer interval may have more of them: of 7 there are 14 in 9 to 18, of 9 there are 9 and 18. So
+    a larger interval would be slower.
+    """
+    return min(range(interval, 0, -1), key=lambda n: sum(step % n == 0 for step in free))
 
 
 @dataclass(frozen=True)
