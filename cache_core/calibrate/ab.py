@@ -9,6 +9,7 @@ import numpy as np
 
 from ..cache_plan import CachePlan, Origin, model_plan
 from ..errors import check_range
+from ..plan import MIN_STEPS, MOST_STEPS
 from ..schedule import evenly
 from .allowance import Allowance
 from .attempts import Attempt, Attempts
@@ -88,6 +89,7 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
     Deterministic: the same bench and request give the same plan. Raises ConfigError for a sampler that cannot be recorded.
     """
     attempts = Attempts(bench, allowance or Allowance(request.budget), memo or Memo(), request.between)
+    check_range("steps", attempts.steps, MIN_STEPS, MOST_STEPS)
     attempts.record(request.affordable(attempts.steps))
     best, made = None, Origin(**{**vars(origin), "samples": len(attempts.recorded), "made": str(date.today())})
     for attempt in _searched(attempts, request):

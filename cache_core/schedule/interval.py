@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..clock import Timeline
-from ..errors import ConfigError, check_range
+from ..errors import ConfigError, brief, check_range
 from ..site import Kind
 from .table import Table, from_steps
 
@@ -80,13 +80,15 @@ class Steps:
 
     def __post_init__(self) -> None:
         if 0 not in self.computed:
-            raise ConfigError(f"computed_steps is {list(self.computed)}; step 0 must be computed, nothing comes before it.")
+            given = brief(str(list(self.computed)))
+            raise ConfigError(f"computed_steps is {given}; step 0 must be computed, nothing comes before it.")
 
     def table(self, timeline: Timeline) -> Table:
         """Raises ConfigError for a step that the sampling does not have."""
         beyond = [s for s in self.computed if not 0 <= s < timeline.steps]
         if beyond:
-            raise ConfigError(f"computed_steps names {beyond}; this sampling has steps 0 to {timeline.steps - 1}.")
+            named = brief(str(beyond))
+            raise ConfigError(f"computed_steps names {named}; this sampling has steps 0 to {timeline.steps - 1}.")
         return from_steps(self.kinds, self.computed, timeline.steps)
 
 
@@ -121,7 +123,7 @@ def parse_steps(text: str, name: str = "computed_steps") -> tuple[int, ...]:
     for part in text.replace(" ", "").split(","):
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 9:
-            raise ConfigError(f"{name} has {part!r}; write steps and ranges such as 0-4,6,9,13,49.")
+            raise ConfigError(f"{name} has {brief(repr(part))}; write steps and ranges such as 0-4,6,9,13,49.")
         low, high = int(first), int(last) if dash else int(first)
         if not low <= high <= 9999:
             raise ConfigError(f"{name} has the range {part!r}; write it ascending, up to 9999.")

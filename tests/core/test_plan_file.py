@@ -91,6 +91,25 @@ def test_words_from_a_file_are_short_and_on_one_line(tmp_path):
     assert (origin.model, len(origin.made)) == ("ab[31mc", 200)
 
 
+@pytest.mark.parametrize("change", [
+    {"version": "\x1b[2J" + "x" * 9000}, {"version": 10**4000}, {"version": [[2]] * 9000}, {"order": 10**4000},
+    {"drift": -(10**300)}, {"origin": {**ORIGIN, "cells": 10**4000}},
+    {"costs": {"attention": 1e308, "mlp": 0.5, "both": 0.2, "merged": 0.1}},
+    {"corrector": {"high": 1e308, "low": 1, "boundary": 0.4, "staged": True}}])
+def test_what_is_wrong_with_a_file_is_said_in_few_letters_whatever_it_holds(change, tmp_path):
+    # Was wrong once (plan_file.load): a version of a megabyte was shown whole, with whatever it did to a terminal.
+    with pytest.raises(ConfigError) as error:
+        load(damaged(tmp_path, change)).plan(Timeline.even(10), "x")
+    assert len(str(error.value)) < 300
+    assert str(error.value).isprintable()
+
+
+def test_a_tensor_of_many_axes_is_not_counted_out(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        load(damaged(tmp_path, sigmas=torch.ones((1,) * 60)))
+    assert len(str(error.value)) < 500
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"{}", b"\xff" * 64])
 def test_a_file_that_is_not_ours_is_refused_by_name(content, tmp_path):
     path = tmp_path / "other.safetensors"
