@@ -1,6 +1,6 @@
 """A plan that was made for one model and sampling, with everything that is known of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 from .clock import Timeline
@@ -18,15 +18,16 @@ from .site import MODULES, OUTPUT
 @dataclass(frozen=True)
 class Origin:
     """What a plan was made for. `model`: class of the diffusion model. `weights`: fingerprint of its weights and patches, empty where the plan
-    is for all of them. `cells`: latent positions of one sample. `samples`: how many were looked at; 0 for a published list. `guidance`: a name for
-    what guided the outputs; empty where that is not known."""
+    is for all of them. `cells`: latent positions of one sample. `samples`: how many were looked at; 0 for a published
+    list. `made`: its day, or who has published it; shown, and no part of what two plans are compared by. `guidance`: a
+    name for what guided the outputs; empty where that is not known."""
 
     model: str
     weights: str = ""
     sampler: str = ""
     cells: int = 0
     samples: int = 0
-    made: str = ""
+    made: str = field(default="", compare=False)
     guidance: str = ""
 
 

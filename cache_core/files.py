@@ -1,11 +1,46 @@
-"""Files that are never seen half written."""
+"""Files that are whole whenever they are there, whoever else writes and reads them."""
 
+import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
 
+LEFT = 3600  # seconds after which a part belongs to a process that died
+PARTS = f"*.{'[0-9a-f]' * 16}.part"
+TRIES, PAUSE = 8, 0.01  # Windows replaces no file that somebody reads; the last pause is over a second
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` under a name of its own, then move it to `path`. Raises OSError where the disk does not take it; what was there stays."""
-    part = path.with_suffix(".part")
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Make `content` the file at `path`, in one step: a reader finds all of it or all of what was there, and of several writers one is last.
+
+    The folder is made if it is missing. Raises OSError where the disk does not take it; what was there then stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(data)
-    part.replace(path)
+    drop_leftovers(path.parent)
+    part = path.with_name(f"{path.stem}.{secrets.token_hex(8)}.part")  # a name that no other process has
+    try:
+        with part.open("xb") as file:  # x: a new one, never through a link
+            file.write(content)
+        _replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _replace(part: Path, path: Path) -> None:
+    for tried in range(TRIES):
+        try:
+            part.replace(path)
+        except PermissionError:
+            if tried == TRIES - 1:
+                raise
+            time.sleep(PAUSE * 2**tried)
+        else:
+            return
+
+
+def drop_leftovers(folder: Path) -> None:
+    """Delete the parts in `folder` that nobody is writing any more. One that cannot be deleted is left to the next time."""
+    for part in folder.glob(PARTS):
+        with suppress(OSError):
+            if time.time() - part.lstat().st_mtime > LEFT:
+                part.unlink()

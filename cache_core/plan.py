@@ -11,6 +11,7 @@ from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
 from .site import MODULES, Kind, names
 
 MIN_STEPS = 8  # below this there is nothing between warm-up and the last step that could be predicted without damage
+MOST_STEPS = 1000  # of a plan that is made, and in a file; a sampling may have more, by the widgets
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from .cache_plan import CachePlan, Origin
 from .corrector import OFF, NoiseScale
 from .costs import Costs
 from .curves import BANDS, MOST_AGES, REUSED, STAGES, Curves
-from .errors import ConfigError, check_range
+from .errors import ConfigError, brief, check_range
+from .files import write_atomically
 from .guard import Expected
+from .plan import MOST_STEPS
 from .predictor import Fit, Predictor
 from .schedule import Planned, Table
 from .site import MODULES, OUTPUT, Kind, names
@@ -23,7 +25,8 @@ from .site import MODULES, OUTPUT, Kind, names
 NUMBERS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 KEY, VERSION = "feb_ab_cache_plan", 1
 BUNDLED = Path(__file__).parent / "plans"  # published lists that come with the pack (scripts/make_plans.py)
-MOST_BYTES, MOST_STEPS, MOST_SAMPLES = 2**20, 1000, 8
+MOST_BYTES, MOST_SAMPLES = 2**20, 8
+MOST_WORDS = 400  # characters of what is wrong with a file, which quotes it
 MOST_COUNTED = 2**53  # latent positions or samples
 
 
@@ -37,15 +40,7 @@ def save(plan: CachePlan, path: Path) -> None:
         tensors["expected"] = columns(plan.expected)
     if plan.curves:
         tensors["curves"] = torch.tensor(plan.curves.errors, dtype=torch.float64)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")  # so that a file under its name is a whole one
-    part.unlink(missing_ok=True)
-    try:
-        with part.open("xb") as file:  # x: a new one, never through a link
-            file.write(as_safetensors(tensors, {KEY: json.dumps(facts)}))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, as_safetensors(tensors, {KEY: json.dumps(facts)}))
 
 
 def _optional(plan: CachePlan) -> dict[str, dict]:
@@ -66,7 +61,7 @@ def load(path: Path) -> CachePlan:
             tensors = {name: file.get_tensor(name) for name in ("sigmas", "fits", "curves", "expected") if name in file.keys()}  # noqa: SIM118 (not a dict)
         return _plan(facts, tensors)
     except ConfigError as error:
-        raise ConfigError(f"{path.name}: {error}") from None
+        raise ConfigError(f"{path.name}: {brief(str(error), MOST_WORDS)}") from None
     except (SafetensorError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError) as error:
         raise ConfigError(f"{path.name} is not a plan of this pack, or is damaged ({type(error).__name__}). Calibrate again.") from None
 
@@ -75,7 +70,8 @@ def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> CachePlan:
     if facts is None:
         raise ConfigError("it is a safetensors file, but not a plan of this pack.")
     if facts["version"] != VERSION:
-        raise ConfigError(f"it has format {facts['version']}; this pack reads {VERSION}. Update the pack.")
+        given = brief(str(facts["version"]), 20)
+        raise ConfigError(f"it has format {given}; this pack reads {VERSION}. Update the pack.")
     for name, tensor in tensors.items():
         if tensor.dtype not in NUMBERS:
             raise ConfigError(f"its {name} are {tensor.dtype}; {', '.join(map(str, NUMBERS))} are allowed.")

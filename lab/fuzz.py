@@ -30,7 +30,7 @@ from .in_comfyui import load_pack
 RESULTS = Path(__file__).parent / "results" / "fuzz.json"
 SLOW = 5.0  # CPU seconds
 MOST_MEGABYTES = 200
-FEWEST_WORDS = 3  # of an error
+FEWEST_WORDS, MOST_LETTERS = 3, 1200  # of an error
 
 
 @dataclass
@@ -55,6 +55,8 @@ class Tally:
         except allowed as error:
             if len(str(error).split()) < FEWEST_WORDS:
                 self.failures.append(f"{what}: an error without words: {error!r}")
+            if len(str(error)) > MOST_LETTERS:
+                self.failures.append(f"{what}: an error of {len(str(error))} letters: {str(error)[:200]}")
         except Exception as error:
             self.failures.append(f"{what}: {type(error).__name__}: {str(error)[:200]}")
         seconds, megabytes = time.process_time() - started, tracemalloc.get_traced_memory()[1] / 2**20

@@ -56,8 +56,9 @@ def requests(nodes: dict[str, dict[str, dict]]) -> st.SearchStrategy:
     """Bodies of requests for a preview of one of `nodes` (their INPUT_TYPES): sound ones, ones with any JSON somewhere in them, and any bytes."""
     samplers = st.one_of(st.sampled_from(("euler", "uni_pc", "dpmpp_2m", "euler_ancestral", "euler_cfg_pp")), st.text(max_size=9))
     sampling = st.fixed_dictionaries({}, optional={
-        "steps": st.one_of(st.integers(1, 60), NUMBERS, JSON), "scheduler": st.one_of(st.just("simple"), st.text(max_size=9)),
-        "sampler": samplers, "denoise": st.one_of(st.floats(0.05, 1), NUMBERS), "start": st.one_of(st.integers(0, 5), NUMBERS),
+        "steps": st.one_of(st.integers(1, 60), st.integers(1, 20_000), NUMBERS, JSON), "sampler": samplers,
+        "scheduler": st.one_of(st.just("simple"), st.text(max_size=9)),
+        "denoise": st.one_of(st.floats(0.01, 1), NUMBERS), "start": st.one_of(st.integers(0, 5), NUMBERS),
         "end": st.one_of(st.integers(1, 99), NUMBERS),
         "whole": st.one_of(st.booleans(), JSON)})
     plans = st.one_of(st.none(), JSON, st.fixed_dictionaries({"name": st.one_of(st.text(max_size=30), st.just("kept.safetensors"), JSON)}))

@@ -9,6 +9,7 @@ from itertools import chain
 
 from ..cache_core import MODULES, OUTPUT, CacheError, ConfigError, Kind, Run, Table, Timeline
 from ..cache_core import timeline_view as view
+from ..cache_core.errors import brief
 from ..cache_core.plan import MIN_STEPS, check_together, outlook
 from ..cache_core.schedule import changed, differences, format_edits, format_steps, parse_edits
 from ..cache_core.settings import CUSTOM, ABSettings, FEBSettings, ab, feb
@@ -87,7 +88,7 @@ def _object(given: object, name: str) -> Mapping:
 
 def _list(given: object, name: str) -> list:
     if not isinstance(given, list) or len(given) > MOST_BESIDE:
-        raise RequestError(f"{name} is {given!r}; it must be a list of {MOST_BESIDE} at most.")
+        raise RequestError(f"{name} is {brief(repr(given))}; it must be a list of {MOST_BESIDE} at most.")
     return given
 
 
@@ -98,7 +99,7 @@ def _node(asked: Mapping) -> Node:
 
 def _class(name: object) -> str:
     if not isinstance(name, str) or name not in SETTINGS:
-        raise RequestError(f"class is {name!r}; it must be one of {', '.join(SETTINGS)}.")
+        raise RequestError(f"class is {brief(repr(name))}; it must be one of {', '.join(SETTINGS)}.")
     return name
 
 
@@ -108,7 +109,7 @@ def _like(name: str, value: object, example: object) -> object:
     if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         return float(value)
     if type(value) is not kind and not (kind is int and type(value) is float and value.is_integer()):
-        raise RequestError(f"{name} is {value!r}; it must be a {kind.__name__}.")
+        raise RequestError(f"{name} is {brief(repr(value))}; it must be a {kind.__name__}.")
     return kind(value)
 
 
@@ -228,7 +229,9 @@ def _touched(edit: Mapping, table: Table) -> dict[tuple[int, Kind], bool]:
     kinds = {kind.value: kind for kind in (*MODULES, Kind.MODEL) if kind in table.kinds}
     name, steps, compute = edit.get("kind"), edit.get("steps"), edit.get("compute")
     if str(name) not in kinds or not isinstance(compute, bool):
-        raise RequestError(f"edit has kind {name!r} and compute {compute!r}; kind must be one of {', '.join(kinds)}, and compute true or false.")
+        raise RequestError(f"edit has kind {brief(repr(name))} and compute {brief(repr(compute))}; kind must be one of "
+                           f"{', '.join(kinds)}, and compute true or false.")
     if not isinstance(steps, list) or not all(type(step) is int and 0 <= step < len(table.rows) for step in steps):
-        raise RequestError(f"edit has steps {steps!r}; it must be a list of steps from 0 to {len(table.rows) - 1}.")
+        given = brief(repr(steps))
+        raise RequestError(f"edit has steps {given}; it must be a list of steps from 0 to {len(table.rows) - 1}.")
     return {(step, kinds[str(name)]): compute for step in steps}

@@ -8,12 +8,14 @@ import logging
 import sys
 
 from ..cache_core import CacheError
+from ..cache_core.errors import brief
 from .preview import RequestError, preview
 from .progress import known
 
 log = logging.getLogger("feb_ab_cache")
 PREVIEW, STATE = "/feb_cache/preview", "/feb_cache/state"
 LARGEST = 2**16  # bytes of a request
+MOST_SAID = 1000  # characters of an error, which may quote the request
 
 
 def answer(body: bytes) -> tuple[int, dict]:
@@ -27,7 +29,7 @@ def answer(body: bytes) -> tuple[int, dict]:
     try:
         return 200, preview(asked, known(node, cls))
     except CacheError as error:
-        return 400 if isinstance(error, RequestError) else 200, {"error": str(error)}
+        return 400 if isinstance(error, RequestError) else 200, {"error": brief(str(error), MOST_SAID)}
 
 
 async def beginning(stream: asyncio.StreamReader, most: int) -> bytes:

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..cache_plan import CachePlan, Origin, model_plan
 from ..errors import check_range
+from ..plan import MIN_STEPS, MOST_STEPS
 from ..schedule import evenly
 from .allowance import Allowance
 from .attempts import Attempt, Attempts
 from .bench import Bench
-from .gaps import best_steps, first_gap, growth
+from .gaps import best_steps, first_gap, growth, nothing
 from .memo import Memo
 from .recording import Recording
 
@@ -88,6 +89,7 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
     Deterministic: the same bench and request give the same plan. Raises ConfigError for a sampler that cannot be recorded.
     """
     attempts = Attempts(bench, allowance or Allowance(request.budget), memo or Memo(), request.between)
+    check_range("steps", attempts.steps, MIN_STEPS, MOST_STEPS)
     attempts.record(request.affordable(attempts.steps))
     best, made = None, Origin(**{**vars(origin), "samples": len(attempts.recorded), "made": str(date.today())})
     for attempt in _searched(attempts, request):
@@ -165,12 +167,13 @@ def _planned(recordings: Sequence[Recording], count: int, signal: Sequence[float
 
 
 def steps_from(recordings: Sequence[Recording], count: int, grown: np.ndarray | None, fits: bool = True,
-               power: float = TAKEN_BACK) -> tuple[int, ...]:
-    """The `count` steps that are best for the recordings together. `grown`: see gaps.growth; None leaves it out. `fits`: see best_steps. `power`:
-    of `grown`, where predictions are fitted."""
+               power: float = TAKEN_BACK, tick: Callable[[], None] = nothing) -> tuple[int, ...]:
+    """The `count` steps that are best for the recordings together. `grown`: see gaps.growth; None leaves it out.
+    `fits`, `tick`: see best_steps. `power`: of `grown`, where predictions are fitted."""
     first, gram = recordings[0], sum(recording.gram() for recording in recordings)
     felt = None if grown is None else grown ** (power if fits else 1.0)
-    return best_steps(gram.numpy(), first.nodes, first.weights, count, first_gap(len(first.nodes), fits), felt, fits)
+    longest = first_gap(len(first.nodes), fits)
+    return best_steps(gram.numpy(), first.nodes, first.weights, count, longest, felt, fits, tick)
 
 
 def dense_early(steps: int, count: int) -> tuple[int, ...]:

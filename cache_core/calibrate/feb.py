@@ -11,7 +11,7 @@ from ..corrector import NoiseScale
 from ..costs import Costs
 from ..curves import Curves
 from ..errors import check_range
-from ..plan import MIN_STEPS
+from ..plan import MIN_STEPS, MOST_STEPS
 from .ab import LEAST_SPEEDUP, MOST_SPEEDUP
 from .allowance import Allowance
 from .bench import Bench
@@ -91,7 +91,7 @@ def measure(lab: Laboratory, samples: int = SAMPLES, costs: Costs | None = None,
     """Trials, how far errors reach, and costs: the part of the work that plans for several speed-ups share."""
     check_range("samples", samples, 1, 64)
     check_range("budget", lab.allowance.total, LEAST_BUDGET, 10000)
-    check_range("steps", lab.timeline.steps, MIN_STEPS, 1000)
+    check_range("steps", lab.timeline.steps, MIN_STEPS, MOST_STEPS)
     passes = _passes(lab, samples, clock)
     kept = lab.memo.of("reach", lambda: packed_reach(measure_reach(lab.bench, passes, _probes(lab), clock)))
     reach = Reach(tuple(kept["gain"].tolist()), float(kept["merged"]))

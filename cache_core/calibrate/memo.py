@@ -1,12 +1,18 @@
 """Results of samplings, by name: a calibration that was interrupted goes on where it stopped."""
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as as_safetensors
 from torch import Tensor
 
+from ..files import write_atomically
+
+log = logging.getLogger("feb_ab_cache")
 Results = dict[str, Tensor]
 
 
@@ -25,15 +31,21 @@ class Memo:
             return load_file(path)
         except (OSError, SafetensorError):
             results = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")  # so that a file under its name is a whole one
-        save_file({key: value.contiguous() for key, value in results.items()}, part)
-        part.replace(path)
+        self._keep(path, results)
         return results
 
+    def _keep(self, path: Path, results: Results) -> None:
+        """Where the disk does not take them, the calibration goes on: they are lost only to one that is interrupted."""
+        try:
+            write_atomically(path, as_safetensors({key: value.contiguous() for key, value in results.items()}))
+        except OSError as error:
+            log.warning("%s could not be kept (%s): after an interruption it is sampled again.", path.name, error)
+
     def clear(self) -> None:
-        """Drop everything, once it is no longer needed."""
+        """Drop everything, once it is no longer needed. What another process still uses there is left to it."""
         if self.folder is not None and self.folder.is_dir():
             for path in (*self.folder.glob("*.safetensors"), *self.folder.glob("*.part")):
-                path.unlink()
-            self.folder.rmdir()
+                with suppress(OSError):
+                    path.unlink()
+            with suppress(OSError):
+                self.folder.rmdir()

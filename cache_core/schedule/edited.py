@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..clock import Timeline
-from ..errors import ConfigError
+from ..errors import ConfigError, brief
 from ..site import MODULES, Kind
 from .interval import check_named, format_steps, parse_steps
 from .released import Released
@@ -55,7 +55,7 @@ def parse_edits(text: str) -> dict[tuple[int, Kind], bool]:
     for part in filter(None, (part.strip() for part in text.split(";"))):
         verb, kind, steps = [*part.split(None, 2), "", ""][:3]
         if verb not in (COMPUTE, REUSE) or kind not in KINDS or not steps:
-            raise ConfigError(f"edited_steps has {part!r}; write entries such as {EXAMPLE}.")
+            raise ConfigError(f"edited_steps has {brief(repr(part))}; write entries such as {EXAMPLE}.")
         cells = [(step, k) for step in parse_steps(steps, "edited_steps") for k in KINDS[kind]]
         named += len(cells)
         check_named(named, "edited_steps")

@@ -1,10 +1,10 @@
 """Compute every n-th step, the first ones, the last ones, and everything outside a part of the sampling."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..clock import Timeline
-from ..errors import ConfigError, check_range
+from ..errors import ConfigError, brief, check_range
 from ..site import Kind
 from .table import Table, from_steps
 
@@ -37,10 +37,14 @@ class Frame:
         edge = step < max(self.warmup, 1) or step >= timeline.steps - self.final
         return edge or not timeline.inside(step, self.start, self.end)
 
+    def free(self, timeline: Timeline) -> tuple[int, ...]:
+        """The steps that are not forced."""
+        return tuple(step for step in range(timeline.steps) if not self.forces(step, timeline))
+
 
 @dataclass(frozen=True)
 class Interval:
-    """Compute a step if it is a multiple of `interval` or its place forces it.
+    """Compute a step if it is a multiple of `interval`, or of a shorter one that computes less, or its place forces it.
 
     AB-Cache's released FLUX code is `interval=6` in `Frame(warmup=5, final=0)`: `i < 5 or i % 6 == 0`, 13 of 50 steps.
     """
@@ -53,8 +57,18 @@ class Interval:
         check_range("interval", self.interval, 1, 100)
 
     def table(self, timeline: Timeline) -> Table:
-        forced = (s for s in range(timeline.steps) if s % self.interval == 0 or self.frame.forces(s, timeline))
-        return from_steps(self.kinds, forced, timeline.steps)
+        free = self.frame.free(timeline)
+        own = sparsest(free, self.interval)
+        return from_steps(self.kinds, set(range(timeline.steps)) - {s for s in free if s % own}, timeline.steps)
+
+
+def sparsest(free: Sequence[int], interval: int) -> int:
+    """The interval up to `interval` that has the fewest multiples among the steps `free`; of several the longest.
+
+    Behind a warm-up a longer interval may have more of them: of 7 there are 14 in 9 to 18, of 9 there are 9 and 18. So
+    a larger interval would be slower.
+    """
+    return min(range(interval, 0, -1), key=lambda n: sum(step % n == 0 for step in free))
 
 
 @dataclass(frozen=True)
@@ -66,13 +80,15 @@ class Steps:
 
     def __post_init__(self) -> None:
         if 0 not in self.computed:
-            raise ConfigError(f"computed_steps is {list(self.computed)}; step 0 must be computed, nothing comes before it.")
+            given = brief(str(list(self.computed)))
+            raise ConfigError(f"computed_steps is {given}; step 0 must be computed, nothing comes before it.")
 
     def table(self, timeline: Timeline) -> Table:
         """Raises ConfigError for a step that the sampling does not have."""
         beyond = [s for s in self.computed if not 0 <= s < timeline.steps]
         if beyond:
-            raise ConfigError(f"computed_steps names {beyond}; this sampling has steps 0 to {timeline.steps - 1}.")
+            named = brief(str(beyond))
+            raise ConfigError(f"computed_steps names {named}; this sampling has steps 0 to {timeline.steps - 1}.")
         return from_steps(self.kinds, self.computed, timeline.steps)
 
 
@@ -107,7 +123,7 @@ def parse_steps(text: str, name: str = "computed_steps") -> tuple[int, ...]:
     for part in text.replace(" ", "").split(","):
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 9:
-            raise ConfigError(f"{name} has {part!r}; write steps and ranges such as 0-4,6,9,13,49.")
+            raise ConfigError(f"{name} has {brief(repr(part))}; write steps and ranges such as 0-4,6,9,13,49.")
         low, high = int(first), int(last) if dash else int(first)
         if not low <= high <= 9999:
             raise ConfigError(f"{name} has the range {part!r}; write it ascending, up to 9999.")

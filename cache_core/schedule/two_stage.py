@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ..clock import Timeline
 from ..errors import check_range
 from ..site import MODULES, Kind
-from .interval import Frame
+from .interval import Frame, sparsest
 from .table import Table
 
 
@@ -16,8 +16,9 @@ class TwoStage:
     High noise (model time above `boundary`): low frequencies are fragile and attention carries them, so the MLP is reused,
     computed every `mlp_interval` steps. Low noise: high frequencies are fragile and the MLP carries them, so attention is
     reused, computed every `attention_interval` steps. The fragile kind is computed every `fragile_interval` steps; above 1 it
-    is reused as well, and all four states can occur. FEB-Cache, arXiv 2503.07120: the stages and states of Algorithm 1, which
-    finds its steps by measuring.
+    is reused as well, and all four states can occur. In a stage a shorter interval takes the place of one that would
+    compute more (`sparsest`). FEB-Cache, arXiv 2503.07120: the stages and states of Algorithm 1, which finds its steps by
+    measuring.
     """
 
     attention_interval: int = 3
@@ -33,16 +34,17 @@ class TwoStage:
         check_range("fragile_interval", self.fragile_interval, 1, 6)
         check_range("stage_boundary", self.boundary, 0.0, 1.0)
 
-    def intervals(self, time: float) -> dict[Kind, int]:
-        """Every how many steps each kind is computed at model time `time` in [0, 1], 1 = pure noise."""
-        if time > self.boundary:
+    def intervals(self, high: bool) -> dict[Kind, int]:
+        """Every how many steps each kind is computed, at high noise or at low."""
+        if high:
             return {Kind.ATTENTION: self.fragile_interval, Kind.MLP: self.mlp_interval}
         return {Kind.ATTENTION: self.attention_interval, Kind.MLP: self.fragile_interval}
 
-    def row(self, step: int, timeline: Timeline) -> frozenset[Kind]:
-        if self.frame.forces(step, timeline):
-            return self.kinds
-        return frozenset(k for k, n in self.intervals(timeline.times[step]).items() if step % n == 0)
-
     def table(self, timeline: Timeline) -> Table:
-        return Table(self.kinds, tuple(self.row(step, timeline) for step in range(timeline.steps)))
+        free, rows = self.frame.free(timeline), [self.kinds] * timeline.steps
+        for high in (True, False):
+            stage = [step for step in free if (timeline.times[step] > self.boundary) == high]
+            own = {kind: sparsest(stage, interval) for kind, interval in self.intervals(high).items()}
+            for step in stage:
+                rows[step] = frozenset(kind for kind, interval in own.items() if step % interval == 0)
+        return Table(self.kinds, tuple(rows))

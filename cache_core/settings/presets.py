@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ..errors import check_choice
 
+MOST_WARMUP = 100  # as the widget has it
 AUTO, CUSTOM = "auto", "custom"
 Values = Mapping[str, object]
 
@@ -28,4 +29,4 @@ def auto_warmup(steps: int) -> int:
 
     Measured on the lab's model: `python3 -m lab.sweep`.
     """
-    return max(round(steps / 6), min(8, round(0.3 * steps)))
+    return min(MOST_WARMUP, max(round(steps / 6), min(8, round(0.3 * steps))))

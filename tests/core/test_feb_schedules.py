@@ -1,5 +1,7 @@
 """FEB-Cache's schedules: the released table and the two-stage rule."""
 
+from random import Random
+
 import pytest
 
 from cache_core import MODULES, ConfigError, Frame, Kind, Released, Timeline, TwoStage
@@ -60,6 +62,27 @@ def test_the_stage_is_told_by_model_time_not_by_step():
 def test_warm_up_final_steps_and_window_are_computed():
     table = TwoStage(10, 10, 6, frame=Frame(3, 2, 0.0, 0.5)).table(timeline(20))
     assert [step for step, row in enumerate(table.rows) if row == MODULES] == [0, 1, 2, *range(11, 20)]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_larger_interval_of_any_kind_never_computes_more_of_either_kind(seed):
+    # Was wrong once (two_stage.TwoStage): a stage may hold more multiples of a larger interval.
+    draw = Random(seed)
+    line, start = timeline(draw.randint(8, 1000 if seed % 3 == 0 else 60)), draw.randrange(100)
+    frame = Frame(draw.randrange(12), draw.randrange(4), start / 100, draw.randint(start + 1, 100) / 100)
+    intervals = [draw.randint(1, 10), draw.randint(1, 10), draw.randint(1, 6)]
+    for place, most in enumerate((10, 10, 6)):
+        choices = [[*intervals[:place], interval, *intervals[place + 1:]] for interval in range(1, most + 1)]
+        tables = [TwoStage(*chosen, 0.4, frame).table(line) for chosen in choices]
+        for kind in MODULES:
+            counts = [len(table.computed(kind)) for table in tables]
+            assert counts == sorted(counts, reverse=True)
+
+
+@pytest.mark.parametrize("interval", range(1, 7))
+def test_three_intervals_alike_reuse_both_kinds_at_once_or_none(interval):
+    for steps in range(8, 61):
+        assert TwoStage(interval, interval, interval).table(timeline(steps)).states() <= {MODULES}
 
 
 def test_intervals_of_one_compute_everything():

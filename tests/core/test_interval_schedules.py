@@ -1,5 +1,8 @@
 """Intervals, frames, explicit lists, and the rule that decides during the run."""
 
+from itertools import pairwise, product
+from random import Random
+
 import pytest
 
 from cache_core import OUTPUT, Adaptive, ConfigError, Frame, Interval, Kind, Steps, Timeline, evenly, parse_steps
@@ -47,6 +50,60 @@ def test_percentages_follow_the_samplings_own_map_from_percent_to_sigma():
     windowed = Interval(OUTPUT, 100, Frame(0, 0, start=0.25, end=0.75))
     assert windowed.table(steep) == windowed.table(even)
     assert windowed.table(Timeline.flow(sigmas)) != windowed.table(even)
+
+
+def any_frame(draw):
+    """A frame with a window, and a step count from 8 to 1000 for it."""
+    start, end = sorted(draw.sample(range(101), 2))
+    return Frame(draw.randrange(101), draw.randrange(101), start / 100, end / 100), draw.randint(8, 1000)
+
+
+def test_behind_a_warm_up_of_eight_an_interval_of_eight_is_no_slower_than_one_of_seven():
+    # Was wrong once (interval.Interval): 14 alone is a multiple of 7 there, but 8 and 16 are of 8: 2.00x and 1.82x.
+    seven, eight = (computed(Interval(OUTPUT, interval, Frame(warmup=8)), 20) for interval in (7, 8))
+    assert len(eight) == len(seven) == 10
+
+
+def test_a_larger_interval_never_computes_more_steps():
+    for steps, warmup, final in product(range(8, 61), (0, 1, 3, 5, 8, 12), (0, 1, 3)):
+        frame = Frame(warmup, final)
+        counts = [len(computed(Interval(OUTPUT, interval, frame), steps)) for interval in range(1, 13)]
+        assert counts == sorted(counts, reverse=True), (steps, frame)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_larger_interval_never_computes_more_steps_of_any_window(seed):
+    draw = Random(seed)
+    (frame, steps), intervals = any_frame(draw), sorted(draw.sample(range(1, 101), 8))
+    counts = [len(computed(Interval(OUTPUT, interval, frame), steps)) for interval in intervals]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_an_interval_is_kept_wherever_no_shorter_one_computes_less():
+    for steps, warmup, interval in product((20, 28, 50), range(9), range(1, 13)):
+        places = [tuple(s for s in range(steps) if s % n == 0 or s < warmup or s == steps - 1)
+                  for n in range(1, interval + 1)]
+        if len(places[-1]) == min(map(len, places)):
+            assert computed(Interval(OUTPUT, interval, Frame(warmup)), steps) == places[-1]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_more_may_be_predicted_in_a_row_no_more_steps_are_computed(seed):
+    draw = Random(seed)
+    frame, steps = any_frame(draw)
+    apart = [draw.random() ** 4 for _ in range(steps)]
+
+    def count(most):
+        rule, total, predicted, done = Adaptive(OUTPUT, 0.5, most, frame), 0.0, 0, 0
+        for step in range(steps):
+            total += apart[step]
+            if frame.forces(step, timeline(steps)) or rule.computes(total, predicted):
+                total, predicted, done = 0.0, 0, done + 1
+            else:
+                predicted += 1
+        return done
+
+    assert all(count(most) >= count(more) for most, more in pairwise((1, 2, 3, 4, 7, 8, 12, 40, 100)))
 
 
 def test_a_list_computes_just_its_steps():

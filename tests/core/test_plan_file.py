@@ -1,6 +1,7 @@
 """Plan files: what is saved is what is loaded, and anything else is refused with a reason."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,7 +27,16 @@ FEB = CachePlan(Origin("Flux", samples=8), Planned(from_steps(MODULES, (0, 2, 9)
                                   CachePlan(Origin("Flux"), Planned(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3), FEB])
 def test_what_is_saved_is_loaded(plan, tmp_path):
     save(plan, tmp_path / "plans" / "p.safetensors")
-    assert load(tmp_path / "plans" / "p.safetensors") == plan
+    loaded = load(tmp_path / "plans" / "p.safetensors")
+    assert (loaded, loaded.origin.made) == (plan, plan.origin.made)
+
+
+def test_the_day_a_plan_was_made_is_no_part_of_what_plans_are_compared_by():
+    # Was wrong once (cache_plan.Origin): two plans of one bench were not equal when midnight lay between them.
+    other = replace(PLAN, origin=replace(PLAN.origin, made="2026-01-02"))
+    assert other == PLAN
+    assert hash(other.origin) == hash(PLAN.origin)
+    assert replace(PLAN, origin=replace(PLAN.origin, samples=2)) != PLAN
 
 
 def damaged(tmp_path, change=None, **tensors):
@@ -79,6 +89,25 @@ def test_tensors_that_make_no_plan_are_refused(tensors, reason, tmp_path):
 def test_words_from_a_file_are_short_and_on_one_line(tmp_path):
     origin = load(damaged(tmp_path, {"origin": {**ORIGIN, "model": "a\nb\x1b[31m\u202ec", "made": "x" * 5000}})).origin
     assert (origin.model, len(origin.made)) == ("ab[31mc", 200)
+
+
+@pytest.mark.parametrize("change", [
+    {"version": "\x1b[2J" + "x" * 9000}, {"version": 10**4000}, {"version": [[2]] * 9000}, {"order": 10**4000},
+    {"drift": -(10**300)}, {"origin": {**ORIGIN, "cells": 10**4000}},
+    {"costs": {"attention": 1e308, "mlp": 0.5, "both": 0.2, "merged": 0.1}},
+    {"corrector": {"high": 1e308, "low": 1, "boundary": 0.4, "staged": True}}])
+def test_what_is_wrong_with_a_file_is_said_in_few_letters_whatever_it_holds(change, tmp_path):
+    # Was wrong once (plan_file.load): a version of a megabyte was shown whole, with whatever it did to a terminal.
+    with pytest.raises(ConfigError) as error:
+        load(damaged(tmp_path, change)).plan(Timeline.even(10), "x")
+    assert len(str(error.value)) < 300
+    assert str(error.value).isprintable()
+
+
+def test_a_tensor_of_many_axes_is_not_counted_out(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        load(damaged(tmp_path, sigmas=torch.ones((1,) * 60)))
+    assert len(str(error.value)) < 500
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"{}", b"\xff" * 64])

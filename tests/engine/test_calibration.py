@@ -1,6 +1,8 @@
 """A calibration as a whole, on the lab's models: it is deterministic, keeps within its budget and never ends below what it tried."""
 
 from dataclasses import replace
+from datetime import date
+from unittest import mock
 
 import pytest
 import torch
@@ -38,9 +40,13 @@ class Counting:
             handle.remove()
 
 
-def test_the_same_request_gives_the_same_plan_and_another_seed_of_the_refinement_may_not(bench):
-    first, again, other = (calibrate(bench, Origin("Flux"), Request(3, samples=2, budget=8, seed=seed)) for seed in (0, 0, 1))
+def test_the_same_request_gives_the_same_plan_on_any_day_and_another_seed_of_the_refinement_may_not(bench):
+    with mock.patch("cache_core.calibrate.ab.date") as clock:  # every call is on another day
+        clock.today.side_effect = (date(2026, 1, day) for day in range(1, 32))
+        requests = (Request(3, samples=2, budget=8, seed=seed) for seed in (0, 0, 1))
+        first, again, other = (calibrate(bench, Origin("Flux"), request) for request in requests)
     assert first.plan == again.plan
+    assert first.plan.origin.made != again.plan.origin.made
     assert [attempt.steps for attempt in first.attempts] != [attempt.steps for attempt in other.attempts]
 
 

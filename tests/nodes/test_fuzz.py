@@ -54,14 +54,15 @@ def test_a_link_is_neither_listed_nor_read_nor_written_through(library, tmp_path
     bundled, = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     library.save(bundled, outside)
     (folder / "x.safetensors").symlink_to(outside)
-    (folder / "y.part").symlink_to(outside)
+    (folder / f"y.{16 * 'a'}.part").symlink_to(outside)  # of a process that died long ago
     before = outside.read_bytes()
     with mock.patch.object(library, "folder", return_value=folder):
         assert not [name for name in library.available() if not name.startswith("bundled/")]
         for work in (library.read, lambda name: pack.NODE_CLASS_MAPPINGS["CachePlanSave"]().save(bundled, name)):
             with pytest.raises(ValueError, match="is a link"):
                 work("x.safetensors")
-        pack.NODE_CLASS_MAPPINGS["CachePlanSave"]().save(bundled, "y")
+        with mock.patch("time.time", return_value=2**40):
+            pack.NODE_CLASS_MAPPINGS["CachePlanSave"]().save(bundled, "y")
     assert outside.read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == ["x.safetensors", "y.safetensors"]
 

@@ -182,6 +182,36 @@ def test_a_malformed_request_is_answered_with_words(answer, body):
     assert (status, len(found["error"]) > 20) == (400, True)
 
 
+@pytest.mark.parametrize("asked", [
+    {"class": "x" * 60_000}, {"widgets": {"preset": "x" * 60_000}}, {"beside": ["x" * 50_000] * 9},
+    {"widgets": {"preset": "custom", "edited_steps": "x" * 60_000}}, {"widgets": {"mlp_interval": 10**4000}},
+    {"sampling": {"steps": 10**4000}}, {"sampling": {"steps": "9" * 60_000}},
+    {"edit": {"kind": "mlp", "steps": list(range(9999)), "compute": True}},
+    {"edit": {"kind": "k" * 60_000, "compute": "c"}}, {"plan": "p" * 60_000},
+    {"plan": {"name": "bundled/" + "p" * 60_000}}])
+def test_an_error_quotes_little_of_a_long_request(answer, asked):
+    # Was wrong once (errors.check_choice and others): the answer held the request, nine times over for `beside`.
+    assert 20 < len(answer(json.dumps({"class": "FEBCacheApply", **asked}).encode())[1]["error"]) <= 1003
+
+
+def test_a_schedule_is_no_longer_than_a_sampler_of_comfyui_allows_however_little_of_it_is_sampled(answer):
+    # Was wrong once (sigmas.Described): 1000 steps at denoise 0.01 were the last of 100,000, which the server made.
+    for sampling, word in (({"steps": 1000, "denoise": 0.01}, "last of 100000"),
+                           ({"steps": 10_000}, "preview shows 1 to 1000"),
+                           ({"steps": 1000, "denoise": 0.01, "start": 999}, "last of 100000")):
+        status, found = answer(json.dumps({"class": "FEBCacheApply", "sampling": sampling}).encode())
+        assert (status, word in found["error"], found["error"].startswith("steps ")) == (200, True, True)
+
+
+@pytest.mark.parametrize("cls", ["FEBCacheApply", "ABCacheApply"])
+def test_a_thousand_steps_are_shown_by_every_preset(ask, pack, cls):
+    # Was wrong once (presets.auto_warmup): above 600 steps `auto` warmed up for longer than is allowed, an error.
+    presets = pack.NODE_CLASS_MAPPINGS[cls].INPUT_TYPES()["required"]["preset"][0]
+    for preset in presets:
+        found = ask(cls, steps=1000, preset=preset, **({"learn": False} if cls == "ABCacheApply" else {}))
+        assert all(len(cells) == 1000 for cells in found["cells"].values())
+
+
 @pytest.mark.parametrize(("asked", "word"), [
     ({"widgets": {"mlp_interval": 99}}, "mlp_interval"), ({"widgets": {"preset": "none"}}, "preset"),
     ({"widgets": {"stage_boundary": float("nan")}}, "stage_boundary"), ({"widgets": {"edited_steps": "reuse both 0"}}, "step 0"),
