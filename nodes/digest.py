@@ -8,6 +8,7 @@ import torch
 
 NUMBERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # to read bytes as, by bytes of an element
 PLAIN = (torch.Tensor, torch.nn.Parameter)
+WORDS = {str, int, float, bool, type(None), torch.dtype}
 UNREADABLE = (RuntimeError, NotImplementedError, TypeError)  # what tensors of other packs raise
 
 
@@ -22,32 +23,35 @@ class Digest:
     def add(self, value, dtype=None) -> None:
         """Numbers, words, tensors, modules and what holds them; of another object its type and its `weights`, as LoRAs have them. `dtype`: what
         tensors of real numbers are cast to before they are read."""
-        if isinstance(value, str | int | float | torch.dtype | type(None)):
+        kind = type(value)
+        if kind in WORDS:
             self.words.append(repr(value))
+        elif kind is tuple or kind is list:
+            self.words.append("(")
+            for part in value:
+                self.add(part, dtype)
+            self.words.append(")")
         elif isinstance(value, torch.Tensor):
             self.tensor(value, dtype)
-        elif isinstance(value, list | tuple):
-            self._all(value, dtype)
-        elif isinstance(value, dict):
-            self._all([part for key in sorted(value, key=str) for part in (str(key), value[key])], dtype)
+        else:
+            self._other(value, dtype)
+
+    def _other(self, value, dtype) -> None:
+        if isinstance(value, dict):
+            self.add([part for key in sorted(value, key=str) for part in (str(key), value[key])], dtype)
         elif isinstance(value, torch.nn.Module):
             self.add((type(value).__name__, dict(value.named_parameters()), dict(value.named_buffers())), dtype)
+        elif isinstance(value, list | tuple | str | int | float):  # a class of its own
+            self.add(list(value) if isinstance(value, list | tuple) else str(value), dtype)
         else:
             self.words.append(getattr(value, "__qualname__", type(value).__name__))
             self.add(getattr(value, "weights", None), dtype)
 
-    def _all(self, values, dtype) -> None:
-        self.words.append("(")
-        for value in values:
-            self.add(value, dtype)
-        self.words.append(")")
-
     def tensor(self, value, dtype=None) -> None:
         """Shape, dtype and a few elements; of a quantised tensor those of its packed data and its scales. Nothing is dequantised."""
         if type(value) not in PLAIN:
-            inside = packed(value)
-            if inside is not None:
-                self.add((type(value).__name__, inside))
+            if type(value).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+                self.add((type(value).__name__, packed(value)))
                 return
             with torch._C.DisableTorchFunctionSubclass():
                 value = value.as_subclass(torch.Tensor)  # its shape may be another one than that of its bytes
@@ -55,7 +59,7 @@ class Digest:
         self.words.append(f"{tuple(value.shape)} {dtype if cast else value.dtype}")
         with suppress(*UNREADABLE):
             found = few(value, self.elements)
-            found = found.to(dtype) if cast else found
+            found = found.to(dtype) if cast else found.int_repr() if found.is_quantized else found
             self._keep(found.view(NUMBERS[found.dtype.itemsize]))
 
     def _keep(self, found) -> None:
@@ -101,17 +105,20 @@ def few(tensor, most: int):
 
 def fetch(found) -> list[bytes]:
     """The bytes of each tensor of `found`, all of them on one device and of one dtype and kind of shape, in one transfer."""
-    data = torch.cat(found).cpu().numpy().tobytes()
+    try:
+        data = torch.cat(found).cpu().numpy().tobytes()
+    except UNREADABLE:
+        data = b""
     ends, end = [], 0
     for piece in found:
         ends.append((end, end := end + piece.numel() * piece.itemsize))
     return [data[start:stop] for start, stop in ends]
 
 
-def packed(tensor):
-    """What a tensor that only stands for others consists of: packed data and scales; None for one with its own data."""
+def packed(tensor) -> tuple | list:
+    """What a tensor that has no data of its own stands for: packed data and scales, or, where they cannot be reached, its shape."""
     if hasattr(tensor, "_qdata"):  # comfy-kitchen, whose flattening would leave marks on the tensor
         return tensor._qdata, tensor._layout_cls, vars(tensor._params)
     if hasattr(tensor, "__tensor_flatten__"):
         return [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
-    return None
+    return tuple(tensor.shape), tensor.dtype
