@@ -54,12 +54,14 @@ def fingerprint(patcher) -> str:
     """A name for the weights of a ModelPatcher's diffusion model and all that is added to them: LoRAs, merges, hooks, injections, replaced
     modules, further models. The same on every machine and in every run, wherever the weights are and whatever is in them just now."""
     path = "diffusion_model" if hasattr(patcher.model, "diffusion_model") else ""
+    module = getattr(patcher.model, path) if path else patcher.model
     made = Digest(VERSION)
     with no_grad(), patcher.use_ejected():
-        made.words += _weights(getattr(patcher.model, path) if path else patcher.model, path, _instead(patcher)), _patches(patcher)
-        made.add((list(patcher.hook_patches.values()), [hook.strength for hook in getattr(patcher.forced_hooks, "hooks", ())]))
-        closures = Closures(made, patcher.model)
-        closures.reach((patcher.weight_wrapper_patches, list(patcher.injections.values())))
+        made.words += _weights(module, path, _instead(patcher)), _patches(patcher)
+        made.add(getattr(module, "loras", None))  # nunchaku's, which are merged at the next call
+        made.add([hook.strength for hook in getattr(patcher.forced_hooks, "hooks", ())])
+        made.add(list(patcher.hook_patches.values()))
+        Closures(made, patcher.model).reach((patcher.weight_wrapper_patches, list(patcher.injections.values())))
         others = [model for key, models in patcher.additional_models.items() if key != "multigpu" for model in models]
         made.words += map(fingerprint, others)
         return made.name()

@@ -21,7 +21,7 @@ def name(weights):
     return weights.fingerprint
 
 
-def matrices(model, number: int = 0):
+def matrices(model):
     """Linear weights of the blocks, by the keys that LoRAs have for them."""
     return {k: w for k, w in model.model.state_dict().items() if "_blocks." in k and k.endswith(".weight") and w.ndim == 2}
 
@@ -137,6 +137,22 @@ def test_what_an_injection_of_another_pack_reaches_is_told_apart(model, name):
 
     assert all_apart(*map(name, (model, injected(1, 0.5), injected(2, 0.5), injected(1, 0.7))))
     assert name(injected(1, 0.5)) == name(injected(1, 0.5))
+
+
+def test_loras_that_a_model_merges_itself_at_its_next_call_are_told_apart(name):
+    """As nunchaku's wrapper does: a list of files and strengths."""
+    model = flux()
+    found = [name(model)]
+    for loras in ([("a.safetensors", 1.0)], [("a.safetensors", 0.5)], [("b.safetensors", 0.5)]):
+        model.model.diffusion_model.loras = loras
+        found.append(name(model))
+    assert all_apart(*found)
+
+
+def test_a_plan_of_another_version_of_the_names_does_not_fit(weights, model, name, monkeypatch):
+    now = name(model)
+    monkeypatch.setattr(weights, "VERSION", "weights 1")
+    assert name(model) != now
 
 
 def test_a_replaced_module_is_told_apart_wherever_it_is_just_now(name):

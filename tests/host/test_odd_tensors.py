@@ -62,4 +62,7 @@ def test_a_name_is_the_same_on_every_machine(weights):
     with torch.no_grad():
         for number, value in enumerate(module.parameters()):
             value.copy_(torch.arange(value.numel()).reshape(value.shape) + number)
-    assert weights.weights_of(module) == weights.weights_of(module.to(torch.float64).to(torch.float32)) == ""
+    name = weights.weights_of(module)
+    assert name == "9ba99e0263362da6174631c3b18a0f770272cd6ad4ef98893eb9b469ab91250b"
+    assert weights.weights_of(module.to(torch.float64)) != name
+    assert weights.weights_of(module.to(torch.float32)) == name
