@@ -1,69 +1,150 @@
-"""A ComfyUI model's weights: read in full, LoRA and lowvram included, or told apart from others'."""
+"""A ComfyUI model's weights: a name for all that it runs with, and the weights of one layer in full."""
 
-from hashlib import sha256
+from collections import Counter
+from weakref import WeakKeyDictionary, finalize
+from zlib import crc32
 
-PLAIN = ("float16", "bfloat16", "float32", "float64")
+from torch import Tensor, bfloat16, float16, float32, float64, nn, no_grad
+
+from .closures import Closures
+from .digest import PLAIN, Digest, digest
+
+REAL = (float16, bfloat16, float32, float64)
+VERSION = "weights 2"  # a plan with a name of another version is learned anew
+MOST = 2048  # tensors of a model that are looked at, unless it has more blocks
+REMEMBERED = 32  # names of sets of patches
+LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
+
+_of_modules: WeakKeyDictionary = WeakKeyDictionary()  # module -> state of the tensors that were looked at, their name
+_of_patches: dict[tuple, str] = {}
 
 
-def full_weights(linear, x):
+class Lent:
+    """Weight and bias of a layer, for a `with` block. Behind it ComfyUI may use their memory for those of others."""
+
+    def __init__(self, weight, bias, give_back=None, *given):
+        self.weights = weight, bias
+        self.end = finalize(self, give_back, *given) if give_back else lambda: None  # also where nobody enters
+
+    def __enter__(self):
+        return self.weights
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def full_weights(linear, x) -> Lent:
     """Weight and bias, cast for `x`. Raises TypeError for weights that cannot be sliced (quantised, packed or scaled): the
     mount then falls back to the attention kernel."""
-    kind = str(linear.weight.dtype).removeprefix("torch.")
-    if type(linear.weight).__name__ not in ("Parameter", "Tensor") or kind not in PLAIN or getattr(linear, "scale_weight", None) is not None:
-        raise TypeError(f"weights of type {type(linear.weight).__name__}, {kind} cannot be sliced")
+    weight = linear.weight
+    if type(weight) not in PLAIN or weight.dtype not in REAL or getattr(linear, "scale_weight", None) is not None:
+        raise TypeError(f"weights of type {type(weight).__name__}, {weight.dtype} cannot be sliced")
     if not hasattr(linear, "weight_function"):
-        return linear.weight, linear.bias
-    from comfy.ops import cast_bias_weight
+        return Lent(weight, linear.bias)
+    import comfy.ops
 
-    return cast_bias_weight(linear, x)[:2]
-
-
-def fingerprint(patcher, tensors: int = 64) -> str:
-    """A name for the weights of a ModelPatcher's diffusion model and the patches on them: the same on every machine and in every run.
-
-    A few values of `tensors` parameters are looked at, as they are without patches, and a few of every patch, with its strengths.
-    """
-    made = sha256()
-    named = sorted(patcher.model.diffusion_model.named_parameters(), key=lambda pair: pair[0])
-    for name, weight in named[:: max(1, len(named) // tensors)]:
-        backup = patcher.backup.get(f"diffusion_model.{name}")  # while a LoRA is in the weights, they are kept here
-        _digest(made, (name, weight if backup is None else backup.weight))
-    for key in sorted(patcher.patches, key=str):
-        _digest(made, (str(key), patcher.patches[key]))
-    return made.hexdigest()
+    give_back = getattr(comfy.ops, "uncast_bias_weight", None)
+    if give_back is None:  # older versions fetch a copy for each use
+        return Lent(*comfy.ops.cast_bias_weight(linear, x))
+    weight, bias, fetched = comfy.ops.cast_bias_weight(linear, x, offloadable=True)
+    return Lent(weight, bias, give_back, linear, weight, bias, fetched)
 
 
-def digest(value) -> str:
-    """A name for a value that consists of numbers, words, tensors, and what holds them: the same on every machine and in every run."""
-    made = sha256()
-    _digest(made, value)
-    return made.hexdigest()
+def fingerprint(patcher) -> str:
+    """A name for the weights of a ModelPatcher's diffusion model and all that is added to them: LoRAs, merges, hooks, injections, replaced
+    modules, further models. The same on every machine and in every run, wherever the weights are and whatever is in them just now."""
+    path = "diffusion_model" if hasattr(patcher.model, "diffusion_model") else ""
+    module = getattr(patcher.model, path) if path else patcher.model
+    made = Digest(VERSION)
+    with no_grad(), patcher.use_ejected():
+        made.words += _weights(module, path, _instead(patcher)), _patches(patcher)
+        made.add(getattr(module, "loras", None))  # nunchaku's, which are merged at the next call
+        made.add([hook.strength for hook in getattr(patcher.forced_hooks, "hooks", ())])
+        made.add(list(patcher.hook_patches.values()))
+        Closures(made, patcher.model).reach((patcher.weight_wrapper_patches, list(patcher.injections.values())))
+        others = [model for key, models in patcher.additional_models.items() if key != "multigpu" for model in models]
+        made.words += map(fingerprint, others)
+        return made.name()
 
 
-def _digest(made, value, values: int = 64) -> None:
-    """Add to what is digested; a few values of each tensor."""
-    if isinstance(value, str | int | float | type(None)):
-        made.update(repr(value).encode())
-    elif isinstance(value, list | tuple):
-        for part in value:
-            _digest(made, part)
-    elif isinstance(value, dict):
-        for key in sorted(value, key=str):
-            _digest(made, (str(key), value[key]))
-    elif hasattr(value, "flatten"):
-        made.update(f"{tuple(value.shape)} {value.dtype}".encode())
-        made.update(_some(value, values))
-    else:
-        made.update(type(value).__name__.encode())
-        _digest(made, getattr(value, "weights", None))
+def weights_of(module: nn.Module) -> str:
+    """A name for the weights of a module as they are, by the same rule: remembered until they are written to or moved."""
+    with no_grad():
+        return _weights(module, "", {})
 
 
-def _some(tensor, values: int) -> bytes:
-    """Bytes of a few values, evenly taken; none of a tensor that cannot be read that way, such as a packed one of another pack."""
-    import torch
+def _patches(patcher) -> str:
+    key = patcher.patches_uuid, len(patcher.patches), sum(map(len, patcher.patches.values()))
+    if key not in _of_patches:
+        while len(_of_patches) >= REMEMBERED:
+            del _of_patches[next(iter(_of_patches))]
+        _of_patches[key] = digest(patcher.patches, elements=16)
+    return _of_patches[key]
 
+
+def _instead(patcher) -> dict[str, object]:
+    """By path, what a model consists of for this patcher where its modules hold something else: a weight with a LoRA in it, or cast for the
+    device, or another patcher's part."""
+    found = {key: kept[0] for key, kept in patcher.hook_backup.items()}
+    found |= {key: kept.weight for key, kept in patcher.backup.items()} | getattr(patcher, "backup_buffers", {})
+    found |= patcher.object_patches_backup | patcher.object_patches
+    return {key.replace("_orig_mod.", ""): value for key, value in found.items()}
+
+
+def _weights(module, path: str, instead: dict) -> str:
+    """The name of a module's weights. Matrices come before vectors and each block of each list has its turn, in an order by name: so every block
+    is looked at in any model, and in most models every tensor is."""
+    parts = []
+    _gather(_chosen(instead, path, module, nn.Module), path, "", instead, parts)
+    state = hash(tuple(_state(part[1:]) for part in parts))
+    known = _of_modules.get(module)
+    if known is None or known[0] != state:
+        known = _of_modules[module] = state, _name(_selected(parts))
+    return known[1]
+
+
+def _chosen(instead: dict, path: str, found, kind: type):
+    other = instead.get(path)
+    return other if isinstance(other, kind) else found
+
+
+def _gather(module, path: str, block: str, instead: dict, parts: list) -> None:
+    """Collect (block, path, tensor, dtype that ComfyUI casts it to) below `module`. A tensor in no list is a block of its own."""
+    module = module._modules.get("_orig_mod", module)  # a compiled module runs the weights of this one
+    for name, value in (module._parameters | module._buffers).items():
+        if value is not None and name not in module._non_persistent_buffers_set:
+            where = f"{path}.{name}"
+            found = _chosen(instead, where, value, Tensor)
+            parts.append((block or where, where, found, module.__dict__.get(f"{name}_comfy_model_dtype")))
+    listed = isinstance(module, LISTS)
+    for name, child in module._modules.items():
+        if child is not None:
+            where = f"{path}.{name}" if path else name
+            _gather(_chosen(instead, where, child, nn.Module), where, where if listed else block, instead, parts)
+
+
+def _state(part: tuple) -> tuple:
+    where, value, dtype = part
     try:
-        flat = tensor.detach().flatten()
-        return flat[:: max(1, len(flat) // values)][:values].cpu().contiguous().view(torch.uint8).numpy().tobytes()
-    except (RuntimeError, NotImplementedError, TypeError):
-        return b""
+        return where, value.data_ptr(), value._version, dtype
+    except RuntimeError:  # of an inference tensor, or one without memory
+        return where, id(value), 0, dtype
+
+
+def _selected(parts: list) -> list:
+    if len(parts) <= MOST:
+        return parts
+    turns, ordered = Counter(), []
+    for part in sorted(parts, key=lambda part: (part[2].ndim < 2, crc32(part[1].encode()))):
+        turns[part[0]] += 1
+        ordered.append((turns[part[0]], part))
+    ordered.sort(key=lambda pair: pair[0])  # stable: by name within a turn
+    return [part for _, part in ordered[: max(MOST, len(turns))]]
+
+
+def _name(parts: list) -> str:
+    made = Digest()
+    for _, where, value, dtype in sorted(parts, key=lambda part: part[1]):
+        made.words.append(where)
+        made.tensor(value, dtype)
+    return made.name()

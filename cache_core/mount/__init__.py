@@ -1,7 +1,7 @@
 """How the sites of a model are reached while it runs, without copying or changing its code."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from torch import Tensor, nn
 
@@ -16,9 +16,9 @@ from .scoped import Forward, overridden
 from .stack import Stack
 
 
-def plain_weights(linear: nn.Module, x: Tensor) -> Weights:
+def plain_weights(linear: nn.Module, x: Tensor) -> AbstractContextManager[Weights]:
     """Weight and bias of a torch linear layer."""
-    return linear.weight, linear.bias
+    return nullcontext((linear.weight, linear.bias))
 
 
 class MountedList:

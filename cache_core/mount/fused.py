@@ -48,9 +48,9 @@ class FusedPart(Part):
         if len(self.predicted) == 2:
             return blank(x, features)
         rows = slice(qkv, None) if ATTENTION in self.predicted else slice(0, qkv)
-        weight, bias = self.read(self.first, x)
         out = x.new_zeros(*x.shape[:-1], features)  # not empty: recycled memory may hold the right values and pass the check
-        out[..., rows] = F.linear(x, weight[rows], None if bias is None else bias[rows])
+        with self.read(self.first, x) as (weight, bias):
+            out[..., rows] = F.linear(x, weight[rows], None if bias is None else bias[rows])
         return out
 
     def normalise(self, q: Tensor, k: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,8 +72,8 @@ class FusedPart(Part):
         sites, (site,) = self.tap.sites, self.sites[kind]
         if kind in self.predicted:
             return sites.predict(kind, site)
-        weight, bias = self.read(self.last, x)
-        value = F.linear(x, weight[:, : self.width]) if kind is ATTENTION else F.linear(x, weight[:, self.width :], bias)
+        with self.read(self.last, x) as (weight, bias):
+            value = F.linear(x, weight[:, : self.width]) if kind is ATTENTION else F.linear(x, weight[:, self.width :], bias)
         sites.remember(kind, site, value)
         return value
 
@@ -82,8 +82,8 @@ class FusedPart(Part):
         sites = self.tap.sites
         attention = mlp = out
         if sites.keeps(ATTENTION) or sites.keeps(MLP):
-            weight, _ = self.read(self.last, x)
-            attention = F.linear(x[..., : self.width], weight[:, : self.width])
+            with self.read(self.last, x) as (weight, _):
+                attention = F.linear(x[..., : self.width], weight[:, : self.width])
             mlp = out - attention
         sites.remember(ATTENTION, *self.sites[ATTENTION], attention)
         sites.remember(MLP, *self.sites[MLP], mlp)

@@ -1,6 +1,7 @@
 """What a mounted block is made of: parts that each reach some of its sites."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -9,7 +10,8 @@ from ..site import Kind
 from .scoped import Forward
 
 Weights = tuple[Tensor, Tensor | None]
-ReadWeights = Callable[[nn.Module, Tensor], Weights]  # full weight and bias of a linear layer, ready for the given input
+# Lends the full weight and bias of a linear layer, ready for the given input. Behind the `with` block their memory may be used for others.
+ReadWeights = Callable[[nn.Module, Tensor], AbstractContextManager[Weights]]
 OVERRIDE = "optimized_attention_override"
 FOREIGN = ("attn1_patch", "attn1_output_patch")  # patches of other packs that look at q and k
 EDITORS = ("double_block", "single_block")  # and that change a block's output by what is in it

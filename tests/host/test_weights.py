@@ -72,6 +72,55 @@ def test_small_weights_are_cast_at_each_use(feb, ab, way, dtype):
     assert bool(mailbox.latest.demotions) is not sliced
 
 
+def test_what_a_mount_is_lent_is_given_back_after_its_use(monkeypatch, pack, feb):
+    """ComfyUI fetches the next weights into the same memory, and cannot free pages that nobody gave back."""
+    import comfy.ops
+
+    if not hasattr(comfy.ops, "uncast_bias_weight"):
+        pytest.skip("this ComfyUI fetches a copy for each use")
+    out, lent, sites = [], [], __import__(f"{pack.__name__}.nodes.session", fromlist=["session"])
+    cast, uncast, full = comfy.ops.cast_bias_weight, comfy.ops.uncast_bias_weight, sites.full_weights
+
+    def counted_cast(layer, *args, **kwargs):
+        assert kwargs.get("offloadable")
+        out.append(layer)
+        return cast(layer, *args, **kwargs)
+
+    def counted_uncast(layer, weight, *args):
+        assert weight is None or out.pop() is layer  # None: a norm without weights
+        return uncast(layer, weight, *args)
+
+    monkeypatch.setattr(comfy.ops, "cast_bias_weight", counted_cast)
+    monkeypatch.setattr(comfy.ops, "uncast_bias_weight", counted_uncast)
+    monkeypatch.setattr(sites, "full_weights", lambda layer, x: lent.append(layer) or full(layer, x))
+    limit_loading(monkeypatch)
+    assert ksample(feb(with_lora(flux()), **WAYS["every site"])[0]).isfinite().all()
+    assert lent
+    assert not out
+
+
+def test_pages_of_dynamic_vram_that_a_mount_faults_in_are_unpinned(monkeypatch, pack):
+    vbar = pytest.importorskip("comfy_aimdo.model_vbar")
+    import comfy.ops
+
+    if not hasattr(comfy.ops, "cast_modules_with_vbar"):
+        pytest.skip("this ComfyUI has no dynamic VRAM")
+    pinned = []
+    monkeypatch.setattr(vbar, "vbar_fault", lambda v: pinned.append(v) or "signature")
+    monkeypatch.setattr(vbar, "vbar_signature_compare", lambda a, b: True)
+    monkeypatch.setattr(vbar, "vbar_unpin", lambda v: pinned.remove(v))
+    layer = comfy.ops.manual_cast.Linear(8, 8, dtype=torch.float32)
+    layer._v, layer._v_signature = object(), "signature"
+    layer._v_weight, layer._v_bias = layer.weight.detach().to("meta"), layer.bias.detach().to("meta")  # as on a device
+    full_weights = __import__(f"{pack.__name__}.nodes.weights", fromlist=["weights"]).full_weights
+    with full_weights(layer, torch.zeros(1, 8, device="meta")) as (weight, _):
+        assert weight is layer._v_weight
+        assert pinned == [layer._v]
+    assert not pinned
+    full_weights(layer, torch.zeros(1, 8, device="meta"))  # nobody enters, as where something fails on the way
+    assert not pinned
+
+
 class Packed(torch.nn.Linear):
     """A layer as GGUF loaders make them: four-bit codes in blocks, unpacked at each use, with no weight to slice."""
 

@@ -1,0 +1,124 @@
+"""Names for values: the same on every machine, and cheap, because only a few elements of each tensor are looked at."""
+
+from collections import defaultdict
+from contextlib import suppress
+from hashlib import sha256
+
+import torch
+
+NUMBERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # to read bytes as, by bytes of an element
+PLAIN = (torch.Tensor, torch.nn.Parameter)
+WORDS = {str, int, float, bool, type(None), torch.dtype}
+UNREADABLE = (RuntimeError, NotImplementedError, TypeError)  # what tensors of other packs raise
+
+
+class Digest:
+    """What a name is made from: words, and elements of tensors. These are fetched from their devices all at once, in `name`."""
+
+    def __init__(self, *words: str, elements: int = 16):
+        self.words, self.elements = list(words), elements
+        self.pieces = []  # the kind of each piece, and its place among those
+        self.kinds = defaultdict(list)  # pieces that can be fetched together
+
+    def add(self, value, dtype=None) -> None:
+        """Numbers, words, tensors, modules and what holds them; of another object its type and its `weights`, as LoRAs have them. `dtype`: what
+        tensors of real numbers are cast to before they are read."""
+        kind = type(value)
+        if kind in WORDS:
+            self.words.append(repr(value))
+        elif kind is tuple or kind is list:
+            self.words.append("(")
+            for part in value:
+                self.add(part, dtype)
+            self.words.append(")")
+        elif isinstance(value, torch.Tensor):
+            self.tensor(value, dtype)
+        else:
+            self._other(value, dtype)
+
+    def _other(self, value, dtype) -> None:
+        if isinstance(value, dict):
+            self.add([part for key in sorted(value, key=str) for part in (str(key), value[key])], dtype)
+        elif isinstance(value, torch.nn.Module):
+            self.add((type(value).__name__, dict(value.named_parameters()), dict(value.named_buffers())), dtype)
+        elif isinstance(value, list | tuple | str | int | float):  # a class of its own
+            self.add(list(value) if isinstance(value, list | tuple) else str(value), dtype)
+        else:
+            self.words.append(getattr(value, "__qualname__", type(value).__name__))
+            self.add(getattr(value, "weights", None), dtype)
+
+    def tensor(self, value, dtype=None) -> None:
+        """Shape, dtype and a few elements; of a quantised tensor those of its packed data and its scales. Nothing is dequantised."""
+        if type(value) not in PLAIN:
+            if type(value).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+                self.add((type(value).__name__, packed(value)))
+                return
+            with torch._C.DisableTorchFunctionSubclass():
+                value = value.as_subclass(torch.Tensor)  # its shape may be another one than that of its bytes
+        cast = dtype is not None and dtype != value.dtype and value.is_floating_point()
+        self.words.append(f"{tuple(value.shape)} {dtype if cast else value.dtype}")
+        with suppress(*UNREADABLE):
+            found = few(value, self.elements)
+            found = found.to(dtype) if cast else found.int_repr() if found.is_quantized else found
+            self._keep(found.view(NUMBERS[found.dtype.itemsize]))
+
+    def _keep(self, found) -> None:
+        kind = self.kinds[found.device, found.dtype, found.ndim]
+        self.pieces.append((kind, len(kind)))
+        kind.append(found)
+
+    def name(self) -> str:
+        made = sha256("\0".join(self.words).encode())
+        fetched = {id(kind): fetch(kind) for kind in self.kinds.values()}
+        for kind, place in self.pieces:
+            made.update(fetched[id(kind)][place])
+        return made.hexdigest()
+
+
+def digest(value, elements: int = 64) -> str:
+    """A name for a value that consists of numbers, words, tensors, and what holds them: the same on every machine and in every run."""
+    made = Digest(elements=elements)
+    with torch.no_grad():
+        made.add(value)
+        return made.name()
+
+
+def few(tensor, most: int):
+    """Up to `most` elements, in pairs that are evenly spread over the tensor as it reads, however it lies in memory. Zeros for a tensor without
+    memory: ComfyUI fills those with zeros when they are used."""
+    count = tensor.numel()
+    if tensor.is_meta:
+        return torch.zeros(min(count, most), dtype=tensor.dtype)
+    if count <= most:
+        return tensor.reshape(-1)
+    pairs = most // 2
+    step = (count - 2) // (pairs - 1)
+    step -= 1 - step % 2  # odd, so that not all are of one column
+    if tensor.is_contiguous():
+        return tensor.as_strided((pairs, 2), (step, 1))
+    places, at = [start + i for start in range(0, pairs * step, step) for i in (0, 1)], []
+    for size in reversed(tensor.shape):
+        at.insert(0, torch.tensor([place % size for place in places]))
+        places = [place // size for place in places]
+    return tensor[tuple(at)]
+
+
+def fetch(found) -> list[bytes]:
+    """The bytes of each tensor of `found`, all of them on one device and of one dtype and kind of shape, in one transfer."""
+    try:
+        data = torch.cat(found).cpu().numpy().tobytes()
+    except UNREADABLE:
+        data = b""
+    ends, end = [], 0
+    for piece in found:
+        ends.append((end, end := end + piece.numel() * piece.itemsize))
+    return [data[start:stop] for start, stop in ends]
+
+
+def packed(tensor) -> tuple | list:
+    """What a tensor that has no data of its own stands for: packed data and scales, or, where they cannot be reached, its shape."""
+    if hasattr(tensor, "_qdata"):  # comfy-kitchen, whose flattening would leave marks on the tensor
+        return tensor._qdata, tensor._layout_cls, vars(tensor._params)
+    if hasattr(tensor, "__tensor_flatten__"):
+        return [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+    return tuple(tensor.shape), tensor.dtype
