@@ -15,8 +15,8 @@ class Waiting:
         return getattr(vars(self).get("control"), name)  # a copy in the making has none yet
 
     def get_control(self, x_noisy, t, cond: dict, *args, **kwargs) -> partial:
-        """The call that computes the residuals: see `arrived`. Of `cond` a copy, as it is now: ComfyUI puts what is returned into it,
-        and a call that holds what holds it would keep its tensors until the garbage is collected."""
+        """The call that computes the residuals: see `arrived`. Of `cond` a copy, as it is now: ComfyUI puts what is
+        returned into it, and a call that holds what holds it keeps its tensors until the garbage is collected."""
         return partial(self.control.get_control, x_noisy, t, dict(cond), *args, **kwargs)
 
 

@@ -16,8 +16,8 @@ class Rival(NamedTuple):
     """A cache of another pack, and what gives it away."""
 
     name: str
-    words: tuple[str, ...]  # in names of modules, functions and wrapper keys, as `spelled`: a blank is the edge of a word
-    keys: tuple[str, ...] = ()  # whole keys of model options and patches_replace: other packs leave notes for a cache there
+    words: tuple[str, ...]  # in names of modules, functions and wrapper keys, as `spelled`: a blank is a word's edge
+    keys: tuple[str, ...] = ()  # whole keys of options and patches_replace: other packs leave notes for a cache there
 
 
 RIVALS = (
@@ -43,21 +43,23 @@ RIVALS = (
 
 
 def refuse_rivals(model, options: Mapping | None = None, sampler=None) -> None:
-    """Raise ConfigError, with its name, if another cache is on the model, in the `options` of its guider, or in the sampler."""
+    """Raise ConfigError, with its name, if another cache is on the model, in its guider's `options` or in the sampler."""
     given = [model.model_options, options or {}]
     found = _names((*_on_patcher(model), *_origins(sampler), *(name for each in given for name in _in_options(each))))
     left = _names(_in_modules(model)) - found
-    found = found or {rival.name for each in given for key in _keys(each) for rival in RIVALS if key in rival.keys} - left
+    keys = {key for each in given for key in _keys(each)}
+    found = found or {rival.name for rival in RIVALS if keys & set(rival.keys)} - left
     if found:
         raise ConfigError(f"{' and '.join(sorted(found))} is on this model, too, and two caches spoil each other. "
                           f"Remove it, or this node.")
     if left:
-        raise ConfigError(f"{' and '.join(sorted(left))} has put its own forward into this model, where it stays when its "
-                          f"node is gone, and two caches spoil each other. Remove its node and restart ComfyUI, or remove this node.")
+        raise ConfigError(f"{' and '.join(sorted(left))} has put its own forward into this model, where it stays when "
+                          f"its node is gone, and two caches spoil each other. Remove its node and restart ComfyUI, "
+                          f"or remove this node.")
 
 
 def spelled(name: str) -> str:
-    """A name in lower case with blanks for all that is no letter; of a path the end: folders above a pack say nothing."""
+    """A name in lower case, blanks for all that is no letter; of a path the end: folders above a pack say nothing."""
     end = name.replace("\\", "/").rsplit("/", 1)[-1].lower()
     return f" {' '.join(''.join(c if c.isalpha() else ' ' for c in end).split())} "
 
@@ -112,7 +114,7 @@ def _keys(options: Mapping) -> Iterator[str]:
 
 
 def _origins(*values) -> Iterator[str]:
-    """Where functions and other objects come from: those in `values`, and those that they hold. The pack's own are left out."""
+    """Where functions and other objects come from: those in `values`, and those that they hold, but for the pack's own."""
     waiting, seen = list(values), {}
     while waiting:
         value = waiting.pop()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the registry's archive holds: what git tracks and .comfyignore leaves. Fails if it is too big, or if the registry's
-checkers find something.
+"""What the registry's archive holds: what git tracks and .comfyignore leaves. Fails if it is too big, or if the
+registry's checkers find something.
 
     python3 scripts/published.py [--list]
 
@@ -20,7 +20,8 @@ from environment import ROOT, VENV, interpreter_of
 
 LIMIT = 3.0  # MB, unpacked
 CHECKERS = ("comfy-cli==1.23.0", "comfy-import-guard==1.3.0", "comfy-test==0.4.15")
-QUIET = {"DO_NOT_TRACK": "1", "COMFY_NO_TELEMETRY": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONUTF8": "1", "NO_COLOR": "1"}
+QUIET = {"DO_NOT_TRACK": "1", "COMFY_NO_TELEMETRY": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONUTF8": "1",
+         "NO_COLOR": "1"}
 SECONDS = 300  # for one command, an installation among them
 
 
@@ -36,7 +37,8 @@ def said(*command: object, good: tuple[int, ...] = (0,), **options: object) -> s
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SkipError(f"{command[0]} did not run: {error}") from error
     if done.returncode not in good or "Traceback (most recent call last)" in done.stderr:
-        raise SkipError(f"{Path(str(command[0])).name} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
+        end = (done.stderr or done.stdout).strip()[-500:]
+        raise SkipError(f"{Path(str(command[0])).name} ended with {done.returncode}: {end}")
     return done.stdout + done.stderr
 
 
@@ -65,14 +67,16 @@ def checkers() -> Path:
     python, stamp = interpreter_of(folder), folder / "stamp"
     if not (stamp.is_file() and stamp.read_text() == " ".join(CHECKERS)):
         said(sys.executable, "-m", "venv", folder)
-        said(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--retries", "1", "--timeout", "15", *CHECKERS)
+        said(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--retries", "1", "--timeout", "15",
+             *CHECKERS)
         stamp.write_text(" ".join(CHECKERS))
     return Path(python).parent
 
 
 def validated(commands: Path, pack: Path, environment: dict[str, str]) -> str:
     """What is wrong for `comfy node validate`; it says it in words and always ends with 0."""
-    text = said(commands / "comfy", "--skip-prompt", "--no-json", "node", "validate", cwd=pack, env=environment, good=(0, 1))
+    text = said(commands / "comfy", "--skip-prompt", "--no-json", "node", "validate", cwd=pack, env=environment,
+                good=(0, 1))
     return "" if "All validation checks passed" in text else text
 
 
@@ -83,14 +87,14 @@ def linted(commands: Path, pack: Path, environment: dict[str, str]) -> str:
 
 
 def guarded(commands: Path, pack: Path, environment: dict[str, str]) -> str:
-    """What of ComfyUI the pack uses that is not there, for comfy-import-guard: in the ComfyUI that is here, else in its master."""
+    """What of ComfyUI the pack uses that is not there, for comfy-import-guard: in the ComfyUI here, else in its master."""
     cache = pack.parents[1] / "cache"
     here = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
     given = ["--offline", "--target", "HEAD"] if (here / "comfy").is_dir() else []
     if given:
         as_repository(here, cache / "ComfyUI")
-    text = said(commands / "comfy-import-guard", "check", "--strict", "--cache-dir", cache, "--comfy-dir", pack.parents[1],
-                *given, env=environment, good=(0, 1))
+    text = said(commands / "comfy-import-guard", "check", "--strict", "--cache-dir", cache,
+                "--comfy-dir", pack.parents[1], *given, env=environment, good=(0, 1))
     return "" if " SAFE" in text else text
 
 
@@ -99,7 +103,8 @@ def as_repository(comfyui: Path, folder: Path) -> None:
     for each in [*comfyui.glob("*.py"), *comfyui.glob("comfy*/**/*.py"), *comfyui.glob("app/**/*.py")]:
         (folder / each.relative_to(comfyui)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(each, folder / each.relative_to(comfyui))
-    git = ["git", "-C", folder, "-c", "user.name=check", "-c", "user.email=check@localhost", "-c", "commit.gpgsign=false"]
+    git = ["git", "-C", folder, "-c", "user.name=check", "-c", "user.email=check@localhost",
+           "-c", "commit.gpgsign=false"]
     for command in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "-m", "ComfyUI"]):
         said(*git, *command)
 
@@ -117,7 +122,8 @@ def wrong_with(paths: list[str]) -> list[str]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         pack = copied(paths, Path(folder) / "custom_nodes" / "feb-ab-cache")
-        environment = {**os.environ, **QUIET, "HOME": folder, "XDG_CONFIG_HOME": folder}  # no settings of theirs in anyone's home
+        # no settings of theirs in anyone's home
+        environment = {**os.environ, **QUIET, "HOME": folder, "XDG_CONFIG_HOME": folder}
         for check in CHECKS:
             try:
                 wrong = check(commands, pack, environment)

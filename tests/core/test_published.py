@@ -33,16 +33,18 @@ def paths(script):
 
 
 def test_nothing_is_published_that_only_developers_need(script, paths):
-    assert not {path.split("/")[0] for path in paths} & {".ci", ".github", "lab", "scripts", "tests", "requirements-dev.txt"}
+    tops = {path.split("/")[0] for path in paths}
+    assert not tops & {".ci", ".github", "lab", "scripts", "tests", "requirements-dev.txt"}
     assert script.megabytes(paths) <= script.LIMIT
 
 
 def test_what_the_pack_its_page_and_its_readme_need_is_published(paths):
     folders = [ROOT / name for name in ("cache_core", "nodes", "web", "locales", "workflows")]
     whole = [each for folder in folders for each in folder.rglob("*") if each.is_file() and each.suffix != ".pyc"]
-    named = [ROOT / name for name in ("__init__.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE", "SECURITY.md")]
+    named = [ROOT / name for name in ("__init__.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")]
     shown = [ROOT / name for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)]
-    tracked = set(subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, encoding="utf-8").stdout.split("\n"))
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, encoding="utf-8")
+    tracked = set(listed.stdout.split("\n"))
     assert {each.relative_to(ROOT).as_posix() for each in (*whole, *named, *shown)} & tracked <= set(paths)
     assert shown
 
@@ -55,7 +57,7 @@ def test_what_is_published_loads_alone(script, paths, tmp_path):
             "[__import__(f'p.{each.name}') for name in ('cache_core', 'nodes') "
             "for each in pkgutil.walk_packages([str(root / name)], f'{name}.')]; "
             "print(len(m.NODE_CLASS_MAPPINGS), (root / m.WEB_DIRECTORY).is_dir())")
-    done = subprocess.run([sys.executable, "-B", "-c", code, str(alone)], capture_output=True, encoding="utf-8", cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-B", "-c", code, alone], capture_output=True, encoding="utf-8", cwd=tmp_path)
     assert done.stdout.split() == [str(len(list((ROOT / "web" / "docs").glob("*.md")))), "True"], done.stderr
 
 
@@ -65,7 +67,8 @@ def test_python_that_is_published_can_be_shown_on_every_windows(script, paths):
             (ROOT / path).read_text(encoding="utf-8").encode("cp1252")
 
 
-@pytest.mark.parametrize(("code", "skipped"), [("raise SystemExit(3)", True), ("raise ValueError", True), ("raise SystemExit(1)", False)])
+@pytest.mark.parametrize(("code", "skipped"), [("raise SystemExit(3)", True), ("raise ValueError", True),
+                                               ("raise SystemExit(1)", False)])
 def test_a_checker_that_breaks_is_skipped_and_one_that_finds_something_is_not(script, code, skipped):
     if skipped:
         with pytest.raises(script.SkipError):
