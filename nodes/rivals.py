@@ -43,7 +43,7 @@ RIVALS = (
 
 
 def refuse_rivals(model, options: Mapping | None = None, sampler=None) -> None:
-    """Raise ConfigError, with its name, if another cache is on the model, in its guider's `options` or in the sampler."""
+    """Raise ConfigError, with its name, if another cache is on the model, in its guider's `options` or sampler."""
     given = [model.model_options, options or {}]
     found = _names((*_on_patcher(model), *_origins(sampler), *(name for each in given for name in _in_options(each))))
     left = _names(_in_modules(model)) - found
@@ -114,7 +114,7 @@ def _keys(options: Mapping) -> Iterator[str]:
 
 
 def _origins(*values) -> Iterator[str]:
-    """Where functions and other objects come from: those in `values`, and those that they hold, but for the pack's own."""
+    """Where functions and other objects come from: those in `values` and those that they hold, the pack's own aside."""
     waiting, seen = list(values), {}
     while waiting:
         value = waiting.pop()

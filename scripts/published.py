@@ -87,7 +87,7 @@ def linted(commands: Path, pack: Path, environment: dict[str, str]) -> str:
 
 
 def guarded(commands: Path, pack: Path, environment: dict[str, str]) -> str:
-    """What of ComfyUI the pack uses that is not there, for comfy-import-guard: in the ComfyUI here, else in its master."""
+    """What the pack uses of ComfyUI that is not there, for comfy-import-guard: in the one here, else in its master."""
     cache = pack.parents[1] / "cache"
     here = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
     given = ["--offline", "--target", "HEAD"] if (here / "comfy").is_dir() else []

@@ -57,7 +57,7 @@ def test_what_is_published_loads_alone(script, paths, tmp_path):
             "[__import__(f'p.{each.name}') for name in ('cache_core', 'nodes') "
             "for each in pkgutil.walk_packages([str(root / name)], f'{name}.')]; "
             "print(len(m.NODE_CLASS_MAPPINGS), (root / m.WEB_DIRECTORY).is_dir())")
-    done = subprocess.run([sys.executable, "-B", "-c", code, alone], capture_output=True, encoding="utf-8", cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-B", "-c", code, alone], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.split() == [str(len(list((ROOT / "web" / "docs").glob("*.md")))), "True"], done.stderr
 
 
