@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Protocol
 
-from ..cache_core import ConfigError, Plan, Timeline
+from ..cache_core import Plan, Timeline
 from ..cache_core.calibrate import Watch
 from ..cache_core.hosts import match
 from ..cache_core.plan import check_together
@@ -18,15 +18,12 @@ from . import library
 from .control import overheard, waiting
 from .learning import LearningError, Lesson, settle
 from .mailbox import Mailbox
+from .rivals import refuse_rivals
 from .session import Session
 
 log = logging.getLogger("feb_ab_cache")
 
 KEY = "feb_ab_cache"
-RIVAL_WRAPPERS = {"easycache": "EasyCache", "lazycache": "LazyCache"}
-RIVAL_OPTIONS = {"easycache": "EasyCache", "rel_l1_thresh": "TeaCache", "magcache_thresh": "MagCache", "teacache": "TeaCache"}
-RIVAL_MODULES = {"teacache": "TeaCache", "magcache": "MagCache", "wavespeed": "WaveSpeed", "fbcache": "First Block Cache", "taylorseer": "TaylorSeer",
-                 "spectrum": "Spectrum", "cachedit": "CacheDiT"}
 
 
 class Settings(Protocol):
@@ -51,7 +48,7 @@ class Attachment:
     def outer_sample(self, executor, *args, **kwargs):
         """One sampling: a session for its length, and its report in the mailboxes, whatever happens. The first one may be learned from."""
         guider, (noise, _, sampler, sigmas), mask = executor.class_obj, args[:4], _mask(args, kwargs)
-        refuse_rivals(guider.model_patcher)  # one may have come behind this node
+        refuse_rivals(guider.model_patcher, guider.model_options, sampler)  # one may have come behind this node
         settings, lesson, note = settle(self.settings, guider, sampler, sigmas, noise, mask)
         session = lesson.session(guider) if lesson else Session.begin(settings, guider, sigmas, self.watch, mask)
         if session is None:
@@ -228,15 +225,3 @@ def _wrapped(model, attachment: Attachment):
 def require_blocks(model) -> None:
     """Raise HostError unless the model's attention and MLP can be cached separately."""
     match(model.get_model_object("diffusion_model"))
-
-
-def refuse_rivals(model) -> None:
-    """Raise ConfigError, with its name, if another cache is on the model: two caches predict from each other's predictions."""
-    options = model.model_options.get("transformer_options", {})
-    names = {RIVAL_OPTIONS[key] for key in options if key in RIVAL_OPTIONS}
-    names |= {RIVAL_WRAPPERS[key] for wrappers in model.wrappers.values() for key, found in wrappers.items() if found and key in RIVAL_WRAPPERS}
-    wrapper = model.model_options.get("model_function_wrapper")
-    origin = f"{getattr(wrapper, '__module__', '')} {getattr(wrapper, '__qualname__', '')}".lower().replace("_", "").replace("-", "")
-    names |= {name for word, name in RIVAL_MODULES.items() if wrapper is not None and word in origin}
-    if names:
-        raise ConfigError(f"{' and '.join(sorted(names))} is on this model, too, and two caches spoil each other. Remove it, or this node.")

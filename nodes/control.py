@@ -14,9 +14,10 @@ class Waiting:
     def __getattr__(self, name: str):
         return getattr(vars(self).get("control"), name)  # a copy in the making has none yet
 
-    def get_control(self, *args, **kwargs) -> partial:
-        """The call that computes the residuals: see `arrived`."""
-        return partial(self.control.get_control, *args, **kwargs)
+    def get_control(self, x_noisy, t, cond: dict, *args, **kwargs) -> partial:
+        """The call that computes the residuals: see `arrived`. Of `cond` a copy, as it is now: ComfyUI puts what is
+        returned into it, and a call that holds what holds it keeps its tensors until the garbage is collected."""
+        return partial(self.control.get_control, x_noisy, t, dict(cond), *args, **kwargs)
 
 
 def waiting(conds: list[list[dict] | None]) -> list[list[dict] | None]:

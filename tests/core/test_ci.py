@@ -19,6 +19,11 @@ def test_every_system_runs_the_command_that_anyone_runs():
     assert "scripts/test.py" in (ROOT / ".ci" / "run").read_text()
 
 
+def test_what_is_published_is_checked():
+    assert "run: python scripts/published.py" in WORKFLOW
+    assert "\npython3 scripts/published.py" in (ROOT / ".ci" / "run").read_text()
+
+
 def test_what_tests_import_is_pinned_and_looked_for():
     pinned = {re.split("==", line)[0] for line in (ROOT / "requirements-dev.txt").read_text().split()}
     needed = re.search(r"NEEDED = \((.*)\)", (ROOT / "scripts" / "test.py").read_text())[1]

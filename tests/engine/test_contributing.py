@@ -24,7 +24,7 @@ def example(monkeypatch):
         source = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[number]
         module = ModuleType(f"example_{number}")
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        exec(source, module.__dict__)
+        exec(source, module.__dict__)  # noqa: S102 - this project's own text
         return module, source
     return run
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,152 @@ def test_weights_that_cannot_be_sliced_fall_back_to_the_attention_kernel(pack, m
     assert samples.isfinite().all()
 
 
-def test_another_cache_is_refused_by_name(model, feb):
-    taken = model.clone()
-    taken.model_options["transformer_options"]["easycache"] = object()
-    with pytest.raises(ValueError, match="EasyCache"):
-        feb(taken)
+MODULES = {  # folder of a pack and module, as ComfyUI names what it loads
+    "comfy_extras/nodes_easycache": "EasyCache", "ComfyUI-CacheDiT.nodes": "CacheDiT",
+    "comfyui-cache-dit.cache_engine": "CacheDiT",
+    "ComfyUI-Spectrum-MiniMax-H3.comfyui_spectrum_h3.sampling": "Spectrum",
+    "Comfyui-Spectrum-Qwen2_x_1.nodes": "Spectrum", "TE-Speed-MiniMaxH3-OSS.nodes": "TE-Speed",
+    "NB-H3-HyperStep.nodes": "HyperStep", "h3_fb_cache": "First Block Cache",
+    "ComfyUI-MiniMaxH3-FirstBlockCache.nodes": "First Block Cache",
+    "ComfyUI-MiniMaxH3-Cache.nodes": "MiniMax H3 Cache",
+    "Comfyui-Qwen-Image-2_x_1-BlockCache-T8.runtime": "First Block Cache", "ComfyUI-TaylorSeer.nodes": "TaylorSeer",
+    "ComfyUI-MiniMaxH3-AdaptiveCache.nodes": "Adaptive Cache",
+    "ComfyUI-MiniMaxH3-AdaptiveStageCache.nodes": "Adaptive Cache", "ComfyUI-HiCache.hicache_patch": "HiCache",
+    "comfyui-meancache-z.patch.model_patch": "MeanCache", "ComfyUI-MagCache.nodes": "MagCache",
+    "AnimaTeaCache.patches": "TeaCache", "ComfyUI-TeaCache.nodes": "TeaCache",
+    "Comfy-WaveSpeed.fbcache_nodes": "WaveSpeed", "ComfyUI-FSampler.sampling.engine": "FSampler",
+    "ComfyUI-deepcache": "DeepCache"}
+
+KEYS = {
+    "easycache": "EasyCache", "rel_l1_thresh": "TeaCache", "magcache_thresh": "MagCache",
+    "cache_dit_turbo": "CacheDiT", "wan_cache": "CacheDiT", "ltx2_cache": "CacheDiT", "spectrum": "Spectrum",
+    "spectrum_runtime": "Spectrum", "minimax_h3_block_cache_t8": "First Block Cache"}
+
+WRAPPER_KEYS = {
+    "easycache": "EasyCache", "lazycache": "LazyCache", "anima_teacache": "TeaCache",
+    "spectrum_minimax_h3": "Spectrum", "spectrum_ltx": "Spectrum",
+    "minimax_h3_first_block_cache_140": "First Block Cache", "cache_dit_turbo": "CacheDiT",
+    "minimax_h3_adaptive_stage_cache_3": "Adaptive Cache"}
+
+HARMLESS = [
+    "comfy_extras/nodes_flux.FluxKVCache", "comfy_extras/nodes_qwen.QwenImage21Cache",
+    "comfy.ldm.wan.model_animate2.WanAnimate2Cache", "kv_cache.nodes", "spectrumview.nodes", "SpectrumView.nodes",
+    "lite-speed.nodes", "ComfyUI-MiniMaxH3-CLIPCached.nodes", "ComfyUI-KJNodes.nodes.model_optimization_nodes"]
+
+
+def function_of(module):
+    """A function of another pack, in a folder whose name says nothing."""
+    def wrapper(executor, *args, **kwargs):
+        return executor(*args, **kwargs)
+
+    wrapper.__module__ = f"/teacache/custom_nodes/{module}"
+    return wrapper
+
+
+def chained(function):
+    """What packs do that find a wrapper and keep it."""
+    def around(*args):
+        return function(*args)
+    return around
+
+
+def in_options(model, function):
+    from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+
+    add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "its", function, model.model_options, is_model_options=True)
+
+
+def injected(model, function):
+    from comfy.patcher_extension import PatcherInjection
+
+    model.set_injections("its", [PatcherInjection(inject=lambda patcher: None, eject=function)])
+
+
+class Called:
+    """A patch that is an object."""
+
+    def __init__(self, function):
+        type(self).__module__ = function.__module__
+
+    def __call__(self, args, extra):
+        return extra["original_block"](args)
+
+
+PLACES = {
+    "wrapper": lambda model, function: model.add_wrapper("diffusion_model", function),
+    "callback": lambda model, function: model.add_callback("on_pre_run", function),
+    "wrapper in the options": in_options,
+    "injection": injected,
+    "patch": lambda model, function: model.set_model_patch(function, "double_block"),
+    "replaced block": lambda model, function: model.set_model_patch_replace(Called(function), "dit", "block", 0),
+    "object patch": lambda model, function: model.add_object_patch("diffusion_model.norm.forward", partial(function)),
+    "around the model": lambda model, function: model.set_model_unet_function_wrapper(chained(function)),
+    "after guidance": lambda model, function: model.set_model_sampler_post_cfg_function(function)}
+
+
+@pytest.fixture
+def nobody(model):
+    return model.clone()
+
+
+@pytest.mark.parametrize(("module", "name"), MODULES.items())
+def test_another_cache_is_refused_by_the_name_of_its_module(nobody, ab, module, name):
+    PLACES["wrapper"](nobody, function_of(module))
+    with pytest.raises(ValueError, match=f"^{name}.* is on this model"):
+        ab(nobody)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_another_cache_is_refused_wherever_it_sits_and_in_front_or_behind(model, nobody, feb, place):
+    behind = feb(model)[0]
+    for taken in (nobody, behind):
+        PLACES[place](taken, function_of("ComfyUI-CacheDiT.nodes"))
+    with pytest.raises(ValueError, match="CacheDiT"):
+        feb(nobody)
+    with pytest.raises(ValueError, match="CacheDiT"):
+        ksample(behind)
+
+
+@pytest.mark.parametrize(("key", "name"), KEYS.items())
+def test_another_cache_is_refused_by_what_it_leaves_in_the_options(nobody, feb, key, name):
+    nobody.model_options["transformer_options"][key] = 0.1
+    with pytest.raises(ValueError, match=name):
+        feb(nobody)
+
+
+@pytest.mark.parametrize(("key", "name"), WRAPPER_KEYS.items())
+def test_another_cache_is_refused_by_the_key_of_its_wrapper(nobody, ab, key, name):
+    nobody.add_wrapper_with_key("outer_sample", key, function_of("renamed"))
+    with pytest.raises(ValueError, match=name):
+        ab(nobody)
+
+
+@pytest.mark.parametrize("module", HARMLESS)
+def test_what_only_sounds_like_a_cache_is_let_through(nobody, feb, ab, module):
+    for place in PLACES.values():
+        place(nobody, function_of(module))
+    told = nobody.model_options["transformer_options"]
+    told["spectrum_h3_external_patch_contracts"] = {}  # by a pack that gets on with Spectrum, there or not
+    assert feb(ab(nobody)[0])
+
+
+@pytest.mark.parametrize("of", ["model", "block", "class"])
+def test_a_forward_that_another_cache_left_in_the_model_is_refused(ab, monkeypatch, of):
+    own = flux()
+    inner = own.model.diffusion_model
+    target = {"model": inner, "block": inner.single_blocks[1], "class": type(inner.double_blocks[0])}[of]
+    monkeypatch.setattr(target, "forward", function_of("h3_fb_cache"))
+    with pytest.raises(ValueError, match="First Block Cache has put its own forward into.*restart"):
+        ab(own)
+
+
+def test_a_sampler_that_skips_evaluations_itself_is_refused(model, ab, monkeypatch):
+    import comfy.samplers
+
+    ours, its = ab(model)[0], comfy.samplers.KSAMPLER(function_of("ComfyUI-FSampler.sampling.engine"))
+    monkeypatch.setattr(comfy.samplers, "sampler_object", lambda name: its)
+    with pytest.raises(ValueError, match="FSampler"):
+        ksample(ours)
 
 
 def test_feb_cache_on_a_model_without_blocks_names_ab_cache(feb, ab, model):

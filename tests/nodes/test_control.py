@@ -1,7 +1,9 @@
 """ControlNets that wait for the model (nodes/control.py)."""
 
+import gc
 import sys
 from copy import copy
+from weakref import ref
 
 import pytest
 
@@ -14,9 +16,9 @@ class Asked:
     def __init__(self):
         self.times = 0
 
-    def get_control(self, x, *, t):
+    def get_control(self, x, t, cond, batched, options):
         self.times += 1
-        return {"input": [x, t, self.times]}
+        return {"input": [x, t, self.times, *cond]}
 
 
 @pytest.fixture
@@ -27,10 +29,21 @@ def control(pack):
 def test_a_waiting_controlnet_is_asked_once_its_residuals_arrive(control):
     asked = Asked()
     (only,), = control.waiting([[{"control": asked}]])
-    noted = only["control"].get_control(1, t=2)
+    noted = only["control"].get_control(1, 2, {"c_crossattn": 0}, 1, {})
     assert asked.times == 0
-    assert control.arrived(noted) == {"input": [1, 2, 1]}
+    assert control.arrived(noted) == {"input": [1, 2, 1, "c_crossattn"]}
     assert copy(only["control"]).strength == only["control"].strength == 0.7
+
+
+def test_a_call_that_waits_dies_with_what_it_is_put_into(control):
+    (only,), = control.waiting([[{"control": Asked()}]])
+    cond = {"c_crossattn": Asked()}
+    gone = ref(cond["c_crossattn"])
+    cond["control"] = only["control"].get_control(1, 2, cond, 1, {})  # as ComfyUI does
+    gc.disable()
+    del cond
+    gc.enable()
+    assert gone() is None
 
 
 @pytest.mark.parametrize("residuals", [None, {"input": []}])
