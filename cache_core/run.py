@@ -1,8 +1,8 @@
 """All state of one sampling: born when it starts, closed when it ends, kept nowhere else."""
 
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -24,18 +24,18 @@ MODEL_SITE = "model"
 class Run(Remarks):
     """The engine's memory for one sampling.
 
-    `plans`: what to do; kinds may not overlap. `timeline`: the sampling. Raises ConfigError if they do not fit each other.
+    `plans`, whose kinds may not overlap. `outside`: see Store. Raises ConfigError if plans and `timeline` do not fit.
     """
 
-    def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
+    def __init__(self, plans: tuple[Plan, ...], timeline: Timeline, outside: Callable[[], AbstractContextManager[object]] = nullcontext):
         super().__init__([note for plan in plans for note in plan.notes])
-        self.plans, self.timeline = plans, timeline
+        self.plans, self.timeline, self.outside = plans, timeline, outside
         self.evaluations: list[Evaluation] = []
         self.trying = tuple(dict.fromkeys(trial for plan in plans for trial in plan.trials))
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self.correcting = next((plan for plan in plans if plan.predictor.reach), None)  # the model's output, that is
         self._adopt(self._table())
-        self.store = Store(whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans)))
+        self.store = Store(whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans)), outside)
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
         self._streams = Streams()
         self._call: tuple[int, ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from math import isfinite
 
 import torch
@@ -26,10 +27,12 @@ class Store:
     """Histories by key. `rung` says in which form values are kept from now on; older ones stay as they are.
 
     `bytes` are on the device, values fetched ahead included; `host_bytes` in host memory. Values in host memory are fetched ahead, in the
-    order in which they were first kept, as far as `window` bytes reach.
+    order in which they were first kept, as far as `window` bytes reach. `outside`: the context in which tensors are made that may outlast the
+    block that they are made in; where a model replays its allocations, others get their memory.
     """
 
-    def __init__(self, rungs: tuple[Rung, ...] = (Rung(),)):
+    def __init__(self, rungs: tuple[Rung, ...] = (Rung(),), outside: Callable[[], AbstractContextManager[object]] = nullcontext):
+        self._outside = outside
         self.ladder, self.budget = rungs, Budget()  # the rungs that are left, the one in use first
         self.window: float = float("inf")
         self.used = False  # whether any site inside the model was kept
@@ -77,7 +80,8 @@ class Store:
         self._land(key)
         self._count(-history.device_bytes, -history.host_bytes)
         try:
-            history.push(node, value, PLAIN if key[0] is Kind.MODEL else self.rung.form, self._transfer)
+            with self._outside():
+                history.push(node, value, PLAIN if key[0] is Kind.MODEL else self.rung.form, self._transfer)
         finally:
             self._count(history.device_bytes, history.host_bytes)
         self._unproven.append((key, node, history.kept[0].proof))
@@ -112,8 +116,9 @@ class Store:
         if self._queue and self._queue[0] == key:
             self._queue.popleft()
         history, arrivals = self._histories[key], self._land(key)
-        value = history.combine(weights, arrivals or history.fetch(self._transfer))
-        self._fetch_ahead()
+        with self._outside():
+            value = history.combine(weights, arrivals or history.fetch(self._transfer))
+            self._fetch_ahead()
         return value
 
     def begin(self, kinds: Collection[Kind]) -> None:
