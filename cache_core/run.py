@@ -118,7 +118,8 @@ class Run(Remarks):
             self.store.forget(key for key in self.store if key[0] is not Kind.MODEL)
             self.stand()
         self.store.forget(key for key in self.store if key[0] in self._barred)
-        for kind in self.store.prove():
+        read = self._predicted(step) or self.correcting or self.trying or any(plan.guard for plan in self.plans)
+        for kind in self.store.prove() if read else ():  # else the device need not be waited for
             self.demote(f"NaN or infinity in {kind.value}: not kept, and computed where there is nothing else to predict from")
         newest = [history for history in self.store.of(Kind.MODEL) if history.nodes[0] == self._pair.node]
         if afforded(lambda: guarded(self.plans, self.evaluations, newest), False):
@@ -221,8 +222,7 @@ class Run(Remarks):
             self.bar({kind}, f"{site} is called more than once by the model: {kind.value} is computed")
             return
         self._remembered.add((kind, site))
-        plan = self._plan(kind)
-        depth = plan.depth(kind)
+        depth = self._plan(kind).depth(kind)
         try:
             for stream, rows in zip(self._call, value.chunk(len(self._call)), strict=True):
                 self.store.push((kind, site, stream), self.evaluation.sigma, rows, depth)
