@@ -69,7 +69,8 @@ class Attachment:
         self.sessions.append(session)
         finished = False
         try:
-            yield
+            with session.unrecorded():
+                yield
             finished = True
         finally:
             self.sessions.remove(session)

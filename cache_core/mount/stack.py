@@ -111,6 +111,7 @@ class Stack:
                 self._fault = "its streams change shape between its blocks"
             elif x is not passed:
                 base.add_(x - passed)  # zero, exactly, where nothing was added
+        self._passed = []
 
     def _after(self, streams: list[Tensor], outputs: tuple, last: bool) -> None:
         """A computed block has returned `outputs`."""
