@@ -1,6 +1,7 @@
 """What a run keeps, and what it does as memory runs out."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -15,11 +16,13 @@ from .schedule import Table
 from .site import MODULES, Kind, names
 from .store import Budget, Footprint, Full, Key, OutOfMemory, Store, afforded, coarser, ladder, megabytes, whole
 
+Outside = Callable[[], AbstractContextManager[object]]
+
 
 class Memory(Remarks):
     """The part of a run that keeps values: its agenda, its store, and which kinds are computed after all (`barred`)."""
 
-    def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
+    def __init__(self, plans: tuple[Plan, ...], timeline: Timeline, outside: Outside):
         super().__init__([note for plan in plans for note in plan.notes])
         self.evaluations: list[Evaluation] = []
         self._agenda = Agenda(plans, timeline)
@@ -27,7 +30,8 @@ class Memory(Remarks):
         if reason := unfit(timeline):
             self.note(f"{reason}: running uncached.")
             self._agenda.adopt(uncached(plans, timeline))
-        self.store = Store(whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans)))
+        rungs = whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans))
+        self.store = Store(rungs, outside)
         self._calls = Calls()
         self._barred: frozenset[Kind] = frozenset()
         self._stale = False  # whether the rung has changed since the evaluation began

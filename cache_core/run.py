@@ -1,8 +1,8 @@
 """All state of one sampling: born when it starts, closed when it ends, kept nowhere else."""
 
 import time
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -25,15 +25,17 @@ MODEL_SITE = "model"
 class Run(Memory):
     """The engine's memory for one sampling.
 
-    `plans`: what to do; kinds may not overlap. `timeline`: the sampling. Raises ConfigError if they do not fit each other.
+    `plans`: what to do; kinds may not overlap. `timeline`: the sampling. `outside`: see Store. Raises ConfigError if plans and timeline do
+    not fit each other.
 
     Evaluations begin one after the other. Within one, several threads may call the model, each with conditionings of its own: what
     they share changes under `lock`; the model itself runs outside it.
     """
 
-    def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
-        super().__init__(plans, timeline)
-        self.plans, self.timeline = plans, timeline
+    def __init__(self, plans: tuple[Plan, ...], timeline: Timeline,
+                 outside: Callable[[], AbstractContextManager[object]] = nullcontext):
+        super().__init__(plans, timeline, outside)
+        self.plans, self.timeline, self.outside = plans, timeline, outside
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
         self._streams = Streams()
         self._pair = EmbeddedPair()
@@ -63,7 +65,8 @@ class Run(Memory):
             self.store.forget(key for key in self.store if key[0] is not Kind.MODEL)
             self.stand()
         self.store.forget(key for key in self.store if key[0] in self._barred)
-        for kind in self.store.prove():
+        read = self._predicted(step) or self.correcting or self.trying or any(plan.guard for plan in self.plans)
+        for kind in self.store.prove() if read else ():  # else the device need not be waited for
             self.demote(f"NaN or infinity in {kind.value}: not kept, and computed where there is nothing else to predict from")
         newest = [history for history in self.store.of(Kind.MODEL) if history.nodes[0] == self._pair.node]
         if afforded(lambda: guarded(self.plans, self.evaluations, newest), False):

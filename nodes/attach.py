@@ -85,7 +85,7 @@ class Attachment:
         self.sessions.append(session)
         finished = False
         try:
-            with marked(session, guider):
+            with marked(session, guider), session.unrecorded():
                 yield
             finished = True
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ..cache_core.sampler_trace import SamplerTrace
 from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
-from . import memory, sampling, streams
+from . import compiler, memory, sampling, streams
 from .control import arrived
 from .turns import turn
 from .weights import full_weights
@@ -42,11 +43,12 @@ class Session:
         self.fitted: set[object] = set()  # devices
         self.modules_cached = bool(run.table.kinds & MODULES)
         self.compiled = False  # by torch.compile, as a whole or in parts
+        self.device = None  # that the model is loaded to
         self.name = " + ".join(plan.name for plan in run.plans)
         self.model_cached = Kind.MODEL in run.table.kinds or run.correcting is not None
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
-        self.mounts: dict[int, Mounts] = {}
+        self.mounts: dict[int, Mounts | None] = {}
         self.thread = get_ident()  # that of the sampler; others may call the model
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
         self.followed: tuple[CachePlan, ...] = ()  # what this run goes by, given or learned
@@ -63,10 +65,12 @@ class Session:
             return None
         model_sampling = guider.model_patcher.get_model_object("model_sampling")
         timeline = sampling.timeline(model_sampling, sigmas)
-        run = Run(tuple(s.plan(timeline) for s in settings), timeline)
+        compiled = sampling.is_compiled(guider.model_patcher)
+        plans = tuple(s.plan(timeline) for s in settings)
+        run = Run(plans, timeline, nullcontext if compiled else compiler.outside_recording())
         session = cls(run, model_sampling, type(guider.model_patcher.model.diffusion_model).__name__, max(s.memory for s in settings),
                       getattr(guider, "cfg", None) == 1.0, watch)
-        session.compiled = sampling.is_compiled(guider.model_patcher)
+        session.compiled, session.device = compiled, guider.model_patcher.load_device
         planned = [s for s in settings if isinstance(s, PlannedSettings)]
         session.followed = tuple(s.given for s in planned)
         session.given = tuple(s.given for s in planned if not s.learned)
@@ -75,6 +79,12 @@ class Session:
         session.trace = SamplerTrace(None if mask is None else mask >= 1)
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes]))
         return session
+
+    def unrecorded(self) -> AbstractContextManager[None]:
+        """The context of the sampling: ComfyUI's compiler records none of its model calls where something inside them may be predicted."""
+        run = self.run
+        inside = run.trying or any(state & MODULES for state in run.table.states())
+        return compiler.unrecorded(run, self.device) if inside else nullcontext()
 
     def watched_by(self, progress: Sequence[Progress]) -> None:
         """Show the run on these timelines from now on."""
@@ -175,10 +185,11 @@ class Session:
 
     def call(self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
         """APPLY_MODEL: the denoised prediction of the conditionings in one batch."""
-        options = transformer_options if transformer_options is not None else {}
+        options, mounts = transformer_options if transformer_options is not None else {}, None
 
         def model():
-            return executor(x, t, c_concat, c_crossattn, arrived(control), options, **kwargs)
+            with self._resting(executor.class_obj.diffusion_model, mounts):
+                return executor(x, t, c_concat, c_crossattn, arrived(control), options, **kwargs)
 
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
@@ -209,13 +220,28 @@ class Session:
         out = evaluate(self.run, conditionings, signature, compute, mounts, x.device, once)
         return denoised if out is raw else self.model_sampling.calculate_denoised(sigma, out, x)
 
-    def _mounts(self, diffusion_model, options: dict) -> Mounts:
+    def _resting(self, diffusion_model, mounts: Mounts | None) -> AbstractContextManager[None]:
+        """The context of a model call: weights are not fetched where no block computes. A compiled model would be compiled anew for it."""
+        resting = mounts is not None and mounts.rests and not self.compiled
+        return compiler.without_prefetch(diffusion_model) if resting else nullcontext()
+
+    def _mounts(self, diffusion_model, options: dict) -> Mounts | None:
         """The mounts of the module that really runs: a copy of the model on another device has its own."""
         key = id(diffusion_model)
         if key not in self.mounts:
-            self.mounts[key] = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
-            if self.compiled:
-                self.mounts[key].merge_alone("the model is compiled")
-        self.mounts[key].notice(options)
-        return self.mounts[key]
+            self.mounts[key] = self._mounted(diffusion_model)
+        mounts = self.mounts[key]
+        if mounts:
+            mounts.notice(options)
+        return mounts
+
+    def _mounted(self, diffusion_model) -> Mounts | None:
+        """New mounts; None where decisions inside the model would not be asked for."""
+        if compiler.is_captured(diffusion_model):
+            self.run.bar(MODULES, "ComfyUI may replay this model's blocks as CUDA graphs, past any decision: attention and mlp are computed")
+            return None
+        mounts = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
+        if self.compiled:
+            mounts.merge_alone("the model is compiled")
+        return mounts
 

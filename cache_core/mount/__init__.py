@@ -9,6 +9,7 @@ from ..hosts import Blocks, Host, blocks_of
 from ..run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
+from .between import Between
 from .block import MountedBlock, State
 from .footprint import footprint, tokens
 from .part import Part, ReadWeights, Tap, Weights, is_edited, is_watched
@@ -24,10 +25,10 @@ def plain_weights(linear: nn.Module, x: Tensor) -> AbstractContextManager[Weight
 class MountedList:
     """A list of blocks: the sites of each, or, where the run merges them, one residual for all."""
 
-    def __init__(self, spec: Blocks, blocks: list[nn.Module], tap: Tap, read: ReadWeights):
+    def __init__(self, spec: Blocks, blocks: list[nn.Module], tap: Tap, read: ReadWeights, between: Between):
         self.blocks = [MountedBlock(block, f"{spec.path}.{i}", spec.mounts, tap, read) for i, block in enumerate(blocks)]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
-        self.stack = Stack(blocks, spec.path, spec.carries, tap.sites, counts) if spec.carries and blocks else None
+        self.stack = Stack(blocks, spec.path, spec.carries, tap.sites, counts, between) if spec.carries and blocks else None
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
@@ -44,9 +45,9 @@ class Mounts:
     """
 
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
-        self.run, tap = run, Tap(run)
+        self.run, tap, between = run, Tap(run), Between(run.outside)
         self.states: frozenset[State] = frozenset(s & MODULES for s in (run.trying or run.table.states())) - {frozenset()}
-        self.lists = [MountedList(blocks, blocks_of(model, blocks), tap, read) for blocks in host.blocks]
+        self.lists = [MountedList(blocks, blocks_of(model, blocks), tap, read, between) for blocks in host.blocks]
         self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():
             block.check = self._check
@@ -73,6 +74,11 @@ class Mounts:
     @property
     def _began(self) -> list[Stack]:
         return [found.began for found in self.lists if found.began]
+
+    @property
+    def rests(self) -> bool:
+        """Whether no block of any list computes in the model call underway."""
+        return bool(self._began) and all(found.began and found.began.rests for found in self.lists if found.blocks)
 
     @property
     def mergeable(self) -> bool:
@@ -110,8 +116,9 @@ class Mounts:
             self.run.bar({Kind.ATTENTION}, "another node looks at the queries and keys: attention is computed")
             states = frozenset(state - {Kind.ATTENTION} for state in states) - {frozenset()}
         try:
-            while part := block.failing(states, args, kwargs):
-                self._demote_all_like(block, part)
+            with self.run.outside():
+                while part := block.failing(states, args, kwargs):
+                    self._demote_all_like(block, part)
         except OutOfMemory:
             self.run.bar(MODULES, "out of memory while checking the mounts: attention and mlp are computed")
 

@@ -2,10 +2,11 @@
 
 import inspect
 
-from torch import Tensor, nn
+from torch import Tensor, compiler, nn
 
 from ..run import Run
 from ..site import MODULES, Kind
+from .between import Between
 from .scoped import Forward
 
 Forwards = list[tuple[nn.Module, Forward]]
@@ -20,10 +21,13 @@ class Stack:
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that a compiled model has one
     graph that predicts and one that keeps, and neither is made again when the run goes on.
+
+    Nothing is added between most blocks. `between` tells where something was; only there is it reckoned. A compiled model reckons everywhere.
     """
 
-    def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str | int, ...], run: Run, counts: dict[Kind, int]):
-        self.run, self.path, self.carries, self.counts, self.sound = run, path, carries, counts, True
+    def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str | int, ...], run: Run, counts: dict[Kind, int],
+                 between: Between):
+        self.run, self.path, self.carries, self.counts, self.between, self.sound = run, path, carries, counts, between, True
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self._predicting = [(block, self._predict(self._places(block))) for block in blocks]
         self._keeping = [(block, self._keep(block.forward, self._places(block), i == len(blocks) - 1)) for i, block in enumerate(blocks)]
@@ -50,11 +54,17 @@ class Stack:
 
     def drop(self) -> None:
         """Hold no tensor any more."""
+        self.between.stop()
         self._entered, self._fault = False, ""
         self._added: list[Tensor] = []  # what a predicted list adds to its streams
         self._base: list[Tensor] = []  # what a computed list was given, from its first block on and between two
-        self._passed: list[Tensor] = []  # what its last block returned
+        self._passed: list[Tensor] = []  # what its last block returned, or a copy if that was written to since
         self._residuals: list[Tensor] = []  # what it added, once its end is reached
+
+    @property
+    def rests(self) -> bool:
+        """Whether no block computes in the model call underway."""
+        return bool(self._added)
 
     def give_up(self, reason: str) -> None:
         """Merge no more from the next call on."""
@@ -82,15 +92,26 @@ class Stack:
             if self._fault:
                 return original(*args, **kwargs)
             streams = self._streams(places, args, kwargs)
-            if not self._entered:
-                self._entered, self._base = True, [x.clone() for x in streams]  # copies: blocks write into what they are given and return
-            for base, passed, x in zip(self._base, self._passed, streams, strict=False):
-                base.add_(passed.neg_().add_(x))  # zero, exactly, where nothing was added
+            self._before(streams)
             out = original(*args, **kwargs)
-            self._after(streams, (out,) if isinstance(out, Tensor) else out, last)
+            if not self._fault:
+                self._after(streams, (out,) if isinstance(out, Tensor) else out, last)
             return out
 
         return forward
+
+    def _before(self, streams: list[Tensor]) -> None:
+        """A block is about to compute from `streams`."""
+        if not compiler.is_compiling():
+            self.between.reached(self._passed)
+        if not self._entered:
+            self._entered, self._base = True, self._copies(streams)  # blocks write into what they are given and return
+        for base, passed, x in zip(self._base, self._passed, streams, strict=False):
+            if x.shape != passed.shape:
+                self._fault = "its streams change shape between its blocks"
+            elif x is not passed:
+                base.add_(x - passed)  # zero, exactly, where nothing was added
+        self._passed = []
 
     def _after(self, streams: list[Tensor], outputs: tuple, last: bool) -> None:
         """A computed block has returned `outputs`."""
@@ -98,6 +119,15 @@ class Stack:
         if len(outputs) != len(streams) or [x.shape for x in after] != [x.shape for x in self._base]:
             self._fault, self._base, self._passed = "its blocks do not return what they are given", [], []
         elif last:
-            self._residuals, self._base, self._passed = [x - base for x, base in zip(after, self._base, strict=True)], [], []
+            with self.run.outside():
+                self._residuals = [x - base for x, base in zip(after, self._base, strict=True)]
+            self._base, self._passed = [], []
+        elif compiler.is_compiling():
+            self._passed = self._copies(after)
         else:
-            self._passed = [x.clone() for x in after]
+            self._passed = after
+            self.between.left(after)
+
+    def _copies(self, streams: list[Tensor]) -> list[Tensor]:
+        with self.run.outside():
+            return [x.clone() for x in streams]

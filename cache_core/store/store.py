@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import isfinite
 
 import torch
@@ -28,10 +28,12 @@ class Store:
 
     `bytes` are on the device that holds most, values fetched ahead included; `host_bytes` in host memory, of all devices. `budget`:
     that of every device that `budgets` does not name. Values in host memory are fetched ahead, for each device in the order in which
-    they were first kept, as far as `window` bytes reach.
+    they were first kept, as far as `window` bytes reach. `outside`: the context in which tensors are made that may outlast the block
+    that they are made in; where a model replays its allocations, others get their memory.
     """
 
-    def __init__(self, rungs: tuple[Rung, ...] = (Rung(),)):
+    def __init__(self, rungs: tuple[Rung, ...] = (Rung(),), outside: Callable[[], AbstractContextManager[object]] = nullcontext):
+        self._outside = outside
         self.ladder, self.budget = rungs, Budget()  # the rungs that are left, the one in use first
         self.window: float = float("inf")
         self.used = False  # whether any site inside the model was kept
@@ -97,7 +99,7 @@ class Store:
         self.used |= key[0] is not Kind.MODEL
         history = self._histories.setdefault(key, History(depth))
         self._land(key)
-        with self._counted(history):
+        with self._counted(history), self._outside():
             history.push(node, value, PLAIN if key[0] is Kind.MODEL else self.rung.form, self._transfer)
         self._unproven.append((key, node, history.kept[0].proof))
         budget = self._budget(value.device)
@@ -145,8 +147,9 @@ class Store:
         queue = self._queues.get(device := history.kept[0].device)
         if queue and queue[0] == key:
             queue.popleft()
-        value = history.combine(weights, arrivals or history.fetch(self._transfer))
-        self._fetch_ahead(device)
+        with self._outside():
+            value = history.combine(weights, arrivals or history.fetch(self._transfer))
+            self._fetch_ahead(device)
         return value
 
     def begin(self, kinds: Collection[Kind]) -> None:

@@ -4,6 +4,7 @@ Its blocks write into the image they are given and hand it back, and into whatev
 """
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -161,9 +162,9 @@ def plan(marks, kinds=MODULES, order=1, merge=False):
 class Bench:
     """A model in a run: each call is the next evaluation."""
 
-    def __init__(self, model, *plans, steps=10, read=plain_weights, host=None):
+    def __init__(self, model, *plans, steps=10, read=plain_weights, host=None, outside=nullcontext):
         timeline = Timeline.flow(flow_sigmas(steps))
-        self.model, self.sigmas, self.run = model, iter(timeline.sigmas), Run(plans, timeline)
+        self.model, self.sigmas, self.run = model, iter(timeline.sigmas), Run(plans, timeline, outside)
         self.mounts = Mounts(model, host or match(model), self.run, read)
 
     def __call__(self, *given, options=None, conditionings=("cond",)):

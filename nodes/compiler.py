@@ -1,0 +1,71 @@
+"""ComfyUI's own model compiler and dynamic VRAM (0.34 and later), as a cache has to respect them. Each part does nothing where its functions are
+missing.
+
+The compiler records what a model call allocates and hands out the same memory in the next call; blocks may be captured into CUDA graphs, and replayed
+without any Python; weights are fetched from host memory a block ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+
+from ..cache_core import Run
+from ..cache_core.mount import overridden
+
+SWITCH = "disable_comfy_compiler"  # read by each call of a model
+PREFETCH = "prefetch_dynamic_vbars"  # transformer option: whether weights are fetched ahead in this call
+CAPTURED = "_v_block"  # attribute of blocks whose memory is reserved as a whole, which is what may be captured
+
+
+def _of_core(module: str, name: str) -> object:
+    """Something of ComfyUI's by name; None where this ComfyUI has no such thing."""
+    try:
+        return getattr(import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+def outside_recording() -> Callable[[], AbstractContextManager]:
+    """The maker of contexts whose allocations are not recorded. They must not be nested: leaving one goes on recording."""
+    return _of_core("comfy.model_prefetch", "pause_malloc_graph") or nullcontext
+
+
+@contextmanager
+def unrecorded(run: Run, device):
+    """The context of a sampling that keeps tensors of within a model call, and skips blocks: nothing is recorded.
+
+    Keeping them outside of the recording is not enough, because what is skipped changes the pattern that is replayed.
+    """
+    args = _of_core("comfy.cli_args", "args")
+    if getattr(args, SWITCH, True):  # off already, or unknown here
+        yield
+        return
+    enabled = _of_core("comfy.model_prefetch", "malloc_graph_enabled")
+    if enabled and enabled(device):
+        run.note("Comfy Compiler is off for this run: what is kept inside the model would not survive its recording")
+    setattr(args, SWITCH, True)
+    try:
+        yield
+    finally:
+        setattr(args, SWITCH, False)
+
+
+def is_captured(diffusion_model) -> bool:
+    """Whether blocks of the model may be captured into CUDA graphs: no decision of a step would reach them."""
+    return any(getattr(module, CAPTURED, None) is not None for module in diffusion_model.modules())
+
+
+def without_prefetch(diffusion_model) -> AbstractContextManager[None]:
+    """The context of a model call in which no block computes: their weights stay where they are. Set here because ComfyUI writes the option
+    after its wrappers have run."""
+    original = diffusion_model.forward
+
+    def forward(*args, **kwargs):
+        options = kwargs.get("transformer_options")
+        if options and options.get(PREFETCH):
+            kwargs["transformer_options"] = {**options, PREFETCH: False}
+        return original(*args, **kwargs)
+
+    return overridden([(diffusion_model, forward)])
