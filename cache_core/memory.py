@@ -13,6 +13,7 @@ from .evaluation import Evaluation
 from .plan import Plan, uncached, unfit
 from .remarks import Remarks
 from .schedule import Table
+from .shortfall import shortfalls
 from .site import MODULES, Kind, names
 from .store import Budget, Footprint, Full, Key, OutOfMemory, Store, afforded, coarser, ladder, megabytes, whole
 
@@ -30,6 +31,9 @@ class Memory(Remarks):
         if reason := unfit(timeline):
             self.note(f"{reason}: running uncached.")
             self._agenda.adopt(uncached(plans, timeline))
+        elif not self.trying:
+            for said in shortfalls(plans, self.table, timeline):
+                self.note(said)
         rungs = whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans))
         self.store = Store(rungs, outside)
         self._calls = Calls()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
-from .weights import digest
+from .digest import digest
 
 DECIMALS = 2  # of a number: a guidance of 3.5 is one of 3.501
 PASSING = ("seed", "uuid", "curr", "start_t")  # in names of what changes with each picture, or while one is sampled

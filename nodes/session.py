@@ -15,6 +15,7 @@ from ..cache_core.mount import Mounts
 from ..cache_core.plan import outlook
 from ..cache_core.sampler_trace import SamplerTrace
 from ..cache_core.settings.planned import PlannedSettings
+from ..cache_core.shortfall import unpredicted
 from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
 from . import compiler, memory, sampling, streams
@@ -101,6 +102,8 @@ class Session:
         """Drop all tensors and say what happened: one line in the log, all of it in the report."""
         if finished:  # after a failure the device may have nothing good to say, and would say it in place of what failed
             sampling.synchronise(self.run)
+        if finished and (reason := unpredicted(self.run)):
+            self.run.note(reason)
         self.run.close()
         self.mounts.clear()
         result = report(self.run, self.model_name, finished)

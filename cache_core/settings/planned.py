@@ -58,4 +58,4 @@ class ComputedSettings:
     learns: ClassVar[float] = 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
-        return Plan(Steps(OUTPUT, tuple(range(timeline.steps))), name=self.name)
+        return Plan(Steps(OUTPUT, tuple(range(timeline.steps))), name=self.name, notes=("every step is computed, to learn from",))
