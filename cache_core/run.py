@@ -45,9 +45,8 @@ class Run(Remarks):
         self._pair = EmbeddedPair()
 
     def _table(self) -> Table:
-        planned = table_of(self.plans, self.timeline)
         if self.timeline.steps >= MIN_STEPS:
-            return planned
+            return table_of(self.plans, self.timeline)
         self.note(f"{self.timeline.steps} steps leave nothing to predict (at least {MIN_STEPS} are needed): running uncached.")
         return uncached(self.plans, self.timeline)
 
@@ -176,11 +175,14 @@ class Run(Remarks):
 
     # Sites -------------------------------------------------------------------------------------------------------------
 
+    def enter(self, block: str, shapes: Sequence[torch.Size]) -> None:
+        """The block at this path is about to be given tensors of these shapes: what was kept of it with others is forgotten."""
+        if self.store.enter(block, self._call, shapes):
+            self.note(f"the shapes inside the model changed at step {self.evaluation.step}: its blocks start their histories anew")
+
     def predicts(self, kind: Kind, *sites: str) -> bool:
         """Whether these sites are predicted in this call: the table says so and every stream has something to predict from."""
-        if kind not in self.evaluation.predicted:
-            return False
-        return all((kind, site, stream) in self.store for site in sites for stream in self._call)
+        return kind in self.evaluation.predicted and all((kind, site, stream) in self.store for site in sites for stream in self._call)
 
     @property
     def merged(self) -> bool:
@@ -221,8 +223,7 @@ class Run(Remarks):
             self.bar({kind}, f"{site} is called more than once by the model: {kind.value} is computed")
             return
         self._remembered.add((kind, site))
-        plan = self._plan(kind)
-        depth = plan.depth(kind)
+        depth = self._plan(kind).depth(kind)
         try:
             for stream, rows in zip(self._call, value.chunk(len(self._call)), strict=True):
                 self.store.push((kind, site, stream), self.evaluation.sigma, rows, depth)
@@ -237,10 +238,8 @@ class Run(Remarks):
     # What went differently ---------------------------------------------------------------------------------------------
 
     def bar(self, kinds: Iterable[Kind], reason: str) -> None:
-        """Compute `kinds` from the next decision on, and say why.
-
-        What is kept of them goes when the next evaluation begins: a block underway may have decided to predict from it.
-        """
+        """Compute `kinds` from the next decision on, and say why. What is kept of them goes when the next evaluation begins: a block
+        underway may have decided to predict from it."""
         self._barred |= set(kinds) | ({Kind.BLOCKS} if MODULES & set(kinds) else set())
         self.demote(reason)
 
