@@ -56,7 +56,9 @@ class Attachment:
             return executor(*args, **kwargs)
         with self._open(session, self.mailboxes):
             samples = executor(*args, **kwargs)
-            if lesson:
+            if session.remembers and self.watch:
+                raise ConfigError(f"{session.model_name} cannot be calibrated with this sampler: {session.run.demotions[-1]}.")
+            if lesson and not session.remembers:
                 session.run.end()
                 self._learn(lesson, session, samples, executor, args, kwargs)
                 session.learned = library.learned(lesson.key)

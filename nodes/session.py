@@ -18,6 +18,7 @@ from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
 from . import memory, sampling, streams
 from .control import arrived
+from .remembering import observed
 from .weights import full_weights
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Session:
         self.model_cached = Kind.MODEL in run.table.kinds or run.correcting is not None
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
+        self.remembers = False  # whether later calls of the model need what earlier ones have left
         self.mounts: dict[int, Mounts] = {}
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
         self.followed: tuple[CachePlan, ...] = ()  # what this run goes by, given or learned
@@ -144,8 +146,11 @@ class Session:
         """APPLY_MODEL: the denoised prediction of the conditionings in one batch."""
         options = transformer_options if transformer_options is not None else {}
 
-        def model():
+        def call():
             return executor(x, t, c_concat, c_crossattn, arrived(control), options, **kwargs)
+
+        def model():
+            return call() if self.remembers or len(self.run.evaluations) != 1 else observed(options, call, self._let_be)
 
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
@@ -156,6 +161,12 @@ class Session:
         if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
             return self._through_engine(conditionings, signature, x, t, model, mounts)
         return pass_through(self.run, conditionings, signature, model, mounts)
+
+    def _let_be(self, option: str) -> None:
+        """Compute everything from the first call on, as if there were no cache."""
+        self.remembers, self.corrector = True, None
+        self.run.bar(frozenset(Kind), f"each call of this model leaves something in {option} that later calls need, and a predicted step would "
+                                      "not: running uncached")
 
     def _through_engine(self, conditionings, signature, x, sigma, model, mounts):
         """`model`'s denoised prediction, or one rebuilt from a predicted raw output. The engine only ever sees raw outputs."""

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
-from types import FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType
 
 from torch import Tensor, nn
 
@@ -59,7 +59,7 @@ def of_object(value: object) -> tuple | None:
     return None if isinstance(vars(value).get("model"), nn.Module) else tuple(vars(value).values())
 
 
-def within(cell: object) -> list[object]:
+def within(cell: CellType) -> list[object]:
     """A closure's variable; nothing if it has no value yet."""
     try:
         return [cell.cell_contents]
