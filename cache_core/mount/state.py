@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
-from types import CellType, FunctionType, MethodType, ModuleType
+from inspect import isfunction, ismethod, ismodule
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -47,19 +48,19 @@ class Held:
 
 def of_object(value: object) -> tuple | None:
     """What a function, a bound method or an object holds on to; None for tensors, modules, and what manages a model."""
-    if isinstance(value, FunctionType):
+    if isfunction(value):
         cells = (thing for cell in value.__closure__ or () for thing in within(cell))
         return (*cells, *(value.__defaults__ or ()), *vars(value).values())
-    if isinstance(value, MethodType):
+    if ismethod(value):
         return (value.__self__,)
     if isinstance(value, partial):
         return (value.func, value.args, value.keywords)
-    if isinstance(value, Tensor | nn.Module | type | ModuleType) or not hasattr(value, "__dict__"):
+    if isinstance(value, Tensor | nn.Module | type) or ismodule(value) or not hasattr(value, "__dict__"):
         return None
     return None if isinstance(vars(value).get("model"), nn.Module) else tuple(vars(value).values())
 
 
-def within(cell: CellType) -> list[object]:
+def within(cell: Any) -> list[object]:
     """A closure's variable; nothing if it has no value yet."""
     try:
         return [cell.cell_contents]
