@@ -127,6 +127,11 @@ class Run(Memory):
 
     # Sites -------------------------------------------------------------------------------------------------------------
 
+    def enter(self, block: str, shapes: Sequence[torch.Size]) -> None:
+        """The block at this path is about to be given tensors of these shapes: what was kept of it with others is forgotten."""
+        if self.store.enter(block, self._calls.here.streams, shapes):
+            self.note(f"the shapes inside the model changed at step {self.evaluation.step}: its blocks start their histories anew")
+
     def predicts(self, kind: Kind, *sites: str) -> bool:
         """Whether these sites are predicted in this call: the table says so and every stream has something to predict from."""
         call = self._calls.here

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Protocol
 
-from ..cache_core import Plan, Timeline
+from ..cache_core import ConfigError, Plan, Timeline
 from ..cache_core.calibrate import Watch
 from ..cache_core.hosts import match
 from ..cache_core.plan import check_together
@@ -57,7 +57,9 @@ class Attachment:
             session.run.note(note)
         with self._open(session, guider, self.mailboxes):
             samples = executor(*args, **kwargs)
-            if lesson:
+            if session.remembers and self.watch:
+                raise ConfigError(f"{session.model_name} cannot be calibrated with this sampler: {session.run.demotions[-1]}.")
+            if lesson and not session.remembers:
                 session.run.end()
                 self._learn(lesson, session, samples, executor, args, kwargs)
                 session.learned = library.learned(lesson.key)

@@ -20,6 +20,7 @@ from ..cache_core.site import MODULES
 from ..cache_core.store import Footprint
 from . import compiler, memory, sampling, streams
 from .control import arrived
+from .remembering import observed
 from .turns import turn
 from .weights import full_weights
 
@@ -49,6 +50,7 @@ class Session:
         self.model_cached = Kind.MODEL in run.table.kinds or run.correcting is not None
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
+        self.remembers = False  # whether later calls of the model need what earlier ones have left
         self.mounts: dict[int, Mounts | None] = {}
         self.thread = get_ident()  # that of the sampler; others may call the model
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
@@ -190,9 +192,12 @@ class Session:
         """APPLY_MODEL: the denoised prediction of the conditionings in one batch."""
         options, mounts = transformer_options if transformer_options is not None else {}, None
 
-        def model():
+        def call():
             with self._resting(executor.class_obj.diffusion_model, mounts):
                 return executor(x, t, c_concat, c_crossattn, arrived(control), options, **kwargs)
+
+        def model():
+            return call() if self.remembers or len(self.run.evaluations) != 1 else observed(options, call, self._let_be)
 
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
@@ -209,6 +214,12 @@ class Session:
             if x.device not in self.fitted:
                 self._fit(base_model, x, context)
             return self._mounts(base_model.diffusion_model, options)
+
+    def _let_be(self, option: str) -> None:
+        """Compute everything from the first call on, as if there were no cache."""
+        self.remembers, self.corrector = True, None
+        self.run.bar(frozenset(Kind), f"each call of this model leaves something in {option} that later calls need, and a predicted step would "
+                                       "not: running uncached")
 
     def _through_engine(self, conditionings, signature, x, sigma, model, mounts, once: bool = False):
         """`model`'s denoised prediction, or one rebuilt from a predicted raw output. The engine only ever sees raw outputs."""

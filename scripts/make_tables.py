@@ -19,13 +19,14 @@ RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 def models() -> str:
     """The families that FEB-Cache knows, and how much it can merge of each."""
-    from cache_core.hosts import HOSTS
+    from cache_core.hosts import HOSTS, REFUSED
 
     lines = ["| family | models | FEB-Cache | AB-Cache |", "|---|---|---|---|"]
     for host in HOSTS:
         merged = [bool(blocks.carries) for blocks in host.blocks]
         how = "merged or site by site" if all(merged) else "partly merged" if any(merged) else "site by site"
         lines.append(f"| {host.name} | {host.models} | {how} | yes |")
+    lines += [f"| {refused.name} | {refused.models} | no: {refused.why} | yes |" for refused in REFUSED]
     return "\n".join([*lines, "| any other | U-Nets (SD 1.5, SDXL) and every other ComfyUI diffusion model | no, it says so | yes |"])
 
 

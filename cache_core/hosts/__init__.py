@@ -11,11 +11,12 @@ from .ltx import LTX2, LTXV
 from .lumina import LUMINA, OMNIGEN2
 from .qwen_image import QWEN_IMAGE
 from .sd3 import SD3
-from .spec import Blocks, Call, Fused, Host, Joint, Sites
-from .wan import WAN, WAN_ANIMATE, WAN_S2V, WAN_VACE
+from .spec import Blocks, Call, Fused, Host, Joint, Refused, Sites
+from .wan import WAN, WAN_ANIMATE, WAN_ANIMATE_2, WAN_DANCER, WAN_S2V, WAN_VACE
 
-HOSTS = (HUNYUAN_VIDEO, FLUX, WAN_VACE, WAN_S2V, WAN_ANIMATE, WAN, QWEN_IMAGE, SD3, LTX2, LTXV, LUMINA, OMNIGEN2, HIDREAM, KANDINSKY5,
-         COSMOS_PREDICT2, AURA, PIXART, MOCHI)  # the first that fits
+HOSTS = (HUNYUAN_VIDEO, FLUX, WAN_VACE, WAN_S2V, WAN_ANIMATE, WAN_DANCER, WAN, QWEN_IMAGE, SD3, LTX2, LTXV, LUMINA, OMNIGEN2, HIDREAM,
+         KANDINSKY5, COSMOS_PREDICT2, AURA, PIXART, MOCHI)  # the first that fits
+REFUSED = (WAN_ANIMATE_2,)  # before all of these
 
 
 def submodule(root: nn.Module, path: str) -> nn.Module | None:
@@ -43,6 +44,10 @@ def fits(host: Host, model: nn.Module) -> bool:
 
 def match(model: nn.Module) -> Host:
     """The host of a diffusion model. Raises HostError, naming the class and what works instead, if there is none."""
+    for refused in REFUSED:
+        if all(submodule(model, need) is not None for need in refused.needs):
+            raise HostError(f"{type(model).__name__} ({refused.name}) cannot be cached by FEB-Cache: {refused.why}. AB-Cache works on any "
+                            "diffusion model: use AB-Cache Apply instead.")
     for host in HOSTS:
         if fits(host, model):
             return host
@@ -51,4 +56,4 @@ def match(model: nn.Module) -> Host:
                     "AB-Cache works on any diffusion model: use AB-Cache Apply instead.")
 
 
-__all__ = ["HOSTS", "Blocks", "Call", "Fused", "Host", "Joint", "Sites", "blocks_of", "fits", "match", "submodule"]
+__all__ = ["HOSTS", "REFUSED", "WAN", "Blocks", "Call", "Fused", "Host", "Joint", "Refused", "Sites", "blocks_of", "fits", "match", "submodule"]

@@ -96,3 +96,14 @@ class Host:
     models: str
     blocks: tuple[Blocks, ...]
     needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A model family that looks like a host and is none: `needs` tells it from others, `why` is for the message and the docs."""
+
+    name: str
+    classes: tuple[str, ...]
+    models: str
+    needs: tuple[str, ...]
+    why: str

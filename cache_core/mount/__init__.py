@@ -10,11 +10,14 @@ from ..run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
 from .between import Between
-from .block import MountedBlock, State
+from .block import MountedBlock, State, fresh
 from .footprint import footprint, tokens
 from .part import Part, ReadWeights, Tap, Weights, is_edited, is_watched
 from .scoped import Forward, overridden
 from .stack import Stack
+from .state import of_call
+
+NO_ROOM = "out of memory while checking the mounts: attention and mlp are computed"
 
 
 def plain_weights(linear: nn.Module, x: Tensor) -> AbstractContextManager[Weights]:
@@ -67,6 +70,7 @@ class Mounts:
                 yield
             for stack in self._began:
                 stack.end()
+            self._notice_unreached()
         finally:
             for stack in self._began:
                 stack.drop()
@@ -102,6 +106,11 @@ class Mounts:
             for stack in (found.stack for found in self.lists if found.stack and found.stack.sound and self.run.merged):
                 stack.give_up("another node edits its streams between the blocks")
 
+    def _notice_unreached(self) -> None:
+        """Give up on blocks that this model does not run by their forward, which is all that can be mounted, or does not run at all."""
+        if self.blocks and not self._began and not any(block.entered for block in self.blocks):
+            self.run.bar(MODULES, "none of its blocks is run by its forward: attention and mlp are computed (AB-Cache works on any model)")
+
     def _one_of_each_make(self) -> Iterator[MountedBlock]:
         seen = set()
         for block in self.blocks:
@@ -109,18 +118,37 @@ class Mounts:
                 seen.add(block.signature)
                 yield block
 
-    def _check(self, block: MountedBlock, args: tuple, kwargs: dict) -> None:
-        """Demote parts of all blocks of this make until what is left reproduces the untouched forward."""
+    def _check(self, block: MountedBlock, args: tuple, kwargs: dict) -> object:
+        """The block's own output, untouched. Then, on copies, parts of all blocks of this make are demoted until what is left reproduces it.
+
+        Copies only help if the block's own run has left all else as it was: what another node keeps between calls must not be run twice.
+        """
+        try:
+            given, held = fresh(args, kwargs), of_call(args, kwargs)
+        except OutOfMemory:
+            self.run.bar(MODULES, NO_ROOM)
+            return block.original(*args, **kwargs)
+        wanted = block.original(*args, **kwargs)
+        if name := next((name for name, _ in held.changed()), ""):
+            self.run.bar(MODULES, f"{name} keeps something from call to call, so no block must be run twice to check its mounts: "
+                                  "attention and mlp are computed")
+        else:
+            self._demote_until_sound(block, wanted, *given)
+        return wanted
+
+    def _demote_until_sound(self, block: MountedBlock, wanted: object, args: tuple, kwargs: dict) -> None:
+        """The check itself. The last of its runs is the one that the run remembers."""
         states = self.states
         if is_watched(kwargs):
             self.run.bar({Kind.ATTENTION}, "another node looks at the queries and keys: attention is computed")
             states = frozenset(state - {Kind.ATTENTION} for state in states) - {frozenset()}
         try:
             with self.run.outside():
-                while part := block.failing(states, args, kwargs):
+                while part := block.failing(states, wanted, args, kwargs):
                     self._demote_all_like(block, part)
+                block.again(args, kwargs)
         except OutOfMemory:
-            self.run.bar(MODULES, "out of memory while checking the mounts: attention and mlp are computed")
+            self.run.bar(MODULES, NO_ROOM)
 
     def _demote_all_like(self, block: MountedBlock, part: Part) -> None:
         rung = next(i for i, ladder in enumerate(block.ladders) if ladder and ladder[0] is part)

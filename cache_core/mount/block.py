@@ -12,7 +12,7 @@ from .fused import FusedPart
 from .joint import JointPart
 from .kernel import KernelPart
 from .part import Part, ReadWeights, Tap
-from .probe import Probe, copied, distance, tolerance
+from .probe import Probe, copied, distance, shapes_of, tolerance
 from .scoped import Forward
 
 State = frozenset[Kind]
@@ -23,6 +23,15 @@ def signature(block: nn.Module) -> tuple:
     modules = tuple((name, type(m), tuple((k, type(p), p.dtype, p.shape) for k, p in m.named_parameters(recurse=False)))
                     for name, m in block.named_modules())
     return (type(block), modules)
+
+
+def fresh(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Copies of a block's arguments: of tensors, and of the transformer options, but of nothing in them."""
+    options = kwargs.get("transformer_options")
+    named = {key: copied(value) for key, value in kwargs.items()}
+    if isinstance(options, dict):
+        named["transformer_options"] = dict(options)
+    return tuple(copied(value) for value in args), named
 
 
 class MountedBlock:
@@ -37,7 +46,8 @@ class MountedBlock:
         self.reasons: list[str] = []
         self.ladders = [self._ladder(mount, read) for mount in mounts]
         self.sites = [site for mount, ladder in zip(mounts, self.ladders, strict=True) for site in self._reachable(mount, ladder[0]).items()]
-        self.check: Callable[[MountedBlock, tuple, dict], None] | None = None
+        self.check: Callable[[MountedBlock, tuple, dict], object] | None = None
+        self.entered = False  # whether the model has ever called its forward
 
     def _reachable(self, mount: Call | Joint | Fused, part: Part) -> Sites:
         """What an uncached block calls: the sites of its first part, or, if that was a fallback from the start, of the mount."""
@@ -70,25 +80,28 @@ class MountedBlock:
         return [(self.block, self.forward), *(pair for part in self.parts for pair in part.forwards)]
 
     def forward(self, *args: object, **kwargs: object) -> object:
-        if self.check is not None:
-            check, self.check = self.check, None
-            check(self, args, kwargs)
-        return self.run(args, kwargs)
+        self.entered = True
+        if self.check is None:
+            return self.run(args, kwargs)
+        check, self.check = self.check, None
+        return check(self, args, kwargs)
 
     def run(self, args: tuple, kwargs: dict) -> object:
         """The block's own forward, with what the parts change about it."""
         parts = self.parts
+        self.tap.sites.enter(self.path, shapes_of(args, kwargs))
         try:
             for part in parts:
-                kwargs = part.enter(kwargs)
+                part.inside, kwargs = True, part.enter(kwargs)
             return self.original(*args, **kwargs)
         finally:
             for part in parts:
+                part.inside = False
                 part.leave()
 
-    def failing(self, states: frozenset[State], args: tuple, kwargs: dict) -> Part | None:
-        """The first part that changes the output, or is never reached, when one of `states` is replayed from a computed call."""
-        own, wanted = self.tap.sites, self._untouched(args, kwargs)
+    def failing(self, states: frozenset[State], wanted: object, args: tuple, kwargs: dict) -> Part | None:
+        """The first part that makes something else than `wanted`, or is never reached, when one of `states` is replayed from a computed call."""
+        own = self.tap.sites
         try:
             for part in self.parts:
                 self.tap.sites = probe = Probe(part.sites)
@@ -100,24 +113,13 @@ class MountedBlock:
         finally:
             self.tap.sites = own
 
-    def _untouched(self, args: tuple, kwargs: dict) -> object:
-        """What the block returns with every part passing through."""
-        parts = self.parts
-        try:
-            for part in parts:
-                part.live = False
-            return self._again(self.original, args, kwargs)
-        finally:
-            for part in parts:
-                part.live = True
-
     def _fault(self, probe: Probe, states: frozenset[State], part: Part, wanted: object, args: tuple, kwargs: dict) -> str:
         """What is wrong with one part; empty if nothing is."""
         try:
-            self._again(self.replay, args, kwargs)
+            self.again(args, kwargs)
             for state in {state.intersection(part.sites) for state in states} - {frozenset()}:
                 probe.replay(state)
-                apart = distance(self._again(self.replay, args, kwargs), wanted)
+                apart = distance(self.again(args, kwargs), wanted)
                 if probe.missed:
                     return f"{', '.join(sorted(probe.missed))} is never called"
                 if not apart <= tolerance(wanted):
@@ -128,17 +130,9 @@ class MountedBlock:
             return f"{type(reason).__name__}: {reason}"
         return ""
 
-    def replay(self, *args: object, **kwargs: object) -> object:
-        return self.run(args, kwargs)
-
-    @staticmethod
-    def _again(forward: Forward, args: tuple, kwargs: dict) -> object:
-        """`forward` on copies, because blocks write into their inputs."""
-        options = kwargs.get("transformer_options")
-        fresh = {key: copied(value) for key, value in kwargs.items()}
-        if isinstance(options, dict):
-            fresh["transformer_options"] = dict(options)
-        return forward(*(copied(a) for a in args), **fresh)
+    def again(self, args: tuple, kwargs: dict) -> object:
+        """`run` on copies, because blocks write into their inputs."""
+        return self.run(*fresh(args, kwargs))
 
     def demote(self, rung: int) -> str:
         """Step down from the part in use on ladder `rung`; returns how the sites behind it are cached from now on."""

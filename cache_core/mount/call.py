@@ -25,7 +25,7 @@ class CallPart(Part):
 
     def _tensor(self, original: Forward, site: str) -> Forward:
         def forward(*args: object, **kwargs: object) -> Tensor:
-            if not self.live:
+            if not self.answers:
                 return original(*args, **kwargs)
             return engine.call(self.tap.sites, self.kind, site, lambda: original(*args, **kwargs))
 
@@ -33,7 +33,7 @@ class CallPart(Part):
 
     def _tuple(self, original: Forward, name: str) -> Forward:
         def forward(*args: object, **kwargs: object) -> tuple[Tensor | None, ...]:
-            if not self.live:
+            if not self.answers:
                 return original(*args, **kwargs)
             layout, sites = self.layouts.get(name, ()), self.tap.sites
             names = [f"{name}.{i}" for i, is_tensor in enumerate(layout) if is_tensor]

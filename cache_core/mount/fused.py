@@ -64,7 +64,7 @@ class FusedPart(Part):
         if self.predicted:
             return self._share(ATTENTION, x) + self._share(MLP, x)
         out = self._last(x)
-        if self.live:
+        if self.answers:
             self._keep(x, out)
         return out
 

@@ -54,7 +54,7 @@ class JointPart(Part):
             if self.skipping:
                 return self.tap.sites.predict(Kind.ATTENTION, site)
             value = original(x)
-            if self.live:
+            if self.answers:
                 self.tap.sites.remember(Kind.ATTENTION, site, value)
             return value
 

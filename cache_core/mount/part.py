@@ -1,10 +1,10 @@
 """What a mounted block is made of: parts that each reach some of its sites."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 
 from ..site import Kind
 from .scoped import Forward
@@ -20,6 +20,7 @@ EDITORS = ("double_block", "single_block")  # and that change a block's output b
 class Sites(Protocol):
     """Where values come from and go to: a Run, or a Probe while a mount is checked."""
 
+    def enter(self, block: str, shapes: Sequence[Size]) -> None: ...
     def predicts(self, kind: Kind, *sites: str) -> bool: ...
     def keeps(self, kind: Kind) -> bool: ...
     def predict(self, kind: Kind, site: str) -> Tensor: ...
@@ -36,16 +37,21 @@ class Tap:
 class Part:
     """One way to reach sites of a block.
 
-    `forwards`: modules and the forwards they get. `sites`: names of the sites by kind. `live` is False once demoted; the
-    forwards then pass through.
+    `forwards`: modules and the forwards they get. `sites`: names of the sites by kind. `live` is False once demoted, `inside` while the
+    block's own forward does not run; the forwards then pass through: a module that another method of the block calls is not a site.
     """
 
     label = "part"
 
     def __init__(self, tap: Tap):
-        self.tap, self.live = tap, True
+        self.tap, self.live, self.inside = tap, True, False
         self.forwards: list[tuple[nn.Module, Forward]] = []
         self.sites: dict[Kind, tuple[str, ...]] = {}
+
+    @property
+    def answers(self) -> bool:
+        """Whether its modules are sites at the moment."""
+        return self.live and self.inside
 
     def predicts(self, kind: Kind) -> bool:
         return self.tap.sites.predicts(kind, *self.sites[kind])

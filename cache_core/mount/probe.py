@@ -1,6 +1,6 @@
 """The check of a mount against the untouched forward."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ class Probe:
     def replay(self, kinds: frozenset[Kind]) -> None:
         """From now on predict `kinds`. `missed` holds the sites that were not asked for."""
         self.replayed, self.missed = kinds, {site for kind in kinds for site in self.sites[kind]}
+
+    def enter(self, block: str, shapes: Sequence[torch.Size]) -> None:
+        """Nothing: what is replayed is of the very call that was recorded."""
 
     def predicts(self, kind: Kind, *sites: str) -> bool:
         return kind in self.replayed and all(site in self.sites[kind] for site in sites)
@@ -55,6 +58,11 @@ def distance(got: object, wanted: object) -> float:
 def tolerance(output: object) -> float:
     """How far a replayed block may be from the untouched one, by number type."""
     return TOLERANCE.get(next(_tensors(output)).dtype, LOW_PRECISION)
+
+
+def shapes_of(args: tuple, kwargs: dict) -> list[torch.Size]:
+    """The shapes of the tensors that a block is given, `(B, L, ...)`: what is kept of it fits these alone."""
+    return [x.shape for x in _tensors((*args, *kwargs.values())) if x.ndim > 2]
 
 
 def _tensors(output: object) -> Iterator[Tensor]:

@@ -17,7 +17,7 @@ class Stack:
 
     `carries`: the blocks' arguments that are streams, in the order in which they are returned. A residual is the list's last output less its
     first input and less what was added between two blocks (ControlNet), which the model's own code adds again. `sound` turns
-    False when the blocks turn out not to work like this.
+    False when the blocks turn out not to work like this. A residual that does not fit the stream it meets is not added: the list is computed.
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that a compiled model has one
     graph that predicts and one that keeps, and neither is made again when the run goes on.
@@ -29,8 +29,9 @@ class Stack:
                  between: Between):
         self.run, self.path, self.carries, self.counts, self.between, self.sound = run, path, carries, counts, between, True
         self.sites = tuple(f"{path}.{name}" for name in carries)
-        self._predicting = [(block, self._predict(self._places(block))) for block in blocks]
+        self._known = False  # whether any of the blocks has ever been run by its forward
         self._keeping = [(block, self._keep(block.forward, self._places(block), i == len(blocks) - 1)) for i, block in enumerate(blocks)]
+        self._predicting = [(block, self._predict(self._places(block), computed)) for block, computed in self._keeping]
         self.drop()
 
     def begin(self) -> Forwards:
@@ -43,12 +44,20 @@ class Stack:
         if predicted:
             self._added = [self.run.predict(Kind.BLOCKS, site) for site in self.sites]
             return self._predicting
-        return self._keeping if self.run.keeps(Kind.BLOCKS) else []
+        self._kept = self.run.keeps(Kind.BLOCKS)
+        return self._keeping if self._kept else []
 
     def end(self) -> None:
         """The model call is done: what it added goes to the run."""
+        self._known = self._known or self._entered
+        if self._kept and not self._known:
+            self._fault = "its blocks are not run by their forward"
         if self._fault:
             self.give_up(self._fault)
+        elif self._kept and not self._residuals:
+            self.run.note(f"{self.path}: a call that leaves out its last block is computed")
+        if self._misfit:
+            self._recount()
         for site, value in zip(self.sites, self._residuals, strict=False):
             self.run.remember(Kind.BLOCKS, site, value)
 
@@ -56,6 +65,7 @@ class Stack:
         """Hold no tensor any more."""
         self.between.stop()
         self._entered, self._fault = False, ""
+        self._kept = self._misfit = False  # whether its residuals are to be kept; whether those it predicted did not fit its streams
         self._added: list[Tensor] = []  # what a predicted list adds to its streams
         self._base: list[Tensor] = []  # what a computed list was given, from its first block on and between two
         self._passed: list[Tensor] = []  # what its last block returned, or a copy if that was written to since
@@ -77,9 +87,22 @@ class Stack:
     def _streams(self, places: dict[str, int], args: tuple, kwargs: dict) -> list[Tensor]:
         return [kwargs[name] if name in kwargs else args[places.get(name, name)] for name in self.carries]
 
-    def _predict(self, places: dict[str, int]) -> Forward:
+    def _recount(self) -> None:
+        """The list was computed in place of predicted."""
+        tally = self.run.tally
+        for kind in MODULES:
+            tally.predicted_calls[kind] -= self.counts[kind]
+            tally.computed_calls[kind] += self.counts[kind]
+        tally.predicted_calls[Kind.BLOCKS] -= len(self.sites)
+        self.run.note(f"the shapes inside the model changed at step {self.run.evaluation.step}: its blocks start their histories anew")
+
+    def _predict(self, places: dict[str, int], computed: Forward) -> Forward:
         def forward(*args: object, **kwargs: object) -> object:
             streams = self._streams(places, args, kwargs)
+            if not self._entered and [x.shape for x in streams] != [added.shape for added in self._added]:
+                self._misfit = True
+            if self._misfit:
+                return computed(*args, **kwargs)
             if not self._entered:  # the first block that this call reaches
                 self._entered = True
                 streams = [x + added for x, added in zip(streams, self._added, strict=True)]

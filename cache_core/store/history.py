@@ -23,7 +23,13 @@ class History:
         self.kept: list[Kept] = []
 
     def push(self, node: float, value: Tensor, form: Form = PLAIN, transfer: Transfer | None = None) -> None:
-        """Keep a copy of a sample. A repeated node replaces the older sample there; what falls out makes room first."""
+        """Keep a copy of a sample. A repeated node replaces the older sample there; what falls out makes room first.
+
+        A sample of another shape, number type or device is the first of a new history: it cannot be added to older ones.
+        """
+        if any(layout(kept) != (value.shape, value.dtype, value.device) for kept in self.kept):
+            self.nodes.clear()
+            self.kept.clear()
         for i, known in enumerate(self.nodes):
             if abs(known - node) <= SAME * max(abs(known), abs(node)):
                 del self.nodes[i], self.kept[i]
@@ -66,6 +72,11 @@ class History:
         if len(weights) == 1 and weights[0] == 1:
             return values[0].clone() if self.kept[0].owns(values[0]) else values[0]
         return combine(values, tuple(weights), self.kept[0].dtype)
+
+
+def layout(kept: Kept) -> tuple[torch.Size, torch.dtype, torch.device]:
+    """Shape, number type and device of the value that was kept, whatever its form."""
+    return kept.parts[0].shape, kept.dtype, kept.device
 
 
 def disagreement(histories: Sequence[History], high: Predictor, low: Predictor, node: float) -> float:

@@ -47,6 +47,7 @@ class Store:
         self._ahead: dict[Key, tuple[list[Arrival], torch.device, int]] = {}  # and the bytes that they add to the device
         self._ahead_bytes: Counter[torch.device] = Counter()
         self._unproven: list[tuple[Key, float, Tensor]] = []  # where a value is kept, and its proof
+        self._given: dict[tuple[str, int], tuple] = {}  # shapes that a block was last given in a stream, without the batch
 
     def __contains__(self, key: Key) -> bool:
         return key in self._histories
@@ -119,6 +120,15 @@ class Store:
                 history.move(device)
         self._note_peak(device)
         return True
+
+    def enter(self, block: str, streams: Sequence[int], shapes: Sequence[torch.Size]) -> bool:
+        """Forget what is kept of a block in streams in which it was last given other shapes than now; returns whether there were any."""
+        given = tuple(tuple(shape[1:]) for shape in shapes)
+        stale = {stream for stream in streams if self._given.get((block, stream), given) != given}
+        self._given.update(((block, stream), given) for stream in streams)
+        if stale:
+            self.forget(key for key in self if key[2] in stale and key[1].startswith(f"{block}."))
+        return bool(stale)
 
     def prove(self) -> list[Kind]:
         """Forget, of the values kept since the last time, those with a NaN or an infinity in them; returns their kinds. To be called before anything

@@ -11,16 +11,19 @@ class Yak(Single):
     yak_mlp = True
 
 
+CALLS = []  # of the override below: here, and not in its closure, so that it is a patch that keeps nothing
+
+
 @pytest.fixture
 def louder():
     """Options with an override that doubles the attention, and the list of its calls."""
-    calls = []
+    CALLS.clear()
 
     def override(kernel, *args, **kwargs):
-        calls.append(kernel)
+        CALLS.append(kernel)
         return 2 * kernel(*args, **kwargs)
 
-    return {OVERRIDE: override}, calls
+    return {OVERRIDE: override}, CALLS
 
 
 @pytest.mark.parametrize("block", [Double, Single, Yak])

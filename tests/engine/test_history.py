@@ -81,10 +81,28 @@ def test_low_precision_samples_are_summed_in_float32_and_given_back_in_their_own
 @pytest.mark.parametrize("form", [PLAIN, Form(offloaded=True)], ids=["plain", "offloaded"])
 def test_the_bytes_of_a_history_are_those_of_its_samples_where_they_are(form):
     history, found = History(2), []
-    for node, size in ((3.0, 10), (2.0, 20), (1.0, 5)):
-        history.push(node, torch.zeros(size), form)
+    for node in (3.0, 2.0, 1.0):
+        history.push(node, torch.zeros(10), form)
         found.append((history.device_bytes, history.host_bytes))
-    assert found == [(size, 0) if form is PLAIN else (0, size) for size in (40, 120, 100)]
+    assert found == [(size, 0) if form is PLAIN else (0, size) for size in (40, 80, 80)]
+
+
+OTHERS = {"shape": torch.zeros(1, 5, 64), "number type": torch.zeros(1, 4, 64, dtype=torch.float64), "device": torch.zeros(1, 4, 64, device="meta")}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("other", ["shape", "number type", "device"])
+def test_a_sample_of_another_make_starts_the_history_anew(other, form):
+    if other == "device" and form.offloaded:
+        pytest.skip("nothing can be copied from the meta device")
+    history = History(3)
+    for node in (0.9, 0.8):
+        history.push(node, torch.ones(1, 4, 64), form)
+    history.push(0.7, OTHERS[other], form)
+    assert history.nodes == [0.7]
+    assert history.device_bytes + history.host_bytes == history.kept[0].bytes
+    history.push(0.6, OTHERS[other], form)
+    assert history.nodes == [0.6, 0.7]
 
 
 @pytest.mark.parametrize("node", [0.8, 0.7], ids=["the same node", "another node"])

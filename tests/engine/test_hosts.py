@@ -4,11 +4,13 @@ from collections import Counter
 
 import pytest
 import torch
-from mirrors import Mirror
+from mirrors import Mirror, plant
+from torch import nn
 from toy import Bench, Marks
 
 from cache_core import MODULES, Plan
-from cache_core.hosts import HOSTS, blocks_of, match, submodule
+from cache_core.errors import HostError
+from cache_core.hosts import HOSTS, REFUSED, WAN, blocks_of, match, submodule
 from cache_core.run import Run
 
 STATES = "##a#m#.#"
@@ -26,6 +28,15 @@ def inputs(seed=0, batch=2):
 
 def test_a_mirror_of_a_host_matches_that_host_alone(host):
     assert match(Mirror(host)) is host
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.name)
+def test_a_family_that_only_looks_like_a_host_is_refused_with_its_reason_and_what_works(refused):
+    model = Mirror(WAN)
+    for need in refused.needs:
+        plant(model, need, nn.Identity())
+    with pytest.raises(HostError, match=f"{refused.name}.*{refused.why}.*AB-Cache Apply"):
+        match(model)
 
 
 def test_every_path_of_a_host_resolves(host):

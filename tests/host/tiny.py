@@ -49,6 +49,7 @@ def noise(shape, seed: int) -> torch.Tensor:
 
 VIDEO = (16, 3, 8, 8)
 MASK = {"attention_mask": (1, 8)}
+ANIMATE_2 = ("WAN_Animate2", "Wan Animate 2", WAN | {"model_type": "animate2", "in_dim": 36}, VIDEO)  # no host, and refused by name
 TINY = {
     "wan": Tiny("WAN21_T2V", "Wan", WAN, VIDEO),
     "wan_i2v": Tiny("WAN21_I2V", "Wan", WAN | {"model_type": "i2v", "in_dim": 36}, VIDEO, extra={"concat_latent_image": (1, *VIDEO)}),
@@ -59,6 +60,9 @@ TINY = {
                     VIDEO, extra={"audio_embed": (1, 25, 16, 12)}),
     "wan_animate": Tiny("WAN22_Animate", "Wan Animate", WAN | {"model_type": "animate", "num_layers": 5, "in_dim": 36, "num_heads": 1},
                         VIDEO, extra={"concat_latent_image": (1, *VIDEO)}),
+    "wan_dancer": Tiny("WAN22_WanDancer", "WanDancer", WAN | {"model_type": "wandancer", "in_dim": 36, "audio_inject_layers": [0, 2],
+                                                              "music_dim": 32, "music_heads": 2, "music_latent_dim": 32},
+                       VIDEO, extra={"concat_latent_image": (1, *VIDEO), "audio_embed": (1, 24, 35)}),
     "wan_humo": Tiny("WAN21_HuMo", "Wan", WAN | {"model_type": "humo", "in_dim": 36, "audio_token_num": 16}, VIDEO,
                      extra={"audio_embed": (1, 3, 8, 5, 1280)}),
     "qwen_image": Tiny("QwenImage", "Qwen-Image", {"image_model": "qwen_image", "num_layers": 2, "attention_head_dim": 128,
