@@ -11,6 +11,7 @@ from .clock import Timeline
 from .embedded import EmbeddedPair
 from .evaluation import Evaluation
 from .guard import guarded, moved_earlier
+from .measured import Measured
 from .plan import MIN_STEPS, Plan, table_of, uncached
 from .remarks import Remarks
 from .schedule import Table
@@ -37,12 +38,11 @@ class Run(Remarks):
         self._adopt(self._table())
         self.store = Store(whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans)))
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
-        self._streams = Streams()
+        self._streams, self._pair, self.measured = Streams(), EmbeddedPair(), Measured()
         self._call: tuple[int, ...] = ()
         self._remembered: set[tuple[Kind, str]] = set()  # in this call
         self._barred: set[Kind] = set()
         self._stale = False  # whether the rung has changed since the evaluation began
-        self._pair = EmbeddedPair()
 
     def _table(self) -> Table:
         planned = table_of(self.plans, self.timeline)
@@ -213,6 +213,7 @@ class Run(Remarks):
     def remember(self, kind: Kind, site: str, value: Tensor) -> None:
         """Count a computed value and keep a copy of each stream's rows, if a later step needs them."""
         self.evaluation.computed_calls[kind] += 1
+        self.measured.saw(kind, site, value, self._call)
         if kind is Kind.MODEL:
             self._pair.node = self.evaluation.sigma
         if not self.keeps(kind) or value.shape[0] % len(self._call):
@@ -221,8 +222,7 @@ class Run(Remarks):
             self.bar({kind}, f"{site} is called more than once by the model: {kind.value} is computed")
             return
         self._remembered.add((kind, site))
-        plan = self._plan(kind)
-        depth = plan.depth(kind)
+        depth = self._plan(kind).depth(kind)
         try:
             for stream, rows in zip(self._call, value.chunk(len(self._call)), strict=True):
                 self.store.push((kind, site, stream), self.evaluation.sigma, rows, depth)

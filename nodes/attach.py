@@ -16,6 +16,7 @@ from . import library
 from .control import overheard, waiting
 from .learning import LearningError, Lesson, settle
 from .mailbox import Mailbox
+from .memory import without_guest
 from .session import Session
 
 log = logging.getLogger("feb_ab_cache")
@@ -102,11 +103,13 @@ class Attachment:
             log.warning("%s: %s", lesson.name, reason, exc_info=None if isinstance(error, LearningError) else error)
             session.run.note(reason)
 
-    def prepare_sampling(self, executor, model, noise_shape, *args, **kwargs):
+    def prepare_sampling(self, executor, model, noise_shape, conds, *args, **kwargs):
         """ComfyUI makes room for a sampling, and for what it will keep."""
-        if self.sessions:
-            noise_shape = self.sessions[-1].reserve(model, noise_shape, args[0] if args else kwargs["conds"])
-        return executor(model, noise_shape, *args, **kwargs)
+        if not self.sessions:
+            return executor(model, noise_shape, conds, *args, **kwargs)
+        asked = self.sessions[-1].reserve(model, noise_shape, conds)
+        base_model, conds, models = executor(model, noise_shape, asked, *args, **kwargs)
+        return base_model, without_guest(conds), models
 
     def predict_noise(self, executor, *args, **kwargs):
         """One evaluation: one decision, whatever number of model calls it takes."""

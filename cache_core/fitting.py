@@ -1,0 +1,48 @@
+"""The choice of the rung: by an estimate at first, and for good by what the first computed evaluation shows."""
+
+from .run import Run
+from .site import MODULES, Kind
+from .store import Budget, Footprint
+
+
+class Fitting:
+    """A run's choice, from before its first model call until the evaluation after it. `footprint`: the estimate. `conditionings`: how many there
+    will be, those of later steps too."""
+
+    def __init__(self, run: Run, footprint: Footprint, budget: Budget, conditionings: int):
+        self.run, self.footprint, self.budget, self.conditionings = run, footprint, budget, conditionings
+        self.ladder, self.begun = run.store.ladder, len(run.evaluations)
+        run.measured.open = bool(footprint.whole)
+        if run.measured.open and not run.store.fit(footprint, budget):
+            run.store.ladder = run.store.ladder[-1:]  # what is kept by it may have to go, but it is told then how much it was
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that there is to keep has been seen, or there is nothing."""
+        measured = self.run.measured
+        return not measured.open or (bool(measured) and len(self.run.evaluations) > self.begun)
+
+    def settle(self) -> None:
+        """Choose for good, and note it. What another rung has kept meanwhile goes, unless it fits."""
+        run, before = self.run, self.run.store.rung
+        if not run.measured.open:
+            return
+        footprint, run.measured.open = self.seen(), False
+        if not any(key[0] is not Kind.MODEL for key in run.store):
+            run.store.ladder = tuple(rung for rung in self.ladder if rung.merged or not run.measured.alone)
+        run.fit(footprint, self.budget)
+        if run.store.rung.merged != before.merged:
+            run.store.forget(key for key in run.store if key[0] is not Kind.MODEL)
+
+    def seen(self) -> Footprint:
+        """What the run will keep, by what the first evaluation showed."""
+        samples = {kind: samples_of(self.run, kind) for kind in MODULES}
+        return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.conditionings, self.run.merged)
+
+
+def samples_of(run: Run, kind: Kind) -> int:
+    """Samples of a site of `kind` that the run holds at most at one time; 0 if it keeps none."""
+    plan = next((plan for plan in run.plans if kind in plan.kinds), None)
+    if plan is None or run.trying:
+        return plan.depth(kind) if plan else 0
+    return min(plan.depth(kind), sum(run.table.needed(step, kind, plan.predictor.order) for step in range(run.timeline.steps)))
