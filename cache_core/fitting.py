@@ -6,11 +6,11 @@ from .store import Budget, Footprint
 
 
 class Fitting:
-    """A run's choice, from before its first model call until the evaluation after it. `footprint`: the estimate. `conditionings`: how many there
-    will be, those of later steps too."""
+    """A run's choice, from before its first model call until the evaluation after it. `footprint`: the estimate. `share_seen`: what the first
+    evaluation computes, relative to what is kept: other conditionings may come later."""
 
-    def __init__(self, run: Run, footprint: Footprint, budget: Budget, conditionings: int):
-        self.run, self.footprint, self.budget, self.conditionings = run, footprint, budget, conditionings
+    def __init__(self, run: Run, footprint: Footprint, budget: Budget, share_seen: float = 1.0):
+        self.run, self.footprint, self.budget, self.share_seen = run, footprint, budget, share_seen
         self.ladder, self.begun = run.store.ladder, len(run.evaluations)
         run.measured.open = bool(footprint.whole)
         if run.measured.open and not run.store.fit(footprint, budget):
@@ -37,12 +37,15 @@ class Fitting:
     def seen(self) -> Footprint:
         """What the run will keep, by what the first evaluation showed."""
         samples = {kind: samples_of(self.run, kind) for kind in MODULES}
-        return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.conditionings, self.run.merged)
+        return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.share_seen, self.run.merged)
 
 
 def samples_of(run: Run, kind: Kind) -> int:
     """Samples of a site of `kind` that the run holds at most at one time; 0 if it keeps none."""
-    plan = next((plan for plan in run.plans if kind in plan.kinds), None)
-    if plan is None or run.trying:
-        return plan.depth(kind) if plan else 0
-    return min(plan.depth(kind), sum(run.table.needed(step, kind, plan.predictor.order) for step in range(run.timeline.steps)))
+    return max((min(plan.depth(kind), len(kept_steps(run, kind))) for plan in run.plans if kind in plan.kinds), default=0)
+
+
+def kept_steps(run: Run, kind: Kind) -> list[int]:
+    """The steps whose values of `kind` the run keeps."""
+    order = max((plan.predictor.order for plan in run.plans if kind in plan.kinds), default=0)
+    return [step for step in range(run.timeline.steps) if order and (run.trying or run.table.needed(step, kind, order))]

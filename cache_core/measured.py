@@ -34,16 +34,15 @@ class Measured:
             self._sizes.update({(kind, site, stream): value.nbytes // len(streams) for stream in streams})
             self._share = max(self._share, share(value.shape[-1], value.element_size()))
 
-    def footprint(self, expected: Footprint, samples: Mapping[Kind, int], conditionings: int, merged: bool) -> Footprint:
+    def footprint(self, expected: Footprint, samples: Mapping[Kind, int], share_seen: float, merged: bool) -> Footprint:
         """What is kept with so many `samples` of each kind.
 
-        `expected`: the estimate. It tells how single sites compare with residuals, where only those were seen (`merged`). Of `conditionings`
-        those that were not evaluated yet count like the average of those that were.
+        `expected`: the estimate. It tells how single sites compare with residuals, where only those were seen (`merged`). `share_seen`: what
+        was seen, relative to what is kept.
         """
-        later = max(1.0, conditionings / len({stream for *_, stream in self._sizes}))
         sizes: Counter[tuple[Kind, str]] = Counter()
         for (kind, site, _), size in self._sizes.items():
-            sizes[kind, site] += round(later * samples[kind] * size)
+            sizes[kind, site] += round(samples[kind] * size / share_seen)
         total = sum(sizes.values())
         if merged:
             off = total / max(1, expected.merged)

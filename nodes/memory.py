@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..cache_core import Run
-from ..cache_core.fitting import samples_of
+from ..cache_core.fitting import kept_steps, samples_of
 from ..cache_core.hosts import match
 from ..cache_core.mount import footprint, joins, padded, tokens
 from ..cache_core.site import MODULES
@@ -16,22 +16,38 @@ GIGABYTE = 2**30
 MARGIN = 0.9  # share of the free memory that is used: allocators round, and other programs allocate
 RESERVED = 0.25  # share of the device's memory, at most, that an automatic budget takes from the model's weights
 ROUNDING = 1.05  # what is asked for, relative to what is foreseen: the forecast is an estimate, and allocators round
-TEXTS = ("cross_attn", "conditioning_byt5small")  # of a conditioning, whose tokens become those of the text
+TEXTS = {"cross_attn": 1, "conditioning_byt5small": 1, "conditioning_llama3": 2}  # of a conditioning, and how often their tokens join the text's
 SHORTEST = {"Flux2": 512}  # tokens, by the class of ComfyUI's model: what it fills shorter texts up to
 GUEST = "feb_ab_cache"
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run will keep. `conditionings`: how many it is for. `shapes`: those of what they bring, as ComfyUI's own estimate takes them."""
+    """What a run will keep. `share_seen`: what its first evaluation computes, relative to that. `shapes`: those of what the conditionings bring, as
+    ComfyUI's own estimate takes them."""
 
     footprint: Footprint
-    conditionings: int = 0
-    shapes: dict[str, list] = field(default_factory=dict)
+    share_seen: float
+    shapes: dict[str, list]
 
 
 def foresee(run: Run, base_model, noise_shape, conds: list[dict]) -> Forecast:
     """What the run will keep of these conditionings, each evaluated on latents of `noise_shape`."""
+    at = {step for kind in MODULES for step in kept_steps(run, kind)}
+    kept, first = (_footprint(run, base_model, noise_shape, [cond for cond in conds if _active(run, cond, steps)]) for steps in (at, {0}))
+    shapes: dict[str, list] = {}
+    for name, shape in (found for cond in conds for found in base_model.extra_conds_shapes(**cond).items()):
+        shapes.setdefault(name, []).append(shape)
+    return Forecast(kept, first.whole / kept.whole if kept.whole and first.whole else 1.0, shapes)
+
+
+def _active(run: Run, cond: dict, steps: set[int]) -> bool:
+    """Whether a conditioning is evaluated at one of these steps."""
+    return any(run.timeline.inside(step, cond.get("start_percent", 0.0), cond.get("end_percent", 1.0)) for step in steps)
+
+
+def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprint:
+    """What the run will keep of conditionings that are all evaluated where it keeps something."""
     model = base_model.diffusion_model
     host, samples = match(model), max(samples_of(run, kind) for kind in MODULES)
     cells = math.prod(noise_shape[2:])
@@ -42,16 +58,14 @@ def foresee(run: Run, base_model, noise_shape, conds: list[dict]) -> Forecast:
     picture = len(conds) * padded(model, tokens(model, cells)) + references
     dtype = base_model.manual_cast_dtype or base_model.get_dtype()
     kept = noise_shape[0] * samples
-    shapes: dict[str, list] = {}
-    for name, shape in (found for cond in conds for found in base_model.extra_conds_shapes(**cond).items()):
-        shapes.setdefault(name, []).append(shape)
-    return Forecast(footprint(model, host, run.table, kept * picture, kept * text, dtype.itemsize), len(conds), shapes)
+    return footprint(model, host, run.table, kept * picture, kept * text, dtype.itemsize)
 
 
 def _text(base_model, cond: dict) -> int:
-    """Tokens of a conditioning's text."""
-    given = sum(cond[name].shape[1] for name in TEXTS if cond.get(name) is not None)
-    return max(given, SHORTEST.get(type(base_model).__name__, 0))
+    """Tokens of a conditioning's text, and those that the model itself knows."""
+    given = sum(times * cond[name].shape[-2] for name, times in TEXTS.items() if cond.get(name) is not None)
+    own = getattr(base_model.diffusion_model, "register_tokens", None)
+    return max(given, SHORTEST.get(type(base_model).__name__, 0)) + (0 if own is None else own.shape[1])
 
 
 def budget(gigabytes: float, base_model, x, shapes: dict[str, list]) -> Budget:

@@ -107,7 +107,7 @@ class Session:
         if self.fitting is None:
             foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape, [{"cross_attn": context}])
             room = memory.budget(self.gigabytes, base_model, x, foreseen.shapes)
-            self.fitting = Fitting(self.run, foreseen.footprint, room, foreseen.conditionings)
+            self.fitting = Fitting(self.run, foreseen.footprint, room, foreseen.share_seen)
         if not self.fitting.ready:
             return
         said = len(self.run.notes)

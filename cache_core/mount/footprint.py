@@ -15,7 +15,7 @@ CELLS = 4  # latent cells to a token, where the model does not say
 
 def tokens(model: nn.Module, cells: int) -> int:
     """Image or video tokens of a latent with `cells` cells, by the model's patch size."""
-    patch = getattr(model, "patch_size", None)
+    patch = getattr(model, "patch_size", getattr(getattr(model, "patchifier", None), "patch_size", None))
     per_token = CELLS if patch is None else patch**2 if isinstance(patch, int) else math.prod(patch)
     return math.ceil(cells / per_token)
 
@@ -56,7 +56,7 @@ def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tu
 def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, picture: int, text: int) -> list[int]:
     """Values of each site of a mount. One that has sites for several streams lacks some in some blocks."""
     names = mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()
-    if len(names) < 2:
+    if len(names) < 2 and not {*names} & {*blocks.text}:
         return [_width(block, mount.needs) * (picture + text)]
     ends = {name: f"{name}.proj" if isinstance(mount, Joint) else name for name in names}
     return [_width(block, (end,)) * (text if name in blocks.text else picture) for name, end in ends.items() if submodule(block, end) is not None]
