@@ -12,6 +12,7 @@ from .clock import Timeline
 from .embedded import EmbeddedPair
 from .evaluation import Evaluation, Tally
 from .guard import guarded, moved_earlier
+from .measured import Measured
 from .memory import Memory
 from .plan import Plan
 from .predictor import REUSE
@@ -37,8 +38,7 @@ class Run(Memory):
         super().__init__(plans, timeline, outside)
         self.plans, self.timeline, self.outside = plans, timeline, outside
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
-        self._streams = Streams()
-        self._pair = EmbeddedPair()
+        self._streams, self._pair, self.measured = Streams(), EmbeddedPair(), Measured()
         self.reusing = False  # whether outputs are reused where the plans would extrapolate
 
     # Evaluations -------------------------------------------------------------------------------------------------------
@@ -170,6 +170,7 @@ class Run(Memory):
         if call is None:
             return
         call.tally.computed_calls[kind] += 1
+        self.measured.saw(kind, site, value, call.streams)
         if kind is Kind.MODEL:
             self._pair.node = self.evaluation.sigma
         if not self.keeps(kind) or value.shape[0] % len(call.streams):

@@ -122,8 +122,7 @@ def steps_of(model: Flux, given: Given, state: frozenset[Kind], rung: Rung, repe
     timeline = Timeline.even(len(schedule.predicted))
     run = Run((Plan(schedule, merge=rung.merged),), timeline)
     run.store.ladder = (rung,)
-    length = given.img.shape[1] + given.txt.shape[1]
-    run.fit(footprint(model, match(model), run.table, length, given.img.element_size()), Budget())
+    run.fit(footprint(model, match(model), run.table, given.img.shape[1], given.txt.shape[1], given.img.element_size()), Budget())
     mounts, found = Mounts(model, match(model), run), []
     for sigma, predicted in zip(timeline.sigmas, schedule.predicted, strict=False):
         synchronise(given.img.device)

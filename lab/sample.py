@@ -88,9 +88,9 @@ def _mounts(model: nn.Module, run: Run, noise: Tensor, guidance: float, budget: 
 def foresee(model: nn.Module, run: Run, noise: Tensor, guidance: float) -> Footprint:
     """What the run's plan keeps when it samples from `noise`."""
     rows = len(noise) * (1 if guidance == 1.0 else 2)
-    length = noise[0, 0].numel() // model.config.patch**2 + TOKENS
-    samples = max(plan.predictor.order for plan in run.plans)
-    return footprint(model, match(model), run.table, rows * length * samples, noise.element_size())
+    kept = rows * max(plan.predictor.order for plan in run.plans)
+    picture = noise[0, 0].numel() // model.config.patch**2
+    return footprint(model, match(model), run.table, kept * picture, kept * TOKENS, noise.element_size())
 
 
 def _guided(model: nn.Module, x: Tensor, labels: Tensor, sigma: float, guidance: float, split: bool, run: Run | None,

@@ -18,6 +18,7 @@ from . import library
 from .control import overheard, waiting
 from .learning import LearningError, Lesson, settle
 from .mailbox import Mailbox
+from .memory import without_guest
 from .rivals import refuse_rivals
 from .session import Session
 
@@ -123,12 +124,14 @@ class Attachment:
             log.warning("%s: %s", lesson.name, reason, exc_info=None if found else error)
             session.run.note(reason)
 
-    def prepare_sampling(self, executor, model, noise_shape, *args, **kwargs):
+    def prepare_sampling(self, executor, model, noise_shape, conds, *args, **kwargs):
         """ComfyUI makes room for a sampling, and for what it will keep."""
-        session = self._session(transformer_options(args[1] if len(args) > 1 else kwargs.get("model_options")))
-        if session:
-            noise_shape = session.reserve(model, noise_shape, args[0] if args else kwargs["conds"])
-        return executor(model, noise_shape, *args, **kwargs)
+        session = self._session(transformer_options(args[0] if args else kwargs.get("model_options")))
+        if session is None:
+            return executor(model, noise_shape, conds, *args, **kwargs)
+        asked = session.reserve(model, noise_shape, conds)
+        base_model, conds, models = executor(model, noise_shape, asked, *args, **kwargs)
+        return base_model, without_guest(conds), models
 
     def predict_noise(self, executor, *args, **kwargs):
         """One evaluation: one decision, whatever number of model calls it takes."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..cache_core import Kind, Run, RunReport, report, scale_noise
 from ..cache_core.calibrate import Watch
 from ..cache_core.engine import evaluate, pass_through
+from ..cache_core.fitting import Fitting
 from ..cache_core.hosts import match
 from ..cache_core.mount import Mounts
 from ..cache_core.plan import outlook
@@ -17,7 +18,6 @@ from ..cache_core.sampler_trace import SamplerTrace
 from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.shortfall import unpredicted
 from ..cache_core.site import MODULES
-from ..cache_core.store import Footprint
 from . import compiler, memory, sampling, streams
 from .control import arrived
 from .remembering import observed
@@ -41,8 +41,8 @@ class Session:
                  watch: Watch | None = None):
         self.run, self.model_sampling, self.model_name, self.gigabytes, self.watch = run, model_sampling, model_name, gigabytes, watch
         self.guided_alone = guided_alone  # whether the negative conditioning is not evaluated
-        self.foreseen: Footprint | None = None
-        self.fitted: set[object] = set()  # devices
+        self.foreseen: memory.Forecast | None = None
+        self.fitting: Fitting | None = None
         self.modules_cached = bool(run.table.kinds & MODULES)
         self.compiled = False  # by torch.compile, as a whole or in parts
         self.device = None  # that the model is loaded to
@@ -112,22 +112,24 @@ class Session:
         log.info("%s", result.line())
         return result
 
-    def reserve(self, patcher, noise_shape, conds: dict):
-        """PREPARE_SAMPLING: the noise shape to make room for."""
+    def reserve(self, patcher, noise_shape, conds: dict) -> dict:
+        """PREPARE_SAMPLING: the conditionings to make room for, and what is kept of them."""
         if not self.modules_cached:
-            return noise_shape
+            return conds
         evaluated = [cond for name, found in conds.items() if not (self.guided_alone and name == "negative") for cond in found]
-        text = max((cond["cross_attn"].shape[1] for cond in evaluated if cond.get("cross_attn") is not None), default=0)
-        self.foreseen = memory.foresee(self.run, patcher.model, noise_shape[0] * len(evaluated), noise_shape, text)
-        return memory.enlarged(noise_shape, patcher.model, self.run, self.foreseen, self.gigabytes, patcher.load_device)
+        self.foreseen = memory.foresee(self.run, patcher.model, noise_shape, evaluated)
+        return memory.with_guest(conds, memory.asked(self.run, self.foreseen.footprint, self.gigabytes, patcher.load_device))
 
     def _fit(self, base_model, x, context) -> None:
-        """Choose, once the model is loaded and before anything is kept, how to keep it."""
-        self.fitted.add(x.device)
-        text = 0 if context is None else context.shape[1]
-        foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape[0], x.shape, text)
+        """Choose how to keep values, before anything is kept on the device of `x`: for good by what the first evaluation shows."""
         said = len(self.run.notes)
-        self.run.fit(foreseen, memory.budget(self.gigabytes, base_model, x), x.device)
+        if self.fitting is None or x.device not in self.fitting.devices:
+            foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape, [{"cross_attn": context}])
+            room = memory.budget(self.gigabytes, base_model, x, foreseen.shapes)
+            self.fitting = self.fitting or Fitting(self.run, foreseen.footprint, foreseen.share_seen)
+            self.fitting.allow(x.device, room)
+        if self.fitting.ready:
+            self.fitting.settle()
         for note in self.run.notes[said:]:
             log.info("%s on %s: %s", self.name, self.model_name, note)
 
@@ -211,8 +213,7 @@ class Session:
     def _prepared(self, base_model, x, context, options: dict) -> Mounts:
         """The mounts for a call of `base_model`, once its device has been asked for room."""
         with self.run.lock:
-            if x.device not in self.fitted:
-                self._fit(base_model, x, context)
+            self._fit(base_model, x, context)
             return self._mounts(base_model.diffusion_model, options)
 
     def _let_be(self, option: str) -> None:

@@ -8,7 +8,8 @@ AURA = Host(
     classes=("MMDiT",),
     models="AuraFlow",
     blocks=(
-        Blocks("double_layers", (Call(Kind.ATTENTION, ("attn",), outputs=2), Call(Kind.MLP, ("mlpC", "mlpX"))), carries=("c", "x")),
+        Blocks("double_layers", (Call(Kind.ATTENTION, ("attn",), outputs=2), Call(Kind.MLP, ("mlpC", "mlpX"))), carries=("c", "x"),
+               text=("mlpC",)),
         Blocks("single_layers", (Call(Kind.ATTENTION, ("attn",)), Call(Kind.MLP, ("mlp",))), carries=("cx",)),
     ),
 )
@@ -16,5 +17,6 @@ MOCHI = Host(
     name="Mochi",
     classes=("AsymmDiTJoint",),
     models="Mochi 1",
-    blocks=(Blocks("blocks", (Call(Kind.ATTENTION, ("attn",), outputs=2), Call(Kind.MLP, ("mlp_x", "mlp_y"))), carries=("x", "y")),),
+    blocks=(Blocks("blocks", (Call(Kind.ATTENTION, ("attn",), outputs=2), Call(Kind.MLP, ("mlp_x", "mlp_y"))), carries=("x", "y"),
+                   text=("mlp_y",)),),
 )

@@ -8,7 +8,8 @@ HIDREAM = Host(
     classes=("HiDreamImageTransformer2DModel",),
     models="HiDream-I1, HiDream-E1",
     blocks=(
-        Blocks("double_stream_blocks", (Call(Kind.ATTENTION, ("block.attn1",), outputs=2), Call(Kind.MLP, ("block.ff_i", "block.ff_t")))),
+        Blocks("double_stream_blocks", (Call(Kind.ATTENTION, ("block.attn1",), outputs=2), Call(Kind.MLP, ("block.ff_i", "block.ff_t"))),
+               text=("block.ff_t",)),
         Blocks("single_stream_blocks", (Call(Kind.ATTENTION, ("block.attn1",)), Call(Kind.MLP, ("block.ff_i",)))),
     ),
 )

@@ -9,6 +9,6 @@ QWEN_IMAGE = Host(
     models="Qwen-Image, Qwen-Image-Edit and Edit 2509",
     blocks=(
         Blocks("transformer_blocks", (Call(Kind.ATTENTION, ("attn",), outputs=2), Call(Kind.MLP, ("img_mlp", "txt_mlp"))),
-               carries=("encoder_hidden_states", "hidden_states")),
+               carries=("encoder_hidden_states", "hidden_states"), text=("txt_mlp",)),
     ),
 )

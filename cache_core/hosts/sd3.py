@@ -9,6 +9,7 @@ SD3 = Host(
     models="Stable Diffusion 3, 3.5 medium and large",
     blocks=(
         Blocks("joint_blocks", (Joint(("context_block.attn", "x_block.attn"), norms=("ln_q", "ln_k"), unit="head_dim", extra=("x_block.attn2",)),
-                                Call(Kind.MLP, ("context_block.mlp", "x_block.mlp"))), carries=(0, 1)),
+                                Call(Kind.MLP, ("context_block.mlp", "x_block.mlp"))), carries=(0, 1),
+               text=("context_block.attn", "context_block.mlp")),
     ),
 )

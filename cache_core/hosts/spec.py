@@ -79,11 +79,13 @@ class Blocks:
 
     `carries`: the arguments, by name or place, that a block adds to and returns, in the order in which it returns them, when what is done to
     them between blocks is at most adding what does not depend on them, as ControlNet does; empty if that is not so.
+    `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture.
     """
 
     path: str
     mounts: tuple[Call | Joint | Fused, ...]
     carries: tuple[str | int, ...] = ()
+    text: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

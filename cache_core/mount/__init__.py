@@ -11,7 +11,7 @@ from ..site import MODULES, Kind
 from ..store import OutOfMemory
 from .between import Between
 from .block import MountedBlock, State, fresh
-from .footprint import footprint, tokens
+from .footprint import footprint, joins, padded, tokens
 from .part import Part, ReadWeights, Tap, Weights, is_edited, is_watched
 from .scoped import Forward, overridden
 from .stack import Stack
@@ -29,6 +29,7 @@ class MountedList:
     """A list of blocks: the sites of each, or, where the run merges them, one residual for all."""
 
     def __init__(self, spec: Blocks, blocks: list[nn.Module], tap: Tap, read: ReadWeights, between: Between):
+        self.spec = spec
         self.blocks = [MountedBlock(block, f"{spec.path}.{i}", spec.mounts, tap, read) for i, block in enumerate(blocks)]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         self.stack = Stack(blocks, spec.path, spec.carries, tap.sites, counts, between) if spec.carries and blocks else None
@@ -37,6 +38,8 @@ class MountedList:
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         """The forwards for the coming model call."""
         self.began = self.stack if self.stack and self.stack.sound and run.merged else None
+        if self.began and run.measured.open and not run.measured.alone and not run.keeps(Kind.BLOCKS):
+            return self.began.watch()
         return self.began.begin() if self.began else [pair for block in self.blocks for pair in block.forwards]
 
 
@@ -54,15 +57,17 @@ class Mounts:
         self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():
             block.check = self._check
+        run.measured.lists |= {found.spec.path: bool(found.stack) for found in self.lists}
         run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         self._report_fallbacks()
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts nor keeps."""
+        """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts nor keeps, and what
+        it could keep is known."""
         run = self.run
         run.tally.block_calls += 1
-        if not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
+        if not run.measured.open and not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
             yield
             return
         try:
@@ -92,6 +97,7 @@ class Mounts:
     def merge_alone(self, reason: str) -> None:
         """Keep no single site from now on, and say why: predictions of single sites are decided inside the model, and a compiled one would be
         compiled anew for each."""
+        self.run.measured.alone = True
         run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
         if not self.mergeable or not rungs:
             run.bar(MODULES, f"{reason}, and its blocks cannot be merged: attention and mlp are computed")
@@ -161,4 +167,4 @@ class Mounts:
                 self.run.demote(f"{type(block.block).__name__} ({reason})")
 
 
-__all__ = ["Mounts", "footprint", "overridden", "plain_weights", "tokens"]
+__all__ = ["Mounts", "footprint", "joins", "overridden", "padded", "plain_weights", "tokens"]

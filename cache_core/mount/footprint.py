@@ -15,31 +15,54 @@ CELLS = 4  # latent cells to a token, where the model does not say
 
 def tokens(model: nn.Module, cells: int) -> int:
     """Image or video tokens of a latent with `cells` cells, by the model's patch size."""
-    patch = getattr(model, "patch_size", None)
+    patch = getattr(model, "patch_size", getattr(getattr(model, "patchifier", None), "patch_size", None))
     per_token = CELLS if patch is None else patch**2 if isinstance(patch, int) else math.prod(patch)
     return math.ceil(cells / per_token)
 
 
-def footprint(model: nn.Module, host: Host, table: Table, values: int, element_size: int) -> Footprint:
-    """The bytes kept, when each site keeps `values` values of `element_size` bytes for each feature: tokens, text included, times rows times samples.
+def padded(model: nn.Module, count: int) -> int:
+    """`count` tokens of a picture or a text, and those that the model adds for a multiple."""
+    multiple = getattr(model, "pad_tokens_multiple", None) or 1
+    return math.ceil(count / multiple) * multiple
 
-    An upper bound where an attention answers for fewer tokens than all. A run that keeps more than foreseen steps down.
+
+def joins(host: Host) -> bool:
+    """Whether the text's tokens go through the blocks. Where they do not, the blocks attend to them in a second attention."""
+    return all([kind for mount in blocks.mounts for kind in mount.sites("")].count(Kind.ATTENTION) == 1 for blocks in host.blocks)
+
+
+def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: int, element_size: int) -> Footprint:
+    """The bytes kept, when for each of its features a site keeps values of `element_size` bytes: `picture` ones of the picture's tokens and
+    `text` ones of the text's, each tokens times rows times samples.
+
+    An estimate: the first computed evaluation shows what is kept (Measured).
     """
     kinds = MODULES & frozenset().union(*table.states())
-    lists = [(blocks.carries, [_widths(block, blocks, kinds) for block in blocks_of(model, blocks)]) for blocks in host.blocks]
-    widths = [width for _, found in lists for block in found for width in block]
-    merged = sum(max(map(max, found), default=0) if carries else sum(map(sum, found)) for carries, found in lists if any(found))
-    largest = max((sum(block) for _, found in lists for block in found), default=0)
-    size = values * element_size
-    return Footprint(size * sum(widths), size * merged, 2 * size * largest, share(max(widths, default=1), element_size))
+    lists = [(blocks, [_sizes(block, blocks, picture, text) for block in blocks_of(model, blocks)]) for blocks in host.blocks]
+    every = [[sum(size for kind, size in sites if kind in kinds) for sites in found] for _, found in lists]
+    merged = sum(max((sum(size for kind, size in sites if kind is Kind.MLP) for sites in found), default=0) if blocks.carries else sum(whole)
+                 for (blocks, found), whole in zip(lists, every, strict=True) if kinds)
+    widths = [_width(block, mount.needs) for blocks, _ in lists for block in blocks_of(model, blocks) for mount in blocks.mounts]
+    largest = max((size for whole in every for size in whole), default=0)
+    return Footprint(element_size * sum(map(sum, every)), element_size * merged, 2 * element_size * largest,
+                     share(max(widths, default=1), element_size))
 
 
-def _widths(block: nn.Module, blocks: Blocks, kinds: frozenset[Kind]) -> list[int]:
-    """Features of a token in the sites of one block: each kind of a mount covers the block's tokens once."""
-    return [_features(block, mount) for mount in blocks.mounts for kind in mount.sites("") if kind in kinds]
+def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tuple[Kind, int]]:
+    """Values that the sites of one block keep, by kind."""
+    return [(kind, size) for mount in blocks.mounts for kind in mount.sites("") for size in _values(block, blocks, mount, picture, text)]
 
 
-def _features(block: nn.Module, mount: Call | Joint | Fused) -> int:
-    """Features of a token as it enters a mount: those of the first linear layer below it."""
-    below = (module for need in mount.needs for module in (submodule(block, need) or nn.Module()).modules())
+def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, picture: int, text: int) -> list[int]:
+    """Values of each site of a mount. One that has sites for several streams lacks some in some blocks."""
+    names = mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()
+    if len(names) < 2 and not {*names} & {*blocks.text}:
+        return [_width(block, mount.needs) * (picture + text)]
+    ends = {name: f"{name}.proj" if isinstance(mount, Joint) else name for name in names}
+    return [_width(block, (end,)) * (text if name in blocks.text else picture) for name, end in ends.items() if submodule(block, end) is not None]
+
+
+def _width(block: nn.Module, names: tuple[str, ...]) -> int:
+    """Features of a token as it enters the submodules of these names: those of the first linear layer below them."""
+    below = (module for name in names for module in (submodule(block, name) or nn.Module()).modules())
     return next((module.in_features for module in below if getattr(module, "in_features", 0)), 0)

@@ -47,6 +47,11 @@ class Stack:
         self._kept = self.run.keeps(Kind.BLOCKS)
         return self._keeping if self._kept else []
 
+    def watch(self) -> Forwards:
+        """The forwards for a call whose streams are only looked at: a residual is as large."""
+        block, _ = self._keeping[0]
+        return [(block, self._watch(block.forward, self._places(block)))]
+
     def end(self) -> None:
         """The model call is done: what it added goes to the run."""
         self._known = self._known or self._entered
@@ -107,6 +112,14 @@ class Stack:
                 self._entered = True
                 streams = [x + added for x, added in zip(streams, self._added, strict=True)]
             return streams[0] if len(streams) == 1 else tuple(streams)
+
+        return forward
+
+    def _watch(self, original: Forward, places: dict[str, int]) -> Forward:
+        def forward(*args: object, **kwargs: object) -> object:
+            for site, x in zip(self.sites, self._streams(places, args, kwargs), strict=True):
+                self.run.remember(Kind.BLOCKS, site, x)
+            return original(*args, **kwargs)
 
         return forward
 

@@ -72,7 +72,7 @@ def test_a_run_says_what_it_keeps_and_why():
 def test_a_plan_that_keeps_nothing_fits_any_budget_without_a_word():
     model = toy()
     bench = Bench(model, plan(""))
-    bench.run.fit(footprint(model, match(model), bench.run.table, 8, 4), Budget(0, 0))
+    bench.run.fit(footprint(model, match(model), bench.run.table, 8, 0, 4), Budget(0, 0))
     assert bench.run.notes == bench.run.demotions == []
 
 
@@ -131,9 +131,9 @@ def test_what_is_foreseen_for_a_lab_model_is_what_it_keeps(family, merge, order,
 
 def test_only_kinds_that_the_table_predicts_are_foreseen():
     model = small_flux()
-    whole, both = (footprint(model, match(model), Bench(model, plan(marks)).run.table, 10, 4) for marks in ("#m", "#."))
+    whole, both = (footprint(model, match(model), Bench(model, plan(marks)).run.table, 10, 0, 4) for marks in ("#m", "#."))
     assert whole.whole == both.whole / 2 > 0
-    assert footprint(model, match(model), Bench(model, plan("")).run.table, 10, 4).whole == 0
+    assert footprint(model, match(model), Bench(model, plan("")).run.table, 10, 0, 4).whole == 0
 
 
 @pytest.mark.parametrize(("patch", "cells", "count"), [(None, 400, 100), (2, 400, 100), (1, 400, 400), ((1, 2, 2), 400, 100), ((1, 2, 2), 401, 101)])

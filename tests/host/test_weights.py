@@ -189,31 +189,6 @@ def test_perturbed_attention_guidance_is_a_stream_of_its_own(ab):
     assert mailbox.latest.restarts == 0
 
 
-def foreseen_rows(monkeypatch, apply):
-    """Rows of the latent that ComfyUI is told to make room for, when `apply` is sampled on a device with little memory."""
-    import comfy.sampler_helpers
-
-    rows, prepare = [], comfy.sampler_helpers._prepare_sampling
-
-    def spy(model, noise_shape, *args, **kwargs):
-        rows.append(noise_shape[0])
-        return prepare(model, noise_shape, *args, **kwargs)
-
-    monkeypatch.setattr(comfy.sampler_helpers, "_prepare_sampling", spy)
-    ksample(apply, steps=24, size=32, cfg=3.0)
-    return rows[-1]
-
-
-def test_comfyui_is_told_to_make_room_for_what_is_kept(model, feb, ab, monkeypatch):
-    from comfy.model_base import BaseModel
-
-    monkeypatch.setattr(BaseModel, "memory_required", lambda self, shape, **_: 2**16 * shape[0])
-    plain, of_ab, merged, sites = (foreseen_rows(monkeypatch, m) for m in (model, ab(model)[0], feb(model, **WAYS["merged"])[0],
-                                                                           feb(model, **WAYS["every site"])[0]))
-    assert plain == of_ab == 1
-    assert 1 < merged < sites
-
-
 @pytest.mark.parametrize(("gigabytes", "said"), [(0.0005, "8 bits"), (0.0001, "only steps that reuse both kinds, 8 bits"), (0.00001, "are computed")])
 def test_little_memory_finishes_the_picture_and_says_what_was_done(model, feb, gigabytes, said):
     cached, mailbox = feb(model, **(WAYS["every site"] | {"memory": gigabytes}))
