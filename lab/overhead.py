@@ -2,8 +2,9 @@
 
     OMP_NUM_THREADS=1 python3 -m lab.overhead
 
-Writes lab/results/overhead.json. "everything computed" attaches a plan that never predicts; "computed and kept" runs with
-every site mounted and copied, which is what the computed steps of a FEB-Cache plan do; its first evaluation checks the mounts.
+Writes lab/results/overhead.json. "everything computed" is a sampling with plans that never predict, the mounting of the sites included. "a kept
+step" computes and keeps, with every site or one residual per list of blocks, the check of the mounts left out, in inference mode, as ComfyUI
+samples.
 """
 
 import json
@@ -14,10 +15,14 @@ from statistics import median
 from time import perf_counter, process_time
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cache_core import MODULES, OUTPUT, Interval, Plan, Predictor, Run, Steps, Timeline
 from cache_core.engine import evaluate
+from cache_core.hosts import match
+from cache_core.mount import Mounts
 
+from .condition import condition
 from .flux import Flux, FluxConfig
 from .sample import flow_sigmas, noise_of, sample
 
@@ -26,26 +31,59 @@ SIZES = FluxConfig(hidden=256, heads=2, depth=19, depth_single=38)
 STEPS, ROUNDS = 10, 15
 
 
+class Operations(TorchDispatchMode):
+    """Counts what torch is asked to do."""
+
+    count = 0
+
+    def __torch_dispatch__(self, operation: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        self.count += 1
+        return operation(*args, **(kwargs or {}))
+
+
 def cpu_seconds(work: Callable[[], object]) -> float:
     start = process_time()
     work()
     return process_time() - start
 
 
-def ratios(model: Flux) -> dict[str, float]:
-    """CPU time per computed evaluation against the unpatched model, each a median over rounds of neighbouring runs."""
-    noise, labels, sigmas = noise_of([0]), torch.zeros(1, dtype=torch.long), flow_sigmas(STEPS)
-    plans = {"everything computed": (Plan(Interval(MODULES, 1)), Plan(Interval(OUTPUT, 1))),
-             "computed and kept": (Plan(Steps(MODULES, tuple(range(STEPS - 1))), Predictor(2)),)}
-    shares = {"everything computed": 1.0, "computed and kept": (STEPS - 1) / STEPS}  # the last step has to use what is kept
-    found: dict[str, list[float]] = {name: [] for name in plans}
-    sample(model, noise, labels, sigmas)
-    for _ in range(ROUNDS):
-        for name, plan in plans.items():
-            plain = cpu_seconds(lambda: sample(model, noise, labels, sigmas))
-            patched = cpu_seconds(lambda plan=plan: sample(model, noise, labels, sigmas, plan))
-            found[name].append(patched / plain / shares[name])
-    return {name: round(median(values), 4) for name, values in found.items()}
+def ratio(patched: Callable[[], object], plain: Callable[[], object]) -> float:
+    """CPU time against the unpatched model: the median over rounds of neighbouring runs."""
+    patched(), plain()
+    return round(median(cpu_seconds(patched) / cpu_seconds(plain) for _ in range(ROUNDS)), 4)
+
+
+def everything_computed(model: Flux) -> float:
+    """The ratio of a whole sampling with plans that never predict."""
+    given = model, noise_of([0]), torch.zeros(1, dtype=torch.long), flow_sigmas(STEPS)
+    return ratio(lambda: sample(*given, (Plan(Interval(MODULES, 1)), Plan(Interval(OUTPUT, 1)))), lambda: sample(*given))
+
+
+@torch.inference_mode()
+def kept(model: Flux) -> dict[str, dict[str, float]]:
+    """CPU time and operations of a computed step whose values are kept, against those of the unpatched model."""
+    given, found = (noise_of([0]), torch.ones(1), *condition(torch.zeros(1, dtype=torch.long), SIZES.vector)), {}
+
+    def plain() -> None:
+        model(*given)
+
+    for name, merge in (("every site", False), ("merged", True)):
+        run = Run((Plan(Steps(MODULES, tuple(range(STEPS - 1))), Predictor(2), merge=merge),), Timeline.flow(flow_sigmas(STEPS)))
+        mounts = Mounts(model, match(model), run)
+
+        def step(run: Run = run, mounts: Mounts = mounts) -> None:
+            run.begin(run.timeline.sigmas[STEPS - 2])  # the last step before one that predicts
+            evaluate(run, ("cond",), "shape", lambda: model(*given), mounts)
+
+        times = ratio(step, plain)
+        found[name] = {"cpu_time_ratio": times, "operations": operations(step), "of the model alone": operations(plain)}
+    return found
+
+
+def operations(work: Callable[[], object]) -> int:
+    with Operations() as counted:
+        work()
+    return counted.count
 
 
 def prediction_milliseconds(order: int = 2, repeats: int = 400) -> dict[str, float]:
@@ -70,7 +108,7 @@ def main() -> None:
     model = Flux(SIZES).eval().requires_grad_(False)
     found = {"machine": f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
              "blocks": f"{SIZES.depth} + {SIZES.depth_single}, hidden {SIZES.hidden}", "steps": STEPS, "rounds": ROUNDS,
-             "cpu_time_ratio": ratios(model), "prediction_ms": prediction_milliseconds()}
+             "everything computed": everything_computed(model), "a kept step": kept(model), "prediction_ms": prediction_milliseconds()}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))

@@ -98,6 +98,8 @@ class Mounts:
         """Keep no single site from now on, and say why: predictions of single sites are decided inside the model, and a compiled one would be
         compiled anew for each."""
         self.run.measured.alone = True
+        for stack in (found.stack for found in self.lists if found.stack):
+            stack.compiled = True
         run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
         if not self.mergeable or not rungs:
             run.bar(MODULES, f"{reason}, and its blocks cannot be merged: attention and mlp are computed")

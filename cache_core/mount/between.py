@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
+from torch.utils._pytree import tree_leaves
 
 Streams = list[Tensor]
 
@@ -15,6 +16,8 @@ class Between(TorchDispatchMode):
     ComfyUI samples in inference mode, where tensors count no versions, so that writes have to be seen when they happen. This sees the operations
     between two blocks, which are few or none; while a block runs it is off. `outside`: the context in which copies are made.
     """
+
+    supports_higher_order_operators = True
 
     def __init__(self, outside: Callable[[], AbstractContextManager[object]]):
         super().__init__()
@@ -56,13 +59,21 @@ class Between(TorchDispatchMode):
             streams[:] = [x.clone() for x in streams]
 
 
-def _memory(x: Tensor) -> int:
-    return x.untyped_storage().data_ptr()
+def _memory(x: Tensor) -> int | None:
+    """Where a tensor is; None for one that only stands for others, such as a quantised weight."""
+    try:
+        return x.untyped_storage().data_ptr()
+    except RuntimeError:
+        return None
 
 
 def _written(operation: Callable, args: tuple, kwargs: dict) -> Iterator[Tensor]:
-    """The tensors that an operation writes into, by its schema."""
-    for place, spec in enumerate(operation._schema.arguments):
+    """The tensors that an operation writes into, by its schema; all that it is given if it has none."""
+    schema = getattr(operation, "_schema", None)
+    if schema is None:
+        yield from (x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor))
+        return
+    for place, spec in enumerate(schema.arguments):
         if spec.alias_info is not None and spec.alias_info.is_write:
             value = args[place] if place < len(args) else kwargs.get(spec.name)
             yield from (x for x in (value if isinstance(value, list | tuple) else [value]) if isinstance(x, Tensor))

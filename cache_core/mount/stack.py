@@ -12,6 +12,19 @@ from .scoped import Forward
 Forwards = list[tuple[nn.Module, Forward]]
 
 
+def places_of(blocks: list[nn.Module]) -> list[dict[str, int]]:
+    """Where each block takes its arguments, by name. Blocks of one class are looked at once."""
+    known: dict[Forward, dict[str, int]] = {}
+    for block in blocks:
+        if _code(block) not in known:
+            known[_code(block)] = {name: place for place, name in enumerate(inspect.signature(block.forward).parameters)}
+    return [known[_code(block)] for block in blocks]
+
+
+def _code(block: nn.Module) -> Forward:
+    return getattr(block.forward, "__func__", block.forward)
+
+
 class Stack:
     """Where attention and MLP are only ever predicted together, the list's first block adds the residual and the others pass on what they get.
 
@@ -22,16 +35,18 @@ class Stack:
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that a compiled model has one
     graph that predicts and one that keeps, and neither is made again when the run goes on.
 
-    Nothing is added between most blocks. `between` tells where something was; only there is it reckoned. A compiled model reckons everywhere.
+    Nothing is added between most blocks. `between` tells where something was; only there is it reckoned, or everywhere if the model is `compiled`.
     """
 
     def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str | int, ...], run: Run, counts: dict[Kind, int],
                  between: Between):
-        self.run, self.path, self.carries, self.counts, self.between, self.sound = run, path, carries, counts, between, True
+        self.run, self.path, self.carries, self.counts, self.between = run, path, carries, counts, between
+        self.sound, self.compiled = True, False
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self._known = False  # whether any of the blocks has ever been run by its forward
-        self._keeping = [(block, self._keep(block.forward, self._places(block), i == len(blocks) - 1)) for i, block in enumerate(blocks)]
-        self._predicting = [(block, self._predict(self._places(block), computed)) for block, computed in self._keeping]
+        placed = list(zip(blocks, places_of(blocks), strict=True))
+        self._keeping = [(block, self._keep(block.forward, places, block is blocks[-1])) for block, places in placed]
+        self._predicting = [(block, self._predict(places, computed)) for (block, places), (_, computed) in zip(placed, self._keeping, strict=True)]
         self.drop()
 
     def begin(self) -> Forwards:
@@ -86,9 +101,6 @@ class Stack:
         self.sound = False
         self.run.demote(f"{self.path} ({reason}): every site is kept")
 
-    def _places(self, block: nn.Module) -> dict[str, int]:
-        return {name: place for place, name in enumerate(inspect.signature(block.forward).parameters)}
-
     def _streams(self, places: dict[str, int], args: tuple, kwargs: dict) -> list[Tensor]:
         return [kwargs[name] if name in kwargs else args[places.get(name, name)] for name in self.carries]
 
@@ -138,7 +150,7 @@ class Stack:
 
     def _before(self, streams: list[Tensor]) -> None:
         """A block is about to compute from `streams`."""
-        if not compiler.is_compiling():
+        if not self._reckons:
             self.between.reached(self._passed)
         if not self._entered:
             self._entered, self._base = True, self._copies(streams)  # blocks write into what they are given and return
@@ -158,11 +170,16 @@ class Stack:
             with self.run.outside():
                 self._residuals = [x - base for x, base in zip(after, self._base, strict=True)]
             self._base, self._passed = [], []
-        elif compiler.is_compiling():
+        elif self._reckons:
             self._passed = self._copies(after)
         else:
             self._passed = after
             self.between.left(after)
+
+    @property
+    def _reckons(self) -> bool:
+        """Whether what was added is reckoned wherever something may have been: what watches operations would keep models from being compiled."""
+        return self.compiled or compiler.is_compiling()
 
     def _copies(self, streams: list[Tensor]) -> list[Tensor]:
         with self.run.outside():

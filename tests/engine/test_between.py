@@ -82,7 +82,36 @@ def written_where_nobody_looks(x):
     return x
 
 
-WAYS = [written, written_twice, returned, written_by_out, written_in_a_list, replaced, written_where_nobody_looks]
+def written_by_a_compiled_function(x):
+    return torch.compile(torch.Tensor.add_, backend="eager")(x, ADDED)
+
+
+def beside_an_operation_of_higher_order(x):
+    torch.ops.higher_order.out_dtype(torch.ops.aten.mul.Tensor, torch.int32, torch.ones(2, dtype=torch.int8), 2)
+    return written(x)
+
+
+class Standing(torch.Tensor):
+    """Stands for another tensor, and has no memory of its own, as a quantised weight of ComfyUI."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        made = torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+        made.inner = inner
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
+        return operation(*(x.inner if isinstance(x, cls) else x for x in args), **(kwargs or {}))
+
+
+def beside_a_quantised_weight(x):
+    Standing(torch.zeros(3)).add_(1)
+    return written(x)
+
+
+WAYS = [written, written_twice, returned, written_by_out, written_in_a_list, replaced, written_where_nobody_looks, written_by_a_compiled_function,
+        beside_an_operation_of_higher_order, beside_a_quantised_weight]
 
 
 def between_blocks(model, change, on):

@@ -1,0 +1,44 @@
+"""Where ComfyUI has no compiler, or there is no ComfyUI (nodes/compiler.py)."""
+
+import sys
+from contextlib import nullcontext
+from types import ModuleType
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def compiler(pack):
+    return sys.modules[f"{pack.__name__}.nodes.compiler"]
+
+
+class Notes(list):
+    note = list.append
+
+
+@pytest.mark.parametrize("old", [None, ModuleType("comfy.any")], ids=["no ComfyUI", "without the functions"])
+def test_nothing_is_done_without_the_functions(monkeypatch, compiler, old):
+    for name in ("comfy.model_prefetch", "comfy.cli_args"):
+        monkeypatch.setitem(sys.modules, name, old)
+    said = Notes()
+    with compiler.unrecorded(said, "cuda"):
+        assert compiler.outside_recording() is nullcontext
+    assert said == []
+
+
+class Model(torch.nn.Module):
+    def forward(self, *args, **kwargs):
+        return args, kwargs
+
+
+@pytest.mark.parametrize(("options", "seen"), [({"prefetch_dynamic_vbars": True, "a": 1}, {"prefetch_dynamic_vbars": False, "a": 1}),
+                                               ({"prefetch_dynamic_vbars": False}, {"prefetch_dynamic_vbars": False}), ({"a": 1}, {"a": 1}),
+                                               (None, None)])
+def test_the_option_is_changed_on_a_copy(compiler, options, seen):
+    model, before = Model(), dict(options or {})
+    with compiler.without_prefetch(model):
+        assert model(1, transformer_options=options, b=2) == ((1,), {"transformer_options": seen, "b": 2})
+        assert model(1) == ((1,), {})
+    assert dict(options or {}) == before
+    assert "forward" not in vars(model)
