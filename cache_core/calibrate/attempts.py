@@ -84,7 +84,7 @@ class Follower:
     def begin(self, sigma: float, state: Tensor) -> None:
         step = self.recording.step_of(sigma)
         if step is not None:
-            self.drifts[step] = apart(probe(state), self.recording.states[step])
+            self.drifts[step] = apart(self.recording.probe(state), self.recording.states[step])
 
     def end(self, output: Tensor) -> Tensor:
         return output

@@ -19,7 +19,7 @@ from .greedy import BOUNDARY
 from .memo import Results
 from .recording import Recording, probe
 from .refresh import gap_gram, nearest, shares
-from .trials import PERIOD, STATES, TrialRecorder, Trials, anchors_of, refreshes, relative_costs, trial_plan
+from .trials import PERIOD, TrialRecorder, Trials, anchors_of, refreshes, relative_costs, trial_plan
 
 SKIPPED = 2  # steps that a probe of propagation reuses
 CLOSEST = 2  # decimals of a cost: more would be the noise of a clock, and would change plans
@@ -113,8 +113,7 @@ def packed_reach(reach: Reach) -> Results:
 def _gain(passes: Sequence[Pass], number: int, start: int, final: Tensor) -> float:
     """Displacement of the final latent for each unit of that which the nearest pass's trials cause in the gap after `start`; 1 if that is none."""
     trials = nearest([p.trials for p in passes], start, start + 1 + SKIPPED)[0]
-    both = (STATES.index(MODULES),) * SKIPPED
-    c = shares(trials, start, both)
+    c, = shares(trials, start, SKIPPED, alone=False)
     local = (c @ gap_gram(trials, start, start + 1 + SKIPPED) @ c).clip(0) ** 0.5
     local *= (final.numel() / trials.errors.shape[-1]) ** 0.5  # of the same number of elements
     moved = float((final - passes[number].final).norm())

@@ -12,6 +12,7 @@ from ..predictor import same
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
 EULER = 0.01  # share of the displacements that a sampler of Euler's kind leaves unexplained, at most
 PARTLY = 0.3  # of the way back that a fit takes where later steps use an output again: 0.6 diverges with uni_pc and ipndm (docs/DESIGN_NOTES.md)
+MOST_VALUES = 2**24  # of all states, and of all outputs: twice 67 MB, as of 128 steps; more steps keep less of each
 
 
 def probe(value: Tensor, limit: int = ELEMENTS) -> Tensor:
@@ -21,6 +22,11 @@ def probe(value: Tensor, limit: int = ELEMENTS) -> Tensor:
         chosen = torch.randint(len(flat), (limit,), generator=torch.Generator().manual_seed(0))
         flat = flat[chosen.to(flat.device)]
     return flat.to("cpu", torch.float32, copy=True)
+
+
+def elements(steps: int) -> int:
+    """How many elements of each state and output a recording of `steps` steps has, at most."""
+    return min(ELEMENTS, MOST_VALUES // steps)
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,10 @@ class Recording:
     def step_of(self, sigma: float) -> int | None:
         """The step at `sigma`; None between two."""
         return next((step for step, node in enumerate(self.nodes) if same(sigma, node)), None)
+
+    def probe(self, value: Tensor) -> Tensor:
+        """The elements of a state or output that this recording has: `(P,)`."""
+        return probe(value, self.outputs.shape[-1])
 
     def gram(self) -> Tensor:
         """Inner products of the outputs: `(N, N)`, float64."""
@@ -75,7 +85,7 @@ class Recorder:
     """Watches an uncached run. `scale`: see Recording.of."""
 
     def __init__(self, timeline: Timeline, scale: Sequence[float]):
-        self.timeline, self.scale = timeline, scale
+        self.timeline, self.scale, self._elements = timeline, scale, elements(timeline.steps)
         self._states: dict[int, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
         self._step: int | None = None
@@ -87,11 +97,11 @@ class Recorder:
         self._step = step if same(sigma, self.timeline.sigmas[step]) else None
         self._between = self._between or self._step is None
         if self._step is not None:
-            self._states[step] = probe(state)
+            self._states[step] = probe(state, self._elements)
 
     def end(self, output: Tensor) -> Tensor:
         if self._step is not None:
-            self._outputs[self._step] = probe(output)
+            self._outputs[self._step] = probe(output, self._elements)
         return output
 
     def recording(self) -> Recording | None:

@@ -1,7 +1,7 @@
 """Which of the four states each step has: dynamic programming over displacements, under a budget of measured compute."""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -32,13 +32,35 @@ def ways(length: int, alone: bool) -> tuple[tuple[int, ...], ...]:
     return tuple(product(range(3), repeat=length)) if alone else ((STATES.index(MODULES),) * length,)
 
 
-def shares(trials: Trials, start: int, states: Sequence[int]) -> np.ndarray:
-    """Coefficients `(3 n,)` of the trials after `start`, which computes everything, in the displacement that `states` cause."""
-    last, found = dict.fromkeys(MODULES, start), []
-    for step, state in enumerate((STATES[i] for i in states), start + 1):
-        last.update(dict.fromkeys(MODULES - state, step))
-        found += trials.shares(step, last[Kind.ATTENTION], last[Kind.MLP])
-    return np.array(found)
+@lru_cache(64)  # costs differ from one calibration to the next
+def by_compute(length: int, alone: bool, costs: Costs) -> dict[float, np.ndarray]:
+    """The `ways`, as indices, by the compute that they take."""
+    spent = (round(sum(costs.of(STATES[i], merged=not alone) for i in states), 6) for states in ways(length, alone))
+    found: dict[float, list[int]] = {}
+    for way, compute in enumerate(spent):
+        found.setdefault(compute, []).append(way)
+    return {compute: np.array(those) for compute, those in found.items()}
+
+
+@cache
+def last_computed(length: int, alone: bool) -> tuple[np.ndarray, tuple[tuple[int, int, int], ...]]:
+    """For each of the `ways`, and each of its steps, how many steps after the one before the gap, which computes
+    everything, attention and the MLP were last computed, `(2, W, length)`; and each step with both, once."""
+    predicts = np.array([[kind in state for state in STATES] for kind in (Kind.ATTENTION, Kind.MLP)])
+    computed = ~predicts[:, np.array(ways(length, alone))]
+    last = np.maximum.accumulate(np.where(computed, np.arange(1, length + 1), 0), axis=-1)
+    triples = np.stack([np.broadcast_to(np.arange(length), last[0].shape), *last]).reshape(3, -1)
+    return last, tuple(map(tuple, np.unique(triples, axis=1).T.tolist()))
+
+
+def shares(trials: Trials, start: int, length: int, alone: bool) -> np.ndarray:
+    """Coefficients `(W, 3 length)` of the trials after `start`, which computes everything, in the displacement of each
+    of the `ways`."""
+    last, triples = last_computed(length, alone)
+    known = np.zeros((length, length + 1, length + 1, len(STATES)))
+    for step, attention, mlp in triples:
+        known[step, attention, mlp] = trials.shares(start + 1 + step, start + attention, start + mlp)
+    return known[np.arange(length), last[0], last[1]].reshape(last.shape[1], -1)
 
 
 def nearest(passes: Sequence[Trials], start: int, end: int) -> list[Trials]:
@@ -53,15 +75,13 @@ def nearest(passes: Sequence[Trials], start: int, end: int) -> list[Trials]:
 def choices(passes: Sequence[Trials], start: int, end: int, costs: Costs, alone: bool) -> list[Choice]:
     """For each amount of compute between `start` and `end` the states that displace the sample least, by signed sums within the gap."""
     options = ways(end - start - 1, alone)
-    spent = [sum(costs.of(STATES[i], merged=not alone) for i in states) for states in options]
     moved = np.zeros(len(options))
     for trials in nearest(passes, start, end) if end > start + 1 else ():
-        c = np.stack([shares(trials, start, states) for states in options])
+        c = shares(trials, start, end - start - 1, alone)
         moved += np.einsum("ij,jk,ik->i", c, gap_gram(trials, start, end), c).clip(0) / np.square(trials.recording.outputs.numpy()).mean()
-    best: dict[float, Choice] = {}
-    for choice in zip((round(s, 6) for s in spent), moved.tolist(), options, strict=True):
-        best[choice[0]] = min(best.get(choice[0], choice), choice, key=lambda found: found[1])
-    return list(best.values())
+    grouped = by_compute(end - start - 1, alone, costs)
+    best = {compute: those[moved[those].argmin()] for compute, those in grouped.items()}
+    return [(compute, float(moved[way]), options[way]) for compute, way in best.items()]
 
 
 class Programme:
@@ -80,10 +100,12 @@ class Programme:
     def table(self, speedup: float) -> Table:
         """The table that displaces the sample least, at a compute of steps / `speedup` at most. Raises ConfigError if none is so fast."""
         wanted = self.steps / speedup
-        for units in range(round(wanted * UNITS), 0, -UNITS // 4):
-            table = self._table(units)
-            if table is None:
+        most = round(wanted * UNITS)
+        least, came = self._ways(max(0, most))
+        for units in range(most, 0, -UNITS // 4):
+            if not np.isfinite(least[: units + 1].min()):
                 break
+            table = self._read(came, int(least[: units + 1].argmin()))
             if self.costs.compute(table) <= wanted + 1e-9:
                 return table
         raise ConfigError(f"speedup {speedup} is more than reuse can give on this device; {self._fastest():.2f} can be reached.")
@@ -91,29 +113,37 @@ class Programme:
     def _fastest(self) -> float:
         return self.steps / max(1e-9, self.steps / self.longest + (1 - 1 / self.longest) * self.steps * self.costs.of(MODULES, not self.alone))
 
-    def _table(self, budget: int) -> Table | None:
-        """By units of compute, rounded: least[step][units] is the least displacement with which `step` is reached and computes everything."""
-        least = np.full((self.steps + 1, budget + 1), np.inf)
-        least[0, min(UNITS, budget)] = 0.0
-        came: dict[tuple[int, int], tuple[int, int, tuple[int, ...]]] = {}
-        for start, end in self._gaps():
-            for spent, moved, states in self._choices[start, end]:
-                cost = round(spent * UNITS) + (UNITS if end < self.steps else 0)
-                if cost > budget:
-                    continue
-                reached = least[start, : budget + 1 - cost] + moved
-                for units in np.flatnonzero(reached < least[end, cost:]) + cost:
-                    least[end, units] = reached[units - cost]
-                    came[end, units] = (start, units - cost, states)
-        units = int(least[self.steps].argmin())
-        return self._read(came, units) if np.isfinite(least[self.steps, units]) else None
+    def _ways(self, budget: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        """By units of compute, rounded, up to `budget`: the least displacement with which the end is reached, and for
+        each step how it is reached, as an index into `_into`."""
+        least = {0: np.full(budget + 1, np.inf)}
+        least[0][min(UNITS, budget)] = 0.0
+        came = [np.full(budget + 1, -1, dtype=np.int16)]
+        for end in range(1, self.steps + 1):
+            best, way = np.full(budget + 1, np.inf), np.full(budget + 1, -1, dtype=np.int16)
+            for number, (start, cost, moved, _) in enumerate(self._into(end)):
+                if cost <= budget:
+                    reached = least[start][: budget + 1 - cost] + moved
+                    better = reached < best[cost:]
+                    best[cost:][better], way[cost:][better] = reached[better], number
+            least[end] = best
+            least.pop(end - self.longest, None)
+            came.append(way)
+        return least[self.steps], came
 
-    def _read(self, came: dict, units: int) -> Table:
+    def _into(self, end: int) -> list[tuple[int, int, float, tuple[int, ...]]]:
+        """What may lie before `end`, which computes everything or is the end of the sampling: the step where it starts,
+        the units that it takes, what it displaces, and its states."""
+        full = UNITS if end < self.steps else 0
+        starts = range(max(0, end - self.longest), end)
+        return [(start, round(spent * UNITS) + full, moved, states)
+                for start in starts for spent, moved, states in self._choices[start, end]]
+
+    def _read(self, came: Sequence[np.ndarray], units: int) -> Table:
         rows: list[frozenset[Kind]] = []
         end = self.steps
         while end:
-            end, units, states = came[end, units]
+            start, cost, _, states = self._into(end)[came[end][units]]
+            end, units = start, units - cost
             rows = [MODULES, *(MODULES - STATES[i] for i in states), *rows]
         return Table(MODULES, tuple(rows))
-
-

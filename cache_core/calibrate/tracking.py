@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..predictor import Fit, lagrange
-from .recording import Recording, probe
+from .recording import Recording
 
 REACH = 3  # computed outputs besides the newest that a correction may use
 BETWEEN = 3  # computed outputs that a prediction may use
@@ -49,7 +49,7 @@ class Tracker:
         self._state, self._step = torch.empty(0), None
 
     def begin(self, sigma: float, state: Tensor) -> None:
-        self._state, self._step = probe(state), self.recording.step_of(sigma)
+        self._state, self._step = self.recording.probe(state), self.recording.step_of(sigma)
 
     def end(self, output: Tensor) -> Tensor:
         """The fitted output, in float32; `output` itself where nothing can be fitted: before the second computed step, and between two steps."""
@@ -68,8 +68,9 @@ class Tracker:
         """`output`, which is the sum of the `kept` outputs with `weights`, after the fit of its step."""
         if len(kept) < 2:
             return output
-        newest, *older = (probe(value).double() for _, value in kept)
-        wanted = self.recording.target(self._step, self._state, self._steering).double() - probe(output).double()
+        newest, *older = (self.recording.probe(value).double() for _, value in kept)
+        target = self.recording.target(self._step, self._state, self._steering)
+        wanted = target.double() - self.recording.probe(output).double()
         shares = self.normal.solve(self._step, torch.stack(older) - newest, wanted).tolist()
         fitted = [weight + share for weight, share in zip(weights, (-sum(shares), *shares), strict=True)]
         nodes = tuple(self.recording.nodes[step] for step, _ in kept)

@@ -65,7 +65,7 @@ class Stack:
     def watch(self) -> Forwards:
         """The forwards for a call whose streams are only looked at: a residual is as large."""
         block, _ = self._keeping[0]
-        return [(block, self._watch(block.forward, self._places(block)))]
+        return [(block, self._watch(block.forward, places_of([block])[0]))]
 
     def end(self) -> None:
         """The model call is done: what it added goes to the run."""

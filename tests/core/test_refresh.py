@@ -102,3 +102,12 @@ def test_a_table_without_half_refreshes_is_left_to_the_merged_ones(attention, na
         errors[:, : STATES.index(MODULES)] *= 50
     found = by_programme([trials(errors=errors)], Costs(attention, attention, 0.25, 0.1), True, 1.5)
     assert [candidate.name for candidate in found] == names
+
+
+def test_a_thousand_steps_are_planned_and_the_programme_keeps_little_of_them():
+    # Was wrong once (refresh.Programme): a dictionary of every step and unit of compute, made anew for every budget.
+    programme = Programme([trials(3, 1000)], COSTS, False)
+    least, came = programme._ways(20_000)
+    assert sum(way.nbytes for way in came) + least.nbytes < 2**26
+    table = programme.table(2.0)
+    assert (len(table.rows), COSTS.speedup(table) >= 2.0) == (1000, True)

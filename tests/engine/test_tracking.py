@@ -155,6 +155,23 @@ def test_a_run_that_leaves_a_step_out_or_looks_between_two_is_no_recording():
         assert recorder.recording() is None
 
 
+def test_a_recording_of_many_steps_takes_no_more_and_fits_are_made_to_what_it_has(monkeypatch):
+    # Was wrong once (recording.Recorder): each step kept a megabyte, so learning from 1000 steps took gigabytes.
+    monkeypatch.setattr("cache_core.calibrate.recording.MOST_VALUES", 50 * STEPS)
+    draw = torch.Generator().manual_seed(0)
+    recorder, moved = Recorder(TIMELINE, (1.0,) * STEPS), torch.randn(2, 300, generator=draw)
+    for step, sigma in enumerate(SIGMAS[:-1]):
+        recorder.begin(sigma, moved[0] * sigma)
+        recorder.end(moved[0] + step**2 * moved[1])
+    recording = recorder.recording()
+    assert recording.states.shape == recording.outputs.shape == (STEPS, 50)
+    tracker = Tracker(recording, (0, 1, 2, 5))
+    for step, sigma in enumerate(SIGMAS[:6]):
+        tracker.begin(sigma, moved[0] * sigma)
+        fitted = tracker.end(moved[0] + (step if step in (0, 1, 2, 5) else 2) ** 2 * moved[1])
+    assert apart(fitted, moved[0] + 25 * moved[1]) < 0.05
+
+
 def test_a_probe_is_the_same_elements_for_each_tensor_of_a_size():
     value = torch.arange(1000.0).reshape(10, 100)
     assert torch.equal(probe(value), value.flatten())
