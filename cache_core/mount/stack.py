@@ -12,19 +12,6 @@ from .scoped import Forward
 Forwards = list[tuple[nn.Module, Forward]]
 
 
-def places_of(blocks: list[nn.Module]) -> list[dict[str, int]]:
-    """Where each block takes its arguments, by name. Blocks of one class are looked at once."""
-    known: dict[Forward, dict[str, int]] = {}
-    for block in blocks:
-        if _code(block) not in known:
-            known[_code(block)] = {name: place for place, name in enumerate(inspect.signature(block.forward).parameters)}
-    return [known[_code(block)] for block in blocks]
-
-
-def _code(block: nn.Module) -> Forward:
-    return getattr(block.forward, "__func__", block.forward)
-
-
 class Stack:
     """Where attention and MLP are only ever predicted together, the list's first block adds the residual and the others pass on what they get.
 
@@ -40,13 +27,12 @@ class Stack:
 
     def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str | int, ...], run: Run, counts: dict[Kind, int],
                  between: Between):
-        self.run, self.path, self.carries, self.counts, self.between = run, path, carries, counts, between
-        self.sound, self.compiled = True, False
+        self.run, self.path, self.carries, self.counts, self.between, self.sound = run, path, carries, counts, between, True
+        self.compiled, self._placed = False, dict[Forward, dict[str, int]]()  # where the arguments of each kind of block are, by name
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self._known = False  # whether any of the blocks has ever been run by its forward
-        placed = list(zip(blocks, places_of(blocks), strict=True))
-        self._keeping = [(block, self._keep(block.forward, places, block is blocks[-1])) for block, places in placed]
-        self._predicting = [(block, self._predict(places, computed)) for (block, places), (_, computed) in zip(placed, self._keeping, strict=True)]
+        self._keeping = [(block, self._keep(block.forward, self._places(block), i == len(blocks) - 1)) for i, block in enumerate(blocks)]
+        self._predicting = [(block, self._predict(self._places(block), computed)) for block, computed in self._keeping]
         self.drop()
 
     def begin(self) -> Forwards:
@@ -65,7 +51,7 @@ class Stack:
     def watch(self) -> Forwards:
         """The forwards for a call whose streams are only looked at: a residual is as large."""
         block, _ = self._keeping[0]
-        return [(block, self._watch(block.forward, places_of([block])[0]))]
+        return [(block, self._watch(block.forward, self._places(block)))]
 
     def end(self) -> None:
         """The model call is done: what it added goes to the run."""
@@ -100,6 +86,12 @@ class Stack:
         """Merge no more from the next call on."""
         self.sound = False
         self.run.demote(f"{self.path} ({reason}): every site is kept")
+
+    def _places(self, block: nn.Module) -> dict[str, int]:
+        code = getattr(block.forward, "__func__", block.forward)
+        if code not in self._placed:
+            self._placed[code] = {name: place for place, name in enumerate(inspect.signature(block.forward).parameters)}
+        return self._placed[code]
 
     def _streams(self, places: dict[str, int], args: tuple, kwargs: dict) -> list[Tensor]:
         return [kwargs[name] if name in kwargs else args[places.get(name, name)] for name in self.carries]
