@@ -17,8 +17,8 @@ class Digest:
 
     def __init__(self, *words: str, elements: int = 16):
         self.words, self.elements = list(words), elements
-        self.pieces = []  # the kind of each piece, and its place among those
-        self.kinds = defaultdict(list)  # pieces that can be fetched together
+        self.pieces: list[tuple] = []  # the kind of each piece, and its place among those
+        self.kinds: dict[tuple, list] = defaultdict(list)  # pieces that can be fetched together
 
     def add(self, value, dtype=None) -> None:
         """Numbers, words, tensors, modules and what holds them; of another object its type and its `weights`, as LoRAs have them. `dtype`: what
@@ -96,7 +96,8 @@ def few(tensor, most: int):
     step -= 1 - step % 2  # odd, so that not all are of one column
     if tensor.is_contiguous():
         return tensor.as_strided((pairs, 2), (step, 1))
-    places, at = [start + i for start in range(0, pairs * step, step) for i in (0, 1)], []
+    places = [start + i for start in range(0, pairs * step, step) for i in (0, 1)]
+    at: list[torch.Tensor] = []
     for size in reversed(tensor.shape):
         at.insert(0, torch.tensor([place % size for place in places]))
         places = [place // size for place in places]

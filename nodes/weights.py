@@ -56,7 +56,7 @@ def fingerprint(patcher) -> str:
     path = "diffusion_model" if hasattr(patcher.model, "diffusion_model") else ""
     module = getattr(patcher.model, path) if path else patcher.model
     made = Digest(VERSION)
-    with no_grad(), patcher.use_ejected():
+    with no_grad():  # and with injections as they are: ejecting one patcher's disturbs those of another that is loaded
         made.words += _weights(module, path, _instead(patcher)), _patches(patcher)
         made.add(getattr(module, "loras", None))  # nunchaku's, which are merged at the next call
         made.add([hook.strength for hook in getattr(patcher.forced_hooks, "hooks", ())])
@@ -94,7 +94,7 @@ def _instead(patcher) -> dict[str, object]:
 def _weights(module, path: str, instead: dict) -> str:
     """The name of a module's weights. Matrices come before vectors and each block of each list has its turn, in an order by name: so every block
     is looked at in any model, and in most models every tensor is."""
-    parts = []
+    parts: list[tuple] = []
     _gather(_chosen(instead, path, module, nn.Module), path, "", instead, parts)
     state = hash(tuple(_state(part[1:]) for part in parts))
     known = _of_modules.get(module)
@@ -134,7 +134,8 @@ def _state(part: tuple) -> tuple:
 def _selected(parts: list) -> list:
     if len(parts) <= MOST:
         return parts
-    turns, ordered = Counter(), []
+    turns: Counter[str] = Counter()
+    ordered = []
     for part in sorted(parts, key=lambda part: (part[2].ndim < 2, crc32(part[1].encode()))):
         turns[part[0]] += 1
         ordered.append((turns[part[0]], part))

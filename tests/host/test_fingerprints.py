@@ -50,14 +50,16 @@ def all_apart(*names):
     return len(set(names)) == len(names)
 
 
-def test_every_matrix_of_every_block_counts(name):
-    model = flux(**DEEP)
+def test_every_matrix_of_every_block_counts(weights, name):
+    model, parts = flux(**DEEP), []
+    weights._gather(model.model.diffusion_model, "diffusion_model", "", {}, parts)
+    assert {path for _, path, *_ in weights._selected(parts)} >= matrices(model).keys()
+    assert len(matrices(model)) == 304
     found = [name(model)]
-    for key in matrices(model):
+    for key in list(matrices(model))[::23]:
         with torch.no_grad():
             model.model.get_parameter(key).add_(0.5)
         found.append(name(model))
-    assert len(found) == 305
     assert all_apart(*found)
 
 
@@ -92,12 +94,14 @@ def test_what_is_added_to_the_weights_is_told_apart(model, name):
     assert name(lora(0, 0.5)) == name(lora(0, 0.5))
 
 
-def test_a_bypass_lora_is_told_apart_and_keeps_its_name_when_it_has_run(name):
+def test_a_bypass_lora_is_told_apart_and_keeps_its_name_when_it_has_run(name, monkeypatch):
     model = flux(dtype=torch.bfloat16)
     one = bypass(model, 1, 0.5)
     before = name(one)
     assert all_apart(name(model), before, name(bypass(model, 1, 1)), name(bypass(model, 2, 0.5)))
     ksample(one)  # ComfyUI casts the LoRA to the layers' dtype, for good
+    assert one.is_injected
+    monkeypatch.setattr(one, "eject_model", lambda: pytest.fail("another patcher's injections may be in the model"))
     assert name(one) == before == name(bypass(model, 1, 0.5))
 
 
@@ -155,6 +159,7 @@ def test_a_plan_of_another_version_of_the_names_does_not_fit(weights, model, nam
     assert name(model) != now
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.compile itself
 def test_a_replaced_module_is_told_apart_wherever_it_is_just_now(name):
     model = flux()
     replaced, compiled, plain = model.clone(), model.clone(), name(model)
