@@ -12,22 +12,21 @@ class Fitting:
     def __init__(self, run: Run, footprint: Footprint, budget: Budget, share_seen: float = 1.0):
         self.run, self.footprint, self.budget, self.share_seen = run, footprint, budget, share_seen
         self.ladder, self.begun = run.store.ladder, len(run.evaluations)
-        run.measured.open = bool(footprint.whole)
-        if run.measured.open and not run.store.fit(footprint, budget):
+        self.pending = run.measured.open = bool(footprint.whole)
+        if self.pending and not run.store.fit(footprint, budget):
             run.store.ladder = run.store.ladder[-1:]  # what is kept by it may have to go, but it is told then how much it was
 
     @property
     def ready(self) -> bool:
         """Whether all that there is to keep has been seen, or there is nothing."""
-        measured = self.run.measured
-        return not measured.open or (bool(measured) and len(self.run.evaluations) > self.begun)
+        return not self.pending or (bool(self.run.measured) and len(self.run.evaluations) > self.begun)
 
     def settle(self) -> None:
         """Choose for good, and note it. What another rung has kept meanwhile goes, unless it fits."""
         run, before = self.run, self.run.store.rung
-        if not run.measured.open:
+        if not self.pending:
             return
-        footprint, run.measured.open = self.seen(), False
+        footprint, self.pending, run.measured.open = self.seen(), False, False
         if not any(key[0] is not Kind.MODEL for key in run.store):
             run.store.ladder = tuple(rung for rung in self.ladder if rung.merged or not run.measured.alone)
         run.fit(footprint, self.budget)
@@ -37,7 +36,7 @@ class Fitting:
     def seen(self) -> Footprint:
         """What the run will keep, by what the first evaluation showed."""
         samples = {kind: samples_of(self.run, kind) for kind in MODULES}
-        return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.share_seen, self.run.merged)
+        return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.share_seen)
 
 
 def samples_of(run: Run, kind: Kind) -> int:
