@@ -16,13 +16,13 @@ class Fitting:
         self.run, self.footprint, self.share_seen = run, footprint, share_seen
         self.ladder, self.begun = run.store.ladder, len(run.evaluations)
         self.devices: dict[Hashable, Budget] = {}
-        run.measured.open = bool(footprint.whole)
+        self.pending = run.measured.open = bool(footprint.whole)
 
     def allow(self, device: Hashable, budget: Budget) -> None:
         """`device` may hold `budget`. Before the choice the estimate decides; a device that comes after it may change the rung for all."""
         run, first = self.run, not self.devices
         self.devices[device] = budget
-        if not run.measured.open:
+        if not self.pending:
             run.fit(self.footprint, budget, None if first else device)
         elif not run.store.fit(self.footprint, budget, None if first else device):
             run.store.ladder = run.store.ladder[-1:]  # what is kept by it may have to go, but it is told then how much it was
@@ -30,15 +30,14 @@ class Fitting:
     @property
     def ready(self) -> bool:
         """Whether all that there is to keep has been seen, or there is nothing."""
-        measured = self.run.measured
-        return not measured.open or (bool(measured) and len(self.run.evaluations) > self.begun)
+        return not self.pending or (bool(self.run.measured) and len(self.run.evaluations) > self.begun)
 
     def settle(self) -> None:
         """Choose for good, and note it. What another rung has kept meanwhile goes, unless it fits."""
         run, before = self.run, self.run.store.rung
-        if not run.measured.open:
+        if not self.pending:
             return
-        self.footprint, run.measured.open = self.seen(), False
+        self.footprint, self.pending, run.measured.open = self.seen(), False, False
         if not any(key[0] is not Kind.MODEL for key in run.store):
             run.store.ladder = tuple(rung for rung in self.ladder if rung.merged or not run.measured.alone)
         run.store.budgets.clear()
@@ -50,7 +49,7 @@ class Fitting:
     def seen(self) -> Footprint:
         """What the run will keep, by what the first evaluation showed."""
         samples = {kind: samples_of(self.run, kind) for kind in MODULES}
-        return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.share_seen, self.run.merged)
+        return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.share_seen)
 
 
 def samples_of(run: Run, kind: Kind) -> int:

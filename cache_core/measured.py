@@ -34,17 +34,17 @@ class Measured:
             self._sizes.update({(kind, site, stream): value.nbytes // len(streams) for stream in streams})
             self._share = max(self._share, share(value.shape[-1], value.element_size()))
 
-    def footprint(self, expected: Footprint, samples: Mapping[Kind, int], share_seen: float, merged: bool) -> Footprint:
+    def footprint(self, expected: Footprint, samples: Mapping[Kind, int], share_seen: float) -> Footprint:
         """What is kept with so many `samples` of each kind.
 
-        `expected`: the estimate. It tells how single sites compare with residuals, where only those were seen (`merged`). `share_seen`: what
-        was seen, relative to what is kept.
+        `expected`: the estimate. It tells how single sites compare with residuals, where only those were seen. `share_seen`: what was
+        seen, relative to what is kept.
         """
         sizes: Counter[tuple[Kind, str]] = Counter()
         for (kind, site, _), size in self._sizes.items():
             sizes[kind, site] += round(samples[kind] * size / share_seen)
         total = sum(sizes.values())
-        if merged:
+        if any(kind is Kind.BLOCKS for kind, _ in sizes):
             off = total / max(1, expected.merged)
             return replace(expected, whole=round(off * expected.whole), merged=total, window=round(off * expected.window))
         largest = max(self._by_block(sizes).values(), default=0)

@@ -84,7 +84,7 @@ class Stack:
 
     def give_up(self, reason: str) -> None:
         """Merge no more from the next call on."""
-        self.sound = False
+        self.sound = self.run.measured.lists[self.path] = False
         self.run.demote(f"{self.path} ({reason}): every site is kept")
 
     def _places(self, block: nn.Module) -> dict[str, int]:
