@@ -44,3 +44,9 @@ def drop_leftovers(folder: Path) -> None:
         with suppress(OSError):
             if time.time() - part.lstat().st_mtime > LEFT:
                 part.unlink()
+
+
+def start_of(path: Path, most: int) -> bytes:
+    """The first `most` bytes of a file. Raises OSError where there is none that can be read."""
+    with path.open("rb") as file:
+        return file.read(most)

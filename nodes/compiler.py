@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from importlib import import_module
 
 from ..cache_core import Run
 from ..cache_core.mount import overridden
@@ -19,17 +18,27 @@ PREFETCH = "prefetch_dynamic_vbars"  # transformer option: whether weights are f
 CAPTURED = "_v_block"  # attribute of blocks whose memory is reserved as a whole, which is what may be captured
 
 
-def _of_core(module: str, name: str) -> object:
-    """Something of ComfyUI's by name; None where this ComfyUI has no such thing."""
+def _of_prefetch(name: str) -> object:
+    """A function of core's model_prefetch by name; None where this ComfyUI has no such thing."""
     try:
-        return getattr(import_module(module), name, None)
+        from comfy import model_prefetch
     except ImportError:
         return None
+    return getattr(model_prefetch, name, None)
+
+
+def _args() -> object:
+    """ComfyUI's command line; None where there is none."""
+    try:
+        from comfy.cli_args import args
+    except ImportError:
+        return None
+    return args
 
 
 def outside_recording() -> Callable[[], AbstractContextManager]:
     """The maker of contexts whose allocations are not recorded. They must not be nested: leaving one goes on recording."""
-    return _of_core("comfy.model_prefetch", "pause_malloc_graph") or nullcontext
+    return _of_prefetch("pause_malloc_graph") or nullcontext
 
 
 @contextmanager
@@ -38,11 +47,11 @@ def unrecorded(run: Run, device):
 
     Keeping them outside of the recording is not enough, because what is skipped changes the pattern that is replayed.
     """
-    args = _of_core("comfy.cli_args", "args")
+    args = _args()
     if getattr(args, SWITCH, True):  # off already, or unknown here
         yield
         return
-    enabled = _of_core("comfy.model_prefetch", "malloc_graph_enabled")
+    enabled = _of_prefetch("malloc_graph_enabled")
     if enabled and enabled(device):
         run.note("Comfy Compiler is off for this run: what is kept inside the model would not survive its recording")
     setattr(args, SWITCH, True)

@@ -14,7 +14,7 @@ from ..cache_core.cache_plan import CachePlan, Origin, model_plan
 from ..cache_core.calibrate import Recorder, Recording, Tracker, growth, steps_from
 from ..cache_core.calibrate.ab import FEWEST
 from ..cache_core.guard import Listener
-from ..cache_core.plan import MIN_STEPS
+from ..cache_core.plan import MIN_STEPS, MOST_STEPS
 from ..cache_core.settings.planned import ComputedSettings, FixedSettings, PlannedSettings
 from . import library, sampling
 from .guidance import guidance
@@ -85,7 +85,9 @@ class Lesson:
         raise LearningError(f"with a plan this picture would drift by {', by '.join(drifts)} (relative L2); {least:.4f} is allowed")
 
     def _plan(self, recording: Recording, count: int, samples, again: Again) -> CachePlan:
-        steps = steps_from([recording], count, growth(self.signal))
+        from comfy.model_management import throw_exception_if_processing_interrupted as tick
+
+        steps = steps_from([recording], count, growth(self.signal), tick=tick)
         tracker, listener = Tracker(recording, steps), Listener()
         tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), Predictor(2), name=f"{self.name}, fitting", guard=listener)), tracker)
         drift = apart(tracked, samples)
@@ -105,7 +107,7 @@ def computed_steps(steps: int, speedup: float) -> int:
 
 def learnable(steps: int, sampler: str) -> bool:
     """Whether a plan can be learned from a sampling of `steps` steps, as far as that is known before it."""
-    return steps >= MIN_STEPS and not sampling.noisy_name(sampler)
+    return MIN_STEPS <= steps <= MOST_STEPS and not sampling.noisy_name(sampler)
 
 
 def hindrance(sampler: str, key: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..cache_core import ConfigError
 from ..cache_core.cache_plan import CachePlan, Origin
 from ..cache_core.calibrate import Memo
-from ..cache_core.files import write_atomically
+from ..cache_core.files import start_of, write_atomically
 from ..cache_core.plan_file import BUNDLED, load, save
 
 log = logging.getLogger("feb_ab_cache")
@@ -139,7 +139,7 @@ def why_unlearnable(key: str) -> str:
     if key in unlearnable:
         return unlearnable[key]
     try:
-        found = json.loads(_outcome(key).read_bytes()[:LONGEST_OUTCOME])
+        found = json.loads(start_of(_outcome(key), LONGEST_OUTCOME))
         return "".join(filter(str.isprintable, str(found["reason"])))[:LONGEST]
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ..cache_core import Kind, Run, RunReport, report, scale_noise
 from ..cache_core.calibrate import Watch
 from ..cache_core.engine import evaluate, pass_through
-from ..cache_core.fitting import Fitting
-from ..cache_core.hosts import match
-from ..cache_core.mount import Mounts
-from ..cache_core.plan import outlook
+from ..cache_core.plan import outlook, unfit
 from ..cache_core.sampler_trace import SamplerTrace
 from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.shortfall import unpredicted
-from ..cache_core.site import MODULES
-from . import compiler, memory, sampling, streams
+from . import compiler, sampling, streams
 from .control import arrived
 from .remembering import observed
 from .turns import turn
-from .weights import full_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,24 +29,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("feb_ab_cache")
 
 
-class Session:
+class Session(Inside):
     """`run` is the engine's memory; the rest is what is needed to speak ComfyUI."""
 
     def __init__(self, run: Run, model_sampling, model_name: str, gigabytes: float = 0.0, guided_alone: bool = False,
                  watch: Watch | None = None):
-        self.run, self.model_sampling, self.model_name, self.gigabytes, self.watch = run, model_sampling, model_name, gigabytes, watch
-        self.guided_alone = guided_alone  # whether the negative conditioning is not evaluated
-        self.foreseen: memory.Forecast | None = None
-        self.fitting: Fitting | None = None
-        self.modules_cached = bool(run.table.kinds & MODULES)
-        self.compiled = False  # by torch.compile, as a whole or in parts
-        self.device = None  # that the model is loaded to
-        self.name = " + ".join(plan.name for plan in run.plans)
+        super().__init__(run, model_name, gigabytes, guided_alone)
+        self.model_sampling, self.watch = model_sampling, watch
         self.model_cached = Kind.MODEL in run.table.kinds or run.correcting is not None
         self.guided = next((plan for plan in run.plans if plan.guided), None)
-        self.corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
+        correctors = (plan.corrector for plan in run.plans if plan.corrector.active and not unfit(run.timeline))
+        self.corrector = next(correctors, None)  # none in a run that is not cached: its picture is the plain one
         self.remembers = False  # whether later calls of the model need what earlier ones have left
-        self.mounts: dict[int, Mounts | None] = {}
         self.thread = get_ident()  # that of the sampler; others may call the model
         self.learned: CachePlan | None = None  # from this run, or an earlier one, for the next one
         self.followed: tuple[CachePlan, ...] = ()  # what this run goes by, given or learned
@@ -83,12 +72,6 @@ class Session:
         log.info("%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes]))
         return session
 
-    def unrecorded(self) -> AbstractContextManager[None]:
-        """The context of the sampling: ComfyUI's compiler records none of its model calls where something inside them may be predicted."""
-        run = self.run
-        inside = run.trying or any(state & MODULES for state in run.table.states())
-        return compiler.unrecorded(run, self.device) if inside else nullcontext()
-
     def watched_by(self, progress: Sequence[Progress]) -> None:
         """Show the run on these timelines from now on."""
         self._progress = progress
@@ -111,27 +94,6 @@ class Session:
         result = report(self.run, self.model_name, finished)
         log.info("%s", result.line())
         return result
-
-    def reserve(self, patcher, noise_shape, conds: dict) -> dict:
-        """PREPARE_SAMPLING: the conditionings to make room for, and what is kept of them."""
-        if not self.modules_cached:
-            return conds
-        evaluated = [cond for name, found in conds.items() if not (self.guided_alone and name == "negative") for cond in found]
-        self.foreseen = memory.foresee(self.run, patcher.model, noise_shape, evaluated)
-        return memory.with_guest(conds, memory.asked(self.run, self.foreseen.footprint, self.gigabytes, patcher.load_device))
-
-    def _fit(self, base_model, x, context) -> None:
-        """Choose how to keep values, before anything is kept on the device of `x`: for good by what the first evaluation shows."""
-        said = len(self.run.notes)
-        if self.fitting is None or x.device not in self.fitting.devices:
-            foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape, [{"cross_attn": context}])
-            room = memory.budget(self.gigabytes, base_model, x, foreseen.shapes)
-            self.fitting = self.fitting or Fitting(self.run, foreseen.footprint, foreseen.share_seen)
-            self.fitting.allow(x.device, room)
-        if self.fitting.ready:
-            self.fitting.settle()
-        for note in self.run.notes[said:]:
-            log.info("%s on %s: %s", self.name, self.model_name, note)
 
     def evaluate(self, executor, x, timestep, model_options=None, *args, **kwargs):
         """PREDICT_NOISE: the guided, denoised prediction for `x`."""
@@ -210,12 +172,6 @@ class Session:
                 return self._through_engine(conditionings, signature, x, t, model, mounts)
             return pass_through(self.run, conditionings, signature, model, mounts, x.device)
 
-    def _prepared(self, base_model, x, context, options: dict) -> Mounts:
-        """The mounts for a call of `base_model`, once its device has been asked for room."""
-        with self.run.lock:
-            self._fit(base_model, x, context)
-            return self._mounts(base_model.diffusion_model, options)
-
     def _let_be(self, option: str) -> None:
         """Compute everything from the first call on, as if there were no cache."""
         self.remembers, self.corrector = True, None
@@ -234,29 +190,3 @@ class Session:
 
         out = evaluate(self.run, conditionings, signature, compute, mounts, x.device, once)
         return denoised if out is raw else self.model_sampling.calculate_denoised(sigma, out, x)
-
-    def _resting(self, diffusion_model, mounts: Mounts | None) -> AbstractContextManager[None]:
-        """The context of a model call: weights are not fetched where no block computes. A compiled model would be compiled anew for it."""
-        resting = mounts is not None and mounts.rests and not self.compiled
-        return compiler.without_prefetch(diffusion_model) if resting else nullcontext()
-
-    def _mounts(self, diffusion_model, options: dict) -> Mounts | None:
-        """The mounts of the module that really runs: a copy of the model on another device has its own."""
-        key = id(diffusion_model)
-        if key not in self.mounts:
-            self.mounts[key] = self._mounted(diffusion_model)
-        mounts = self.mounts[key]
-        if mounts:
-            mounts.notice(options)
-        return mounts
-
-    def _mounted(self, diffusion_model) -> Mounts | None:
-        """New mounts; None where decisions inside the model would not be asked for."""
-        if compiler.is_captured(diffusion_model):
-            self.run.bar(MODULES, "ComfyUI may replay this model's blocks as CUDA graphs, past any decision: attention and mlp are computed")
-            return None
-        mounts = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
-        if self.compiled:
-            mounts.merge_alone("the model is compiled")
-        return mounts
-

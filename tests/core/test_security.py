@@ -12,7 +12,8 @@ PACK = [ROOT / "__init__.py", *sorted((ROOT / "cache_core").rglob("*.py")), *sor
 PAGES = sorted((ROOT / "web" / "js").glob("*.js"))
 NEEDED = {"torch", "numpy", "safetensors", "PIL", "comfy", "folder_paths"}  # all of them there with ComfyUI
 HARMLESS = {"__future__", "asyncio", "collections", "contextlib", "copy", "dataclasses", "datetime", "enum", "functools", "hashlib", "inspect",
-            "itertools", "json", "logging", "math", "pathlib", "random", "secrets", "statistics", "sys", "textwrap", "time", "typing"}
+            "itertools", "json", "logging", "math", "pathlib", "random", "secrets", "statistics", "sys", "textwrap", "threading", "time", "types",
+            "typing", "weakref", "zlib"}
 ONLY = {"aiohttp": {"nodes/routes.py"}, "asyncio": {"nodes/routes.py"}}  # the server's own library, for its answers; reading a stream
 CODE = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 METHODS = {"load_module", "exec_module", "import_module", "open_connection", "create_subprocess_exec", "create_subprocess_shell",
