@@ -16,6 +16,7 @@ from ..cache_core.settings.planned import PlannedSettings
 from ..cache_core.shortfall import unpredicted
 from . import compiler, sampling, streams
 from .control import arrived
+from .inside import Inside
 from .remembering import observed
 from .turns import turn
 
