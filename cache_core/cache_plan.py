@@ -96,8 +96,8 @@ class CachePlan:
         if self.origin.model and self.origin.model != model:
             raise ConfigError(f"The plan is for {self.origin.model} and this model is {model}. Calibrate this model, or load its own plan.")
         if self.origin.weights and self.origin.weights != weights:
-            raise ConfigError(f"The plan is for weights {self.origin.weights[:12]} and this {model} has {weights[:12]}: another checkpoint or other "
-                              "LoRAs. Calibrate again with this model.")
+            raise ConfigError(f"The plan is for weights {self.origin.weights[:12]} and this {model} has {weights[:12]}: another checkpoint, other "
+                              "LoRAs, or a plan of an older version of this pack. Calibrate again with this model.")
 
     def text(self) -> str:
         """What is in it, in a few lines."""

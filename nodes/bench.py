@@ -10,6 +10,7 @@ from ..cache_core.cache_plan import Origin
 from ..cache_core.calibrate import Watch
 from ..cache_core.plan import MIN_STEPS
 from . import attach, library, sampling
+from .guidance import guidance
 from .weights import digest, fingerprint
 
 FRESH = 2**32  # distance in seed to noise that no sample of the calibration starts from
@@ -78,10 +79,20 @@ class ComfyBench:
         """Share of the clean latent in the state."""
         return sampling.alpha(self.model.get_model_object("model_sampling"), sigma)
 
+    def _guidance(self) -> str:
+        """What guides the samples, as a sampling with them would say."""
+        from comfy.samplers import CFGGuider
+
+        guider = CFGGuider(self.model)
+        guider.set_conds(self.positive, self.negative)
+        guider.set_cfg(self.cfg)
+        guider.conds = guider.original_conds
+        return guidance(guider, self.sampler, self.mask is not None)
+
     def origin(self) -> Origin:
         """What a plan made here is for."""
         return Origin(type(self.model.model.diffusion_model).__name__, fingerprint(self.model), sampling.sampler_name(self.sampler),
-                      library.cells_of(self.latent.shape))
+                      library.cells_of(self.latent.shape), guidance=self._guidance())
 
     def key(self, *asked: object) -> str:
         """A name for all that a calibration depends on, `asked` among it."""

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
-from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from ..cache_core import OUTPUT, Plan, Predictor, Steps
 from ..cache_core.cache_plan import CachePlan, Origin, model_plan
 from ..cache_core.calibrate import Recorder, Recording, Tracker, growth, steps_from
 from ..cache_core.calibrate.ab import FEWEST
+from ..cache_core.calibrate.recording import relative_l2
 from ..cache_core.guard import Listener
 from ..cache_core.plan import MIN_STEPS, MOST_STEPS
 from ..cache_core.settings.planned import ComputedSettings, FixedSettings, PlannedSettings
@@ -63,7 +63,7 @@ class Lesson:
         recording = self.recorder.recording()
         if recording is None:
             raise LearningError("the sampler does not call the model just once or more at each step")
-        widgets = apart(again(replace(self.widgets, learn=False), None), samples)
+        widgets = relative_l2(again(replace(self.widgets, learn=False), None), samples)
         plan = self._better(recording, samples, again, min(MOST_DRIFT, widgets))
         library.keep(self.key, plan)
         learned = (f"a plan was learned: from the next run on the model runs at {len(plan.table.computed(*OUTPUT))} of {len(plan.table.rows)} steps; "
@@ -90,14 +90,8 @@ class Lesson:
         steps = steps_from([recording], count, growth(self.signal), tick=tick)
         tracker, listener = Tracker(recording, steps), Listener()
         tracked = again(FixedSettings(Plan(Steps(OUTPUT, steps), Predictor(2), name=f"{self.name}, fitting", guard=listener)), tracker)
-        drift = apart(tracked, samples)
+        drift = relative_l2(tracked, samples)
         return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift, listener.expected())
-
-
-def apart(samples, reference) -> float:
-    """Drift: relative L2 distance of two final latents; infinite where it is not finite."""
-    distance = float((samples.float() - reference.float()).norm() / reference.float().norm().clamp_min(1e-30))
-    return distance if isfinite(distance) else inf
 
 
 def computed_steps(steps: int, speedup: float) -> int:

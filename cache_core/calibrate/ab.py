@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from math import inf
 from random import Random
 
 import numpy as np
 
 from ..cache_plan import CachePlan, Origin, model_plan
-from ..errors import check_range
+from ..errors import ConfigError, check_range
 from ..plan import MIN_STEPS, MOST_STEPS
 from ..schedule import evenly
 from .allowance import Allowance
@@ -96,6 +97,9 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
         if best is None or attempt.drift < best.drift:
             best = attempt
             keep(_plan(best, bench, made))
+    if best.drift == inf:
+        raise ConfigError(f"Every plan that was tried leads this sampler astray, even with {len(best.steps)} of {attempts.steps} steps computed. "
+                          "Use euler or another sampler, or leave the cache off.")
     if request.refitted and (fitted := attempts.refitted(best)) is not best:
         best = fitted
         keep(_plan(best, bench, made))

@@ -18,7 +18,7 @@ from ..site import OUTPUT
 from .allowance import Allowance
 from .bench import Bench, Watch
 from .memo import Memo, Results
-from .recording import Recorder, Recording, probe
+from .recording import Recorder, Recording, probe, relative_l2
 from .tracking import Normal, Tracker
 
 
@@ -84,7 +84,7 @@ class Follower:
     def begin(self, sigma: float, state: Tensor) -> None:
         step = self.recording.step_of(sigma)
         if step is not None:
-            self.drifts[step] = apart(self.recording.probe(state), self.recording.states[step])
+            self.drifts[step] = relative_l2(self.recording.probe(state), self.recording.states[step])
 
     def end(self, output: Tensor) -> Tensor:
         return output
@@ -194,15 +194,10 @@ class Attempts:
         follower = Follower(recorded.recording)
         ticker = self._ticker(f"{plan.name}, sample {number + 1}", share, before * share)
         final = self.bench.sample(number, (plan,), Watches(follower, *watches, ticker))
-        return [apart(probe(final), recorded.final), *(follower.drifts[step] for step in range(self.steps))]
+        return [relative_l2(probe(final), recorded.final), *(follower.drifts[step] for step in range(self.steps))]
 
     def _ticker(self, doing: str, cost: float, ahead: float = 0.0) -> Ticker:
         return Ticker(self.allowance, doing, cost, self.steps, ahead)
-
-
-def apart(a: Tensor, b: Tensor) -> float:
-    """Relative L2 distance of `a` from `b`."""
-    return float((a - b).norm() / b.norm())
 
 
 def root_mean_square(rows: list[list[float]]) -> Tensor:

@@ -9,9 +9,9 @@ from ..clock import Timeline
 from ..plan import Plan
 from .allowance import Allowance
 from .bench import Bench, Watch
-from .measure import Pass, drift
+from .measure import Pass
 from .memo import Memo
-from .recording import probe
+from .recording import probe, relative_l2
 
 
 @dataclass
@@ -47,4 +47,4 @@ class Laboratory:
 
     def watched(self, number: int, plan: Plan, watch: Watch | None = None) -> float:
         """The same, seen by `watch`, neither kept nor paid."""
-        return drift(probe(self.bench.sample(number, (plan,), watch)), self.passes[number].final)
+        return relative_l2(probe(self.bench.sample(number, (plan,), watch)), self.passes[number].final)

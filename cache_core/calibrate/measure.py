@@ -54,11 +54,6 @@ def unpacked_pass(kept: Results, bench: Bench, phase: int) -> Pass:
     return Pass(Trials(recording, anchors, kept["errors"], kept["bands"], kept["seconds"]), kept["final"])
 
 
-def drift(final: Tensor, reference: Tensor) -> float:
-    """Relative L2 distance of two final latents."""
-    return float((final.double() - reference.double()).norm() / reference.double().norm())
-
-
 class Stopwatch:
     """Times the evaluations of a run whose plan has `table`'s states (calibrate.bench.Watch)."""
 

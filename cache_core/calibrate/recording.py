@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 
 import torch
 from torch import Tensor
@@ -27,6 +28,12 @@ def probe(value: Tensor, limit: int = ELEMENTS) -> Tensor:
 def elements(steps: int) -> int:
     """How many elements of each state and output a recording of `steps` steps has, at most."""
     return min(ELEMENTS, MOST_VALUES // steps)
+
+
+def relative_l2(value: Tensor, reference: Tensor) -> float:
+    """Drift: `||value - reference|| / ||reference||` of two latents of one shape; infinite where it is not finite."""
+    distance = float((value.double() - reference.double()).norm() / reference.double().norm().clamp_min(1e-30))
+    return distance if isfinite(distance) else inf
 
 
 @dataclass(frozen=True)
