@@ -22,14 +22,15 @@ def shortfalls(plans: tuple[Plan, ...], table: Table, timeline: Timeline) -> Ite
     out."""
     for plan in plans:
         predicted = sum(bool(plan.kinds & table.predicted(step)) for step in range(timeline.steps))
-        if predicted < LITTLE * timeline.steps and not plan.notes:
+        enough = LITTLE * timeline.steps if _frame(plan) else 1  # a list of steps is what somebody wanted
+        if predicted < enough and not plan.notes:
             done = f"{predicted} of {timeline.steps} steps" if predicted else f"none of {timeline.steps} steps"
             yield f"{plan.name} predicts {done}: {_forced(plan, timeline)}"
 
 
 def _forced(plan: Plan, timeline: Timeline) -> str:
     """What keeps the steps computed, by the names of the widgets."""
-    frame: Frame | None = getattr(getattr(plan.schedule, "base", plan.schedule), "frame", None)
+    frame = _frame(plan)
     if frame is None:
         return "its list of computed steps leaves no more. Name fewer steps"
     warmup, free = max(frame.warmup, 1), len(frame.free(timeline))
@@ -40,6 +41,10 @@ def _forced(plan: Plan, timeline: Timeline) -> str:
         return f"start_percent {frame.start:g} to end_percent {frame.end:g} leave {free} free. Widen them"
     return (f"warmup_steps {frame.warmup} and final_steps {frame.final} are computed. Set warmup_steps lower, or take the preset auto, which "
             "follows the number of steps")
+
+
+def _frame(plan: Plan) -> Frame | None:
+    return getattr(getattr(plan.schedule, "base", plan.schedule), "frame", None)
 
 
 def unpredicted(run: Run) -> str:

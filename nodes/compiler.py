@@ -18,15 +18,6 @@ PREFETCH = "prefetch_dynamic_vbars"  # transformer option: whether weights are f
 CAPTURED = "_v_block"  # attribute of blocks whose memory is reserved as a whole, which is what may be captured
 
 
-def _of_prefetch(name: str) -> object:
-    """A function of core's model_prefetch by name; None where this ComfyUI has no such thing."""
-    try:
-        from comfy import model_prefetch
-    except ImportError:
-        return None
-    return getattr(model_prefetch, name, None)
-
-
 def _args() -> object:
     """ComfyUI's command line; None where there is none."""
     try:
@@ -38,7 +29,11 @@ def _args() -> object:
 
 def outside_recording() -> Callable[[], AbstractContextManager]:
     """The maker of contexts whose allocations are not recorded. They must not be nested: leaving one goes on recording."""
-    return _of_prefetch("pause_malloc_graph") or nullcontext
+    try:
+        from comfy.model_prefetch import pause_malloc_graph
+    except ImportError:
+        return nullcontext
+    return pause_malloc_graph
 
 
 @contextmanager
@@ -51,14 +46,22 @@ def unrecorded(run: Run, device):
     if getattr(args, SWITCH, True):  # off already, or unknown here
         yield
         return
-    enabled = _of_prefetch("malloc_graph_enabled")
-    if enabled and enabled(device):
+    if _records(device):
         run.note("Comfy Compiler is off for this run: what is kept inside the model would not survive its recording")
     setattr(args, SWITCH, True)
     try:
         yield
     finally:
         setattr(args, SWITCH, False)
+
+
+def _records(device) -> bool:
+    """Whether ComfyUI would record model calls on `device`."""
+    try:
+        from comfy.model_prefetch import malloc_graph_enabled
+    except ImportError:
+        return False
+    return malloc_graph_enabled(device)
 
 
 def is_captured(diffusion_model) -> bool:

@@ -154,7 +154,7 @@ class Mounts:
             with self.run.outside():
                 while part := block.failing(states, wanted, args, kwargs):
                     self._demote_all_like(block, part)
-                block.again(args, kwargs)
+            block.again(args, kwargs)
         except OutOfMemory:
             self.run.bar(MODULES, NO_ROOM)
 

@@ -21,11 +21,6 @@ def test_tolerance_beside_feb_cache_is_refused(model, feb, ab):
         ab(feb(model)[0], tolerance=0.1)
 
 
-def test_after_guidance_is_refused_for_cfg_pp(model, ab):
-    with pytest.raises(ValueError, match="euler_cfg_pp"):
-        ksample(ab(model, after_guidance=True)[0], sampler="euler_cfg_pp", cfg=2.0)
-
-
 def test_few_steps_run_uncached_and_say_so(model, feb):
     cached, mailbox = feb(model)
     assert torch.equal(ksample(cached, steps=4), ksample(model, steps=4))

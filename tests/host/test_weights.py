@@ -78,7 +78,7 @@ def test_what_a_mount_is_lent_is_given_back_after_its_use(monkeypatch, pack, feb
 
     if not hasattr(comfy.ops, "uncast_bias_weight"):
         pytest.skip("this ComfyUI fetches a copy for each use")
-    out, lent, sites = [], [], __import__(f"{pack.__name__}.nodes.session", fromlist=["session"])
+    out, lent, sites = [], [], __import__(f"{pack.__name__}.nodes.inside", fromlist=["inside"])
     cast, uncast, full = comfy.ops.cast_bias_weight, comfy.ops.uncast_bias_weight, sites.full_weights
 
     def counted_cast(layer, *args, **kwargs):
