@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from inspect import getattr_static
 from typing import NamedTuple
 
 from ..cache_core import ConfigError
 
 FORWARDS = ("forward", "forward_orig", "_forward", "apply_model", "_apply_model")  # what caches replace
+MOST = 4000  # objects that are looked at in one place: an object may make others without end
 OWN = __name__.rsplit(".", 2)[0] + "."
 
 
@@ -116,7 +118,7 @@ def _keys(options: Mapping) -> Iterator[str]:
 def _origins(*values) -> Iterator[str]:
     """Where functions and other objects come from: those in `values` and those that they hold, the pack's own aside."""
     waiting, seen = list(values), {}
-    while waiting:
+    while waiting and len(seen) < MOST:
         value = waiting.pop()
         if value is None or id(value) in seen:
             continue
@@ -131,8 +133,8 @@ def _origins(*values) -> Iterator[str]:
 def _called_by(value) -> Iterator:
     """Functions that a function, method, partial or injection holds."""
     for name in ("func", "__func__", "inject", "eject", "sampler_function"):
-        if callable(getattr(value, name, None)):
-            yield getattr(value, name)
+        if getattr_static(value, name, None) is not None and callable(found := getattr(value, name, None)):  # none that is made when asked for
+            yield found
     for cell in getattr(value, "__closure__", None) or ():
         with suppress(ValueError):  # a name that is not bound yet
             if callable(cell.cell_contents):

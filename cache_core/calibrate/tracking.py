@@ -18,14 +18,14 @@ RIDGE = 1e-3  # of the diagonal
 class Normal:
     """Normal equations of each step's fit, summed over the samples so far: each is fitted to all that came before it, too."""
 
-    matrix: dict[int, Tensor] = field(default_factory=dict)
-    right: dict[int, Tensor] = field(default_factory=dict)
+    matrix: dict[tuple[int, int], Tensor] = field(default_factory=dict)  # by step and number of coefficients: heunpp2 comes back to a step
+    right: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
     def solve(self, step: int, basis: Tensor, wanted: Tensor) -> Tensor:
         """Coefficients `(M,)` of the rows of `basis` `(M, P)` that come nearest to `wanted` `(P,)`, by ridge regression."""
-        matrix, right = basis @ basis.T, basis @ wanted
-        self.matrix[step] = matrix = self.matrix.get(step, torch.zeros_like(matrix)) + matrix
-        self.right[step] = right = self.right.get(step, torch.zeros_like(right)) + right
+        matrix, right, key = basis @ basis.T, basis @ wanted, (step, len(basis))
+        self.matrix[key] = matrix = self.matrix.get(key, torch.zeros_like(matrix)) + matrix
+        self.right[key] = right = self.right.get(key, torch.zeros_like(right)) + right
         damped = matrix + RIDGE * torch.diag(matrix.diagonal()) + 1e-30 * torch.eye(len(right), dtype=right.dtype)
         return torch.linalg.solve(damped, right)
 

@@ -205,3 +205,17 @@ def test_no_comfyui_module_is_imported_when_the_pack_loads():
             "print([n for n in sys.modules if n.split('.')[0] in ('comfy', 'folder_paths', 'server', 'execution')])")
     done = subprocess.run([sys.executable, "-c", code % (root / "__init__.py", root)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_object_that_makes_others_without_end_is_looked_at_and_left(ab):
+    """As a mock does, or a proxy of another process."""
+    class Endless:
+        def __getattr__(self, name):
+            return Endless() if not name.startswith("__") else object.__getattribute__(self, name)
+
+        def __call__(self, *args, **kwargs):
+            return args[0] if args else None
+
+    model = flux()
+    model.set_model_attn1_patch(Endless())
+    assert ab(model)
