@@ -53,6 +53,16 @@ def tried() -> str:
     return "\n".join(lines)
 
 
+def samplers() -> str:
+    """What `learn` makes of each sampler of ComfyUI's list."""
+    found = json.loads((ROOT / "lab" / "results" / "samplers.json").read_text())
+    lines = [f"| sampler | computed of {found['steps']} steps | drift with the plan | with the widgets | or why there is no plan |", "|---|---|---|---|---|"]
+    for name, row in found["samplers"].items():
+        numbers = (f"{row['computed']} | {row['plan']:.4f} | {row['widgets']:.4f}" if "plan" in row else " | | ")
+        lines.append(f"| {name} | {numbers} | {row.get('reason', '')} |")
+    return "\n".join(lines)
+
+
 def between(text: str, mark: str, table: str) -> str:
     """`text` with what stands between the comments `mark`:begin and `mark`:end replaced. Raises ValueError if they are missing."""
     pattern = re.compile(rf"(<!-- {mark}:begin -->\n).*?(<!-- {mark}:end -->)", re.DOTALL)
@@ -79,7 +89,7 @@ def tables() -> dict[Path, dict[str, str]]:
     return {README: {"models": models(), "memory": memory(), "tried": tried(), "quality": quality.table(chosen), **shown},
             MEASURED: whole,
             MIGRATION: {"rivals": rivals.table(kept("rivals"))},
-            COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}}
+            COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")} | {"samplers": samplers()}}
 
 
 def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
