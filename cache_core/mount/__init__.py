@@ -102,6 +102,7 @@ class Mounts:
             stack.compiled = True
         run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
         if not self.mergeable or not rungs:
+            run.measured.open = False  # nothing is kept, so nothing need be measured inside the compiled model
             run.bar(MODULES, f"{reason}, and its blocks cannot be merged: attention and mlp are computed")
         elif not run.merged:
             run.store.ladder = rungs

@@ -38,14 +38,22 @@ class Compiler(ModuleType):
 @pytest.fixture
 def core(monkeypatch):
     """The stand-in, with the compiler on."""
-    import sys
-
     from comfy.cli_args import args
 
     monkeypatch.setattr(args, "disable_comfy_compiler", False, raising=False)
     made = Compiler(args)
-    monkeypatch.setitem(sys.modules, "comfy.model_prefetch", made)
+    put(monkeypatch, made)
     return made
+
+
+def put(monkeypatch, module):
+    """`module` in place of comfy.model_prefetch, whichever way it is imported."""
+    import sys
+
+    import comfy
+
+    monkeypatch.setitem(sys.modules, "comfy.model_prefetch", module)
+    monkeypatch.setattr(comfy, "model_prefetch", module, raising=False)
 
 
 def watch(model, look):
@@ -106,10 +114,8 @@ def test_a_compiler_that_is_off_stays_off_without_a_word(core, feb):
 
 @pytest.mark.parametrize("widgets", [MERGED, EVERY_SITE], ids=["merged", "every site"])
 def test_the_picture_is_the_same_with_and_without_the_compiler(core, feb, monkeypatch, widgets):
-    import sys
-
     with_compiler = ksample(feb(flux(), **widgets)[0], **HOW)
-    monkeypatch.setitem(sys.modules, "comfy.model_prefetch", None)  # not to be imported
+    put(monkeypatch, ModuleType("without the functions"))
     assert torch.equal(ksample(feb(flux(), **widgets)[0], **HOW), with_compiler)
 
 
