@@ -43,7 +43,8 @@ def outcome(pack: object, model: object, sampler: str) -> dict:
     found = LEARNED.search(said)
     if found is not None:
         return {"computed": int(found[1]), "plan": float(found[2]), "widgets": float(found[3])}
-    reason = next((note for note in mailbox.latest.notes if "no plan" in note), "the function of a sampler above under another name: its plan is used")
+    shared = "the function of a sampler above under another name: its plan is used"
+    reason = next((note for note in mailbox.latest.notes if "no plan" in note), shared)
     return {"reason": re.sub(r"^no plan was learned, .*?: |: the widgets count$|no plan is learned with \S+, which ", "", reason)}
 
 

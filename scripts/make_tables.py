@@ -56,7 +56,8 @@ def tried() -> str:
 def samplers() -> str:
     """What `learn` makes of each sampler of ComfyUI's list."""
     found = json.loads((ROOT / "lab" / "results" / "samplers.json").read_text())
-    lines = [f"| sampler | computed of {found['steps']} steps | drift with the plan | with the widgets | or why there is no plan |", "|---|---|---|---|---|"]
+    lines = [f"| sampler | computed of {found['steps']} steps | drift with the plan | with the widgets | or why there is no plan |",
+             "|---|---|---|---|---|"]
     for name, row in found["samplers"].items():
         numbers = (f"{row['computed']} | {row['plan']:.4f} | {row['widgets']:.4f}" if "plan" in row else " | | ")
         lines.append(f"| {name} | {numbers} | {row.get('reason', '')} |")
