@@ -43,6 +43,7 @@ class Fitting:
         run.store.budgets.clear()
         for number, (device, budget) in enumerate(self.devices.items()):
             run.fit(self.footprint, budget, device if number else None)
+        run.stand()  # at once: this is before the evaluation's first call
         if run.store.rung.merged != before.merged:
             run.store.forget(key for key in run.store if key[0] is not Kind.MODEL)
 

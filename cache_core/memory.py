@@ -63,11 +63,11 @@ class Memory(Remarks):
 
     def fit(self, footprint: Footprint, budget: Budget, device: torch.device | None = None) -> None:
         """Choose, before anything is kept on `device`, the first rung that fits `budget` there, and note it; if none does, attention
-        and MLP are computed."""
+        and MLP are computed. Without `device`: on the first one, before anything is kept at all."""
         if not footprint.whole or self._barred >= MODULES:
             return
         with self.lock:
-            before, further = self.store.rung, bool(self.store.budgets)
+            before, further = self.store.rung, device is not None
             if not self.store.fit(footprint, budget, device):
                 least = footprint.least(self.store.ladder)
                 self.bar(MODULES, f"the cache needs {least} at least, and {budget} is allowed: attention and mlp are computed")

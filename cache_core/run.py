@@ -129,7 +129,12 @@ class Run(Memory):
 
     def enter(self, block: str, shapes: Sequence[torch.Size]) -> None:
         """The block at this path is about to be given tensors of these shapes: what was kept of it with others is forgotten."""
-        if self.store.enter(block, self._calls.here.streams, shapes):
+        call = self._calls.here
+        if call is None:
+            return
+        with self.lock:
+            changed = self.store.enter(block, call.streams, shapes)
+        if changed:
             self.note(f"the shapes inside the model changed at step {self.evaluation.step}: its blocks start their histories anew")
 
     def predicts(self, kind: Kind, *sites: str) -> bool:

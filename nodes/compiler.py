@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock
 
 from ..cache_core import Run
 from ..cache_core.mount import overridden
@@ -16,6 +17,9 @@ from ..cache_core.mount import overridden
 SWITCH = "disable_comfy_compiler"  # read by each call of a model
 PREFETCH = "prefetch_dynamic_vbars"  # transformer option: whether weights are fetched ahead in this call
 CAPTURED = "_v_block"  # attribute of blocks whose memory is reserved as a whole, which is what may be captured
+
+_switching = Lock()
+_unrecorded: list[Run] = []  # the samplings that have switched it off: there is one switch, and they may run in several threads
 
 
 def _args() -> object:
@@ -43,16 +47,20 @@ def unrecorded(run: Run, device):
     Keeping them outside of the recording is not enough, because what is skipped changes the pattern that is replayed.
     """
     args = _args()
-    if getattr(args, SWITCH, True):  # off already, or unknown here
+    if getattr(args, SWITCH, True) and not _unrecorded:  # off already, or unknown here
         yield
         return
     if _records(device):
         run.note("Comfy Compiler is off for this run: what is kept inside the model would not survive its recording")
-    setattr(args, SWITCH, True)
+    with _switching:
+        _unrecorded.append(run)
+        setattr(args, SWITCH, True)
     try:
         yield
     finally:
-        setattr(args, SWITCH, False)
+        with _switching:
+            _unrecorded.remove(run)
+            setattr(args, SWITCH, bool(_unrecorded))
 
 
 def _records(device) -> bool:

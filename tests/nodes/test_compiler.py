@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import nullcontext
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -25,6 +25,16 @@ def test_nothing_is_done_without_the_functions(monkeypatch, compiler, old):
     with compiler.unrecorded(said, "cuda"):
         assert compiler.outside_recording() is nullcontext
     assert said == []
+
+
+def test_the_recording_stays_off_until_the_last_of_two_samplings_has_ended(monkeypatch, compiler):
+    args = SimpleNamespace(disable_comfy_compiler=False)
+    monkeypatch.setattr(compiler, "_args", lambda: args)
+    monkeypatch.setattr(compiler, "_records", lambda device: False)
+    first, second = compiler.unrecorded(object(), "cuda"), compiler.unrecorded(object(), "cuda")
+    seen = [context() or args.disable_comfy_compiler for context in (
+        first.__enter__, second.__enter__, lambda: first.__exit__(None, None, None), lambda: second.__exit__(None, None, None))]
+    assert seen == [True, True, True, False]
 
 
 class Model(torch.nn.Module):
