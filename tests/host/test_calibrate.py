@@ -157,7 +157,7 @@ def test_fewer_samples_than_asked_for_are_said(model, calibrate):  # noqa: F811
 
 def test_the_plan_is_refused_for_other_weights(model, calibrate, ab):  # noqa: F811
     plan = calibrate(model)[0]
-    with pytest.raises(ValueError, match="another checkpoint or other"):
+    with pytest.raises(ValueError, match="another checkpoint, other"):
         ab(with_lora(model), plan=plan)
 
 

@@ -58,7 +58,7 @@ def test_each_site_fires_once_in_a_call_of_the_model(tiny, feb, pack, monkeypatc
     asked, remember = Counter(), run.remember
 
     def counted(self, kind, site, value):
-        asked[len(self.evaluations), self._call, site] += 1
+        asked[len(self.evaluations), self._calls.here.streams, site] += 1
         return remember(self, kind, site, value)
 
     monkeypatch.setattr(run, "remember", counted)

@@ -71,8 +71,8 @@ def traced(pack_name: str) -> Iterator[Trace]:
         trace.runs.append(SeenRun(self.timeline.steps))
         trace.stores.append(self.store)
 
-    def on_begin(self, sigma, now=None):
-        evaluation = begin(self, sigma, now)
+    def on_begin(self, *args, **kwargs):
+        evaluation = begin(self, *args, **kwargs)
         trace.now = Seen(evaluation.step)
         trace.runs[numbers[id(self.store)]].evaluations.append(trace.now)
         return evaluation
