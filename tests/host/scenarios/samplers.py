@@ -54,4 +54,4 @@ def play(name: str):
 
 ROWS = tuple(Row(f"sampler {name}", source(name), described(name), play(name), None if clock is None else (clock,), exact=clock is not None,
                  ways=1, absent={} if name in SHOWN_ON_UNET else {"U-Net": UNET_CLOCK},
-                 says={AB: "adds new noise"} if any(word in name for word in NOISY) else {}) for name, clock in CLOCKS.items())
+                 says={AB: "new noise"} if any(word in name for word in NOISY) else {}) for name, clock in CLOCKS.items())
