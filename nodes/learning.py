@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .attach import Settings
 
 log = logging.getLogger("feb_ab_cache")
-MOST_DRIFT = 0.25  # of a plan, on the picture that it was made from
+MOST_DRIFT = 0.1  # of a plan, on the picture that it was made from; on others it is further off, and may be worse than the widgets
 SETTINGS_CHANGE = ("no plan is learned now, the widgets count: the last plans were never used, because size, guidance or other settings changed "
                    "with each picture. One is learned as soon as the same settings come twice")
 
