@@ -178,8 +178,11 @@ def marked(session: Session, guider):
 
 
 def _mask(args: tuple, kwargs: dict):
-    """The inpainting mask of a sampling, shaped like its latent; None without one."""
-    return args[4] if len(args) > 4 else kwargs.get("denoise_mask")
+    """The inpainting mask of a sampling, shaped like its latent; None without one. Older ComfyUI brings it into that shape later."""
+    from comfy.sampler_helpers import prepare_mask
+
+    noise, mask = args[0], args[4] if len(args) > 4 else kwargs.get("denoise_mask")
+    return mask if mask is None or mask.shape == noise.shape else prepare_mask(mask, noise.shape, noise.device)
 
 
 @contextmanager
