@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, VENV, interpreter_of
 
 LIMIT = 3.0  # MB, unpacked
