@@ -11,8 +11,8 @@ FUNCTIONS = (FunctionType, MethodType)
 
 
 class Closures:
-    """Adds to a digest the tensors, numbers and modules that can be reached from functions. Words, flags and methods that
-    objects keep are left out: they change from run to run, and tell nothing about weights."""
+    """Adds to a digest the tensors, numbers and modules that can be reached from functions. Words, flags and methods
+    that objects keep are left out: they change from run to run, and tell nothing about weights."""
 
     def __init__(self, made, model):
         self.made, self.model = made, model
