@@ -7,11 +7,12 @@ from torch import Tensor, bfloat16, float16, float32, nn
 
 MOST = 4000  # objects that are looked at
 DEEP = 12  # from one to the next
+FUNCTIONS = (FunctionType, MethodType)
 
 
 class Closures:
-    """Adds to a digest the tensors, numbers and modules that can be reached from functions. Words, flags and other functions are left out: they
-    change from run to run, and tell nothing about weights."""
+    """Adds to a digest the tensors, numbers and modules that can be reached from functions. Words, flags and methods
+    that objects keep are left out: they change from run to run, and tell nothing about weights."""
 
     def __init__(self, made, model):
         self.made, self.model = made, model
@@ -67,7 +68,8 @@ class Closures:
         elif hasattr(value, "weights"):
             self.made.add(value)
         else:
-            self._each([part for name, part in sorted(inside.items()) if name == "inject" or not isinstance(part, FunctionType | MethodType)], deep)
+            named = sorted(inside.items())
+            self._each([part for name, part in named if name == "inject" or type(part) not in FUNCTIONS], deep)
 
 
 def _content(cell):

@@ -34,8 +34,8 @@ class Lent:
 
 
 def full_weights(linear, x) -> Lent:
-    """Weight and bias, cast for `x`. Raises TypeError for weights that cannot be sliced (quantised, packed or scaled): the
-    mount then falls back to the attention kernel."""
+    """Weight and bias, cast for `x`. Raises TypeError for weights that cannot be sliced (quantised, packed or scaled):
+    the mount then falls back to the attention kernel."""
     weight = linear.weight
     if type(weight) not in PLAIN or weight.dtype not in REAL or getattr(linear, "scale_weight", None) is not None:
         raise TypeError(f"weights of type {type(weight).__name__}, {weight.dtype} cannot be sliced")
@@ -51,8 +51,9 @@ def full_weights(linear, x) -> Lent:
 
 
 def fingerprint(patcher) -> str:
-    """A name for the weights of a ModelPatcher's diffusion model and all that is added to them: LoRAs, merges, hooks, injections, replaced
-    modules, further models. The same on every machine and in every run, wherever the weights are and whatever is in them just now."""
+    """A name for the weights of a ModelPatcher's diffusion model and all that is added to them: LoRAs, merges, hooks,
+    injections, replaced modules, further models. The same on every machine and in every run, wherever the weights are
+    and whatever is in them just now."""
     path = "diffusion_model" if hasattr(patcher.model, "diffusion_model") else ""
     module = getattr(patcher.model, path) if path else patcher.model
     made = Digest(VERSION)
@@ -68,7 +69,7 @@ def fingerprint(patcher) -> str:
 
 
 def weights_of(module: nn.Module) -> str:
-    """A name for the weights of a module as they are, by the same rule: remembered until they are written to or moved."""
+    """A name for the weights of a module as they are, by the same rule. Remembered until they are written or moved."""
     with no_grad():
         return _weights(module, "", {})
 
@@ -83,8 +84,8 @@ def _patches(patcher) -> str:
 
 
 def _instead(patcher) -> dict[str, object]:
-    """By path, what a model consists of for this patcher where its modules hold something else: a weight with a LoRA in it, or cast for the
-    device, or another patcher's part."""
+    """By path, what a model consists of for this patcher where its modules hold something else: a weight with a LoRA
+    in it, or cast for the device, or another patcher's part."""
     found = {key: kept[0] for key, kept in patcher.hook_backup.items()}
     found |= {key: kept.weight for key, kept in patcher.backup.items()} | getattr(patcher, "backup_buffers", {})
     found |= patcher.object_patches_backup | patcher.object_patches
@@ -92,8 +93,8 @@ def _instead(patcher) -> dict[str, object]:
 
 
 def _weights(module, path: str, instead: dict) -> str:
-    """The name of a module's weights. Matrices come before vectors and each block of each list has its turn, in an order by name: so every block
-    is looked at in any model, and in most models every tensor is."""
+    """The name of a module's weights. Matrices come before vectors and each block of each list has its turn, in an
+    order by name: so every block is looked at in any model, and in most models every tensor is."""
     parts: list[tuple] = []
     _gather(_chosen(instead, path, module, nn.Module), path, "", instead, parts)
     state = hash(tuple(_state(part[1:]) for part in parts))
@@ -109,7 +110,8 @@ def _chosen(instead: dict, path: str, found, kind: type):
 
 
 def _gather(module, path: str, block: str, instead: dict, parts: list) -> None:
-    """Collect (block, path, tensor, dtype that ComfyUI casts it to) below `module`. A tensor in no list is a block of its own."""
+    """Collect (block, path, tensor, dtype that ComfyUI casts it to) below `module`. A tensor in no list is a block of
+    its own."""
     module = module._modules.get("_orig_mod", module)  # a compiled module runs the weights of this one
     for name, value in (module._parameters | module._buffers).items():
         if value is not None and name not in module._non_persistent_buffers_set:

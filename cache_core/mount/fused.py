@@ -73,7 +73,8 @@ class FusedPart(Part):
         if kind in self.predicted:
             return sites.predict(kind, site)
         with self.read(self.last, x) as (weight, bias):
-            value = F.linear(x, weight[:, : self.width]) if kind is ATTENTION else F.linear(x, weight[:, self.width :], bias)
+            attention = kind is ATTENTION
+            value = F.linear(x, weight[:, : self.width]) if attention else F.linear(x, weight[:, self.width :], bias)
         sites.remember(kind, site, value)
         return value
 

@@ -10,7 +10,8 @@ from ..site import Kind
 from .scoped import Forward
 
 Weights = tuple[Tensor, Tensor | None]
-# Lends the full weight and bias of a linear layer, ready for the given input. Behind the `with` block their memory may be used for others.
+# Lends the full weight and bias of a linear layer, ready for the given input. Behind the `with` block their memory may
+# be used for others.
 ReadWeights = Callable[[nn.Module, Tensor], AbstractContextManager[Weights]]
 OVERRIDE = "optimized_attention_override"
 FOREIGN = ("attn1_patch", "attn1_output_patch")  # patches of other packs that look at q and k

@@ -23,15 +23,16 @@ def name(weights):
 
 def matrices(model):
     """Linear weights of the blocks, by the keys that LoRAs have for them."""
-    return {k: w for k, w in model.model.state_dict().items() if "_blocks." in k and k.endswith(".weight") and w.ndim == 2}
+    found = model.model.state_dict().items()
+    return {key: w for key, w in found if "_blocks." in key and key.endswith(".weight") and w.ndim == 2}
 
 
-def adapters(model, seed: int = 0, dtype=torch.float32):
+def adapters(model, seed: int = 0):
     from comfy.weight_adapter import LoRAAdapter
 
     generator, found = torch.Generator().manual_seed(seed), {}
     for key, weight in matrices(model).items():
-        up, down = (torch.randn(s, generator=generator).to(dtype) / 8 for s in ((weight.shape[0], 4), (4, weight.shape[1])))
+        up, down = (torch.randn(s, generator=generator) / 8 for s in ((weight.shape[0], 4), (4, weight.shape[1])))
         found[key] = LoRAAdapter(set(), (up, down, 4.0, None, None, None))
     return found
 
@@ -90,7 +91,8 @@ def test_what_is_added_to_the_weights_is_told_apart(model, name):
             clone.add_patches(adapters(model, seed), strength)
         return clone
 
-    assert all_apart(*map(name, (model, other, merged(0.5), merged(0.4), lora(0, 0.5), lora(0, 0.6), lora(1, 0.5), lora(0, 0.5, 0.5))))
+    loras = lora(0, 0.5), lora(0, 0.6), lora(1, 0.5), lora(0, 0.5, 0.5)
+    assert all_apart(*map(name, (model, other, merged(0.5), merged(0.4), *loras)))
     assert name(lora(0, 0.5)) == name(lora(0, 0.5))
 
 
@@ -136,7 +138,8 @@ def test_what_an_injection_of_another_pack_reaches_is_told_apart(model, name):
     def injected(seed, strength):
         layers, clone = [Layer(seed)], model.clone()
         inner = PatcherInjection(inject=lambda patcher: layers * int(strength), eject=lambda patcher: None)
-        clone.set_injections(f"key {id(layers)}", [PatcherInjection(inject=lambda patcher: inner.inject(patcher), eject=lambda patcher: None)])
+        outer = PatcherInjection(inject=lambda patcher: inner.inject(patcher), eject=lambda patcher: None)
+        clone.set_injections(f"key {id(layers)}", [outer])
         return clone
 
     assert all_apart(*map(name, (model, injected(1, 0.5), injected(2, 0.5), injected(1, 0.7))))
@@ -166,7 +169,8 @@ def test_a_replaced_module_is_told_apart_wherever_it_is_just_now(name):
     part = nn.Linear(64, 128)
     fill(part, 7)
     replaced.add_object_patch("diffusion_model.img_in", part)
-    compiled.add_object_patch("diffusion_model.single_blocks.0", torch.compile(model.model.diffusion_model.single_blocks[0]))
+    block = model.model.diffusion_model.single_blocks[0]
+    compiled.add_object_patch("diffusion_model.single_blocks.0", torch.compile(block))
     other = name(replaced)
     assert name(compiled) == plain != other
     replaced.patch_model()

@@ -26,10 +26,14 @@ def fake():
 
 VALUES = torch.arange(4096.0).reshape(64, 64)
 ODD = {
-    "meta": lambda: torch.empty(64, 64, device="meta"), "fake": fake, "sparse": lambda: VALUES.to_sparse(), "complex": lambda: VALUES * 1j,
-    "quint8": lambda: torch.quantize_per_tensor(VALUES, 0.1, 0, torch.quint8), "bool": lambda: VALUES > 9, "none": lambda: torch.empty(0, 4),
-    "scalar": lambda: torch.tensor(3.0), "fp8": lambda: VALUES.to(torch.float8_e4m3fn), "expanded": lambda: torch.ones(()).expand(64, 64),
-    "packed": lambda: torch.arange(1152).to(torch.uint8).as_subclass(Packed), "gradient": lambda: VALUES.clone().requires_grad_(),
+    "meta": lambda: torch.empty(64, 64, device="meta"), "fake": fake,
+    "sparse": lambda: VALUES.to_sparse(), "complex": lambda: VALUES * 1j,
+    "quint8": lambda: torch.quantize_per_tensor(VALUES, 0.1, 0, torch.quint8),
+    "bool": lambda: VALUES > 9, "none": lambda: torch.empty(0, 4),
+    "scalar": lambda: torch.tensor(3.0), "fp8": lambda: VALUES.to(torch.float8_e4m3fn),
+    "expanded": lambda: torch.ones(()).expand(64, 64),
+    "packed": lambda: torch.arange(1152).to(torch.uint8).as_subclass(Packed),
+    "gradient": lambda: VALUES.clone().requires_grad_(),
 }
 
 
