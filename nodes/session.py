@@ -167,8 +167,8 @@ class Session(Inside):
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
         conditionings, signature = streams.of_call(x, c_crossattn if self.modules_cached else None, options)
-        mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if self.modules_cached else None
-        with turn(executor.class_obj.diffusion_model):
+        with turn(executor.class_obj.diffusion_model):  # mounts take the block's own forwards, which another call may have replaced
+            mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if self.modules_cached else None
             if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at sigma 0 nothing of the output is left in x0
                 return self._through_engine(conditionings, signature, x, t, model, mounts)
             return pass_through(self.run, conditionings, signature, model, mounts, x.device)
