@@ -14,7 +14,7 @@ class HostError(CacheError, TypeError):
 
 
 def brief(text: str, most: int = 80) -> str:
-    """What can be printed of the first `most` characters of `text`, which may be anybody's; dots if that is not all."""
+    """The printable ones of the first `most` characters of `text`, which may be anybody's; dots if that is not all."""
     shown = "".join(filter(str.isprintable, text[:most]))
     return shown if len(text) <= most else f"{shown}..."
 

@@ -48,7 +48,7 @@ class Fitting:
             run.store.forget(key for key in run.store if key[0] is not Kind.MODEL)
 
     def seen(self) -> Footprint:
-        """What the run will keep, by what the first evaluation showed."""
+        """Bytes that the run will keep, by what the first evaluation showed."""
         samples = {kind: samples_of(self.run, kind) for kind in MODULES}
         return self.run.measured.footprint(self.footprint, samples | {Kind.BLOCKS: max(samples.values())}, self.share_seen)
 

@@ -35,7 +35,7 @@ class Measured:
             self._share = max(self._share, share(value.shape[-1], value.element_size()))
 
     def footprint(self, expected: Footprint, samples: Mapping[Kind, int], share_seen: float) -> Footprint:
-        """What is kept with so many `samples` of each kind.
+        """Bytes kept with so many `samples` of each kind.
 
         `expected`: the estimate. It tells how single sites compare with residuals, where only those were seen. `share_seen`: what was
         seen, relative to what is kept.

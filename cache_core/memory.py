@@ -46,7 +46,7 @@ class Memory(Remarks):
 
     @property
     def table(self) -> Table:
-        """What is computed at each step."""
+        """Kinds computed at each step."""
         return self._agenda.table
 
     @property

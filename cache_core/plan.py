@@ -87,7 +87,7 @@ def outlook(plans: tuple[Plan, ...], table: Table) -> str:
 
 
 def unfit(timeline: Timeline) -> str:
-    """Why nothing of a sampling can be predicted, whatever the plans; empty if it can."""
+    """The reason why nothing of a sampling can be predicted, whatever the plans; empty if it can."""
     if timeline.steps < MIN_STEPS:
         return f"{timeline.steps} steps leave nothing to predict (at least {MIN_STEPS} are needed)"
     return "the sigmas rise, and predictions are for falling ones" if timeline.rises else ""

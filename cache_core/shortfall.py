@@ -1,4 +1,4 @@
-"""Why a run predicts nothing, or next to nothing, although a cache was asked for: what to say, and what to set."""
+"""Reasons why a run predicts nothing, or next to nothing, although a cache was asked for: what to say, and what to set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shortfalls(plans: tuple[Plan, ...], table: Table, timeline: Timeline) -> Ite
 
 
 def _forced(plan: Plan, timeline: Timeline) -> str:
-    """What keeps the steps computed, by the names of the widgets."""
+    """The reason why steps are computed, by the names of the widgets, and the setting that changes it."""
     frame = _frame(plan)
     if frame is None:
         return "its list of computed steps leaves no more. Name fewer steps"
@@ -48,7 +48,7 @@ def _frame(plan: Plan) -> Frame | None:
 
 
 def unpredicted(run: Run) -> str:
-    """Why a finished run predicted nothing that its table would have; empty where it did, where it was not to, and where the reason is said."""
+    """The reason why a finished run predicted nothing that its table would have; empty where it did, where it was not to, and where the reason is said."""
     done = run.evaluations
     wanted = [step for step, row in enumerate(run.table.rows) if row != run.table.kinds]
     if not done or not wanted or run.trying or run.demotions or any(evaluation.predicted_calls for evaluation in done):

@@ -39,7 +39,7 @@ class LearningError(Exception):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is to be learned, and what of the guider the unseen runs need as the first one found it. `widgets`: what the plan would replace."""
+    """A plan to be learned, and what of the guider the unseen runs need as the first one found it. `widgets`: what the plan would replace."""
 
     name: str
     speedup: float
@@ -105,7 +105,7 @@ def learnable(steps: int, sampler: str) -> bool:
 
 
 def hindrance(sampler: str, key: str) -> str:
-    """Why the widgets count although a plan could be learned; empty where one can, and where nothing is cached anyway."""
+    """The reason why the widgets count although a plan could be learned; empty where one can, and where nothing is cached anyway."""
     if sampling.noisy_name(sampler):
         return f"no plan is learned with {sampler}, which adds new noise: the widgets count"
     reason = library.why_unlearnable(key)

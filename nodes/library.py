@@ -135,7 +135,7 @@ def used(key: str, origin: Origin) -> None:
 
 
 def why_unlearnable(key: str) -> str:
-    """Why no plan can be learned under this key, as an earlier lesson found; empty if none has."""
+    """The reason why no plan can be learned under this key, as an earlier lesson found; empty if none has."""
     if key in unlearnable:
         return unlearnable[key]
     try:

@@ -29,7 +29,7 @@ def first_gap(steps: int, fits: bool = False) -> int:
 
 
 def nothing() -> None:
-    """What is called between two pieces of work where nobody may cancel it."""
+    """A call between two pieces of work that nobody may cancel: it does nothing."""
 
 
 def first_costs(gram: np.ndarray, weights: Sequence[float], longest: int) -> np.ndarray:

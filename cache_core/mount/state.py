@@ -38,7 +38,7 @@ class Held:
             self._look(name, member, depth - 1)
 
     def _members(self, value: object) -> tuple | None:
-        """What is in `value`; None if it cannot hold anything, or is not to be looked into."""
+        """Objects in `value`; None if it cannot hold anything, or is not to be looked into."""
         if isinstance(value, dict):
             return (*value.keys(), *value.values())
         if isinstance(value, CONTAINERS):
@@ -47,7 +47,7 @@ class Held:
 
 
 def of_object(value: object) -> tuple | None:
-    """What a function, a bound method or an object holds on to; None for tensors, modules, and what manages a model."""
+    """Objects that a function, a bound method or an object holds on to; None for tensors, modules, and what manages a model."""
     if isfunction(value):
         cells = (thing for cell in value.__closure__ or () for thing in within(cell))
         return (*cells, *(value.__defaults__ or ()), *vars(value).values())
@@ -76,7 +76,7 @@ def same(before: tuple, after: tuple) -> bool:
 
 
 def of_call(args: tuple, kwargs: dict) -> Held:
-    """What a block can reach in a call with these arguments: each of them, and each of its transformer options."""
+    """Everything that a block can reach in a call with these arguments: each of them, and each of its transformer options."""
     options = kwargs.get("transformer_options")
     named = [(f"argument {i}", value) for i, value in enumerate(args)]
     named += [(f"argument {name}", value) for name, value in kwargs.items() if value is not options]
