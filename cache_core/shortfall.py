@@ -48,7 +48,7 @@ def _frame(plan: Plan) -> Frame | None:
 
 
 def unpredicted(run: Run) -> str:
-    """The reason why a finished run predicted nothing that its table would have; empty where it did, where it was not to, and where the reason is said."""
+    """The reason why a finished run predicted nothing that its table would have; empty where it did, was not to, or has said so."""
     done = run.evaluations
     wanted = [step for step, row in enumerate(run.table.rows) if row != run.table.kinds]
     if not done or not wanted or run.trying or run.demotions or any(evaluation.predicted_calls for evaluation in done):
