@@ -14,6 +14,10 @@ class Waiting:
     def __getattr__(self, name: str):
         return getattr(vars(self).get("control"), name)  # a copy in the making has none yet
 
+    def get_instance_for_device(self, device) -> Waiting:
+        """The copy of the ControlNet on another device of the model's, which waits, too."""
+        return Waiting(self.control.get_instance_for_device(device))
+
     def get_control(self, x_noisy, t, cond: dict, *args, **kwargs) -> partial:
         """The call that computes the residuals: see `arrived`. Of `cond` a copy, as it is now: ComfyUI puts what is
         returned into it, and a call that holds what holds it keeps its tensors until the garbage is collected."""

@@ -46,6 +46,15 @@ def test_a_call_that_waits_dies_with_what_it_is_put_into(control):
     assert gone() is None
 
 
+def test_the_copy_of_another_device_waits_too(control):
+    asked, copied = Asked(), Asked()
+    asked.get_instance_for_device = {"cuda:1": copied}.get
+    (only,), = control.waiting([[{"control": asked}]])
+    noted = only["control"].get_instance_for_device("cuda:1").get_control(1, 2, {}, 1, {})
+    assert (asked.times, copied.times) == (0, 0)
+    assert control.arrived(noted)["input"][2] == copied.times == 1
+
+
 @pytest.mark.parametrize("residuals", [None, {"input": []}])
 def test_residuals_that_have_not_waited_arrive_as_they_are(control, residuals):
     assert control.arrived(residuals) is residuals
