@@ -1,15 +1,37 @@
 """The engine: schedule, site, predictor, corrector, and the run that joins them. No ComfyUI in here."""
 
-from .clock import Timeline
-from .corrector import NoiseScale, scale_noise
 from .errors import CacheError, ConfigError, HostError
+from .noise_scale import NoiseScale, scale_noise
 from .plan import Plan
-from .predictor import Predictor
-from .report import RunReport, report
-from .run import Run
+from .predictor import Extrapolation
+from .run.run import Run
 from .schedule import Adaptive, Frame, Interval, Released, Steps, Table, TwoStage, evenly, parse_steps
+from .show.report import RunReport, report
 from .site import MODULES, OUTPUT, Kind
+from .timeline import Timeline
 
-__all__ = ["MODULES", "OUTPUT", "Adaptive", "CacheError", "ConfigError", "Frame", "HostError", "Interval", "Kind", "NoiseScale", "Plan",
-           "Predictor", "Released", "Run", "RunReport", "Steps", "Table", "Timeline", "TwoStage", "evenly", "parse_steps", "report",
-           "scale_noise"]
+__all__ = [
+    "MODULES",
+    "OUTPUT",
+    "Adaptive",
+    "CacheError",
+    "ConfigError",
+    "Frame",
+    "HostError",
+    "Interval",
+    "Kind",
+    "NoiseScale",
+    "Plan",
+    "Extrapolation",
+    "Released",
+    "Run",
+    "RunReport",
+    "Steps",
+    "Table",
+    "Timeline",
+    "TwoStage",
+    "evenly",
+    "parse_steps",
+    "report",
+    "scale_noise",
+]

@@ -11,7 +11,8 @@ TRIES, PAUSE = 8, 0.01  # Windows replaces no file that somebody reads; the last
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Make `content` the file at `path`, in one step: a reader finds all of it or all of what was there, and of several writers one is last.
+    """Make `content` the file at `path`, in one step: a reader finds all of it or all of what was there, and of
+    several writers one is last.
 
     The folder is made if it is missing. Raises OSError where the disk does not take it; what was there then stays.
     """

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from .clock import Timeline
-from .corrector import OFF, NoiseScale
 from .errors import ConfigError
-from .guard import DEPTH, Watchman
-from .predictor import REUSE, Prediction
+from .noise_scale import OFF, NoiseScale
+from .predictor import REUSE, Predictor
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
 from .site import MODULES, Kind, names
+from .timeline import Timeline
 
 MIN_STEPS = 8  # below this there is nothing between warm-up and the last step that could be predicted without damage
 MOST_STEPS = 1000  # of a plan that is made, and in a file; a sampling may have more, by the widgets
@@ -18,28 +17,33 @@ MOST_STEPS = 1000  # of a plan that is made, and in a file; a sampling may have 
 class Plan:
     """What a run does. `schedule` also says where: its `kinds` are the sites.
 
-    `name`: shown in logs and reports. `guided`: predict the guided output once (kind MODEL only), instead of the raw output of
-    each conditioning. `merge`: keep one residual for a list of blocks, instead of all its sites, where the schedule only ever predicts
-    attention and MLP together. `trials`: where this is not empty the run computes everything, keeps what `schedule` computes, and each of these
-    sets of kinds is tried at each step, for calibration (Run.trial). `guard`: is told the error at each refresh of the model, and may have the
-    next one moved a step earlier.
+    `name`: shown in logs and reports. `guided`: predict the guided output once (kind MODEL only), instead of the raw
+    output of each conditioning. `merge`: keep one residual for a list of blocks, instead of all its sites, where the
+    schedule only ever predicts attention and MLP together. `trials`: where this is not empty the run computes
+    everything, keeps what `schedule` computes, and each of these sets of kinds is tried at each step, for
+    calibration (Run.trial).
     """
 
     schedule: Schedule
-    predictor: Prediction = REUSE
+    predictor: Predictor = REUSE
     corrector: NoiseScale = OFF
     name: str = "plan"
     guided: bool = False
     merge: bool = False
     notes: tuple[str, ...] = ()
     trials: tuple[frozenset[Kind], ...] = ()
-    guard: Watchman | None = None
 
     def __post_init__(self) -> None:
         if (self.guided or self.adaptive) and self.kinds != {Kind.MODEL}:
-            raise ConfigError(f"{self.name} caches {names(self.kinds)}; a tolerance and guided prediction are for the whole model only.")
+            raise ConfigError(
+                f"{self.name} caches {names(self.kinds)}; a tolerance and guided prediction are for the whole model "
+                "only."
+            )
         if any(not trial or not trial <= self.kinds & MODULES for trial in self.trials):
-            raise ConfigError(f"{self.name} tries {[names(trial) for trial in self.trials]}; it can try what it caches of attention and mlp.")
+            raise ConfigError(
+                f"{self.name} tries {[names(trial) for trial in self.trials]}; it can try what it caches of attention "
+                "and mlp."
+            )
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -47,7 +51,7 @@ class Plan:
 
     def depth(self, kind: Kind) -> int:
         """Samples of a site of `kind` that are kept."""
-        least = 2 if self.adaptive else DEPTH if self.guard and kind is Kind.MODEL else 1
+        least = 2 if self.adaptive else 1
         return max(least, self.predictor.order, self.predictor.reach if kind is Kind.MODEL else 1)
 
     @property
@@ -62,12 +66,15 @@ def check_together(plans: tuple[Plan, ...]) -> None:
     if len(set(kinds)) < len(kinds):
         raise ConfigError(f"{both} cache the same sites; keep one of them on this model.")
     if len(plans) > 1 and any(plan.adaptive for plan in plans):
-        raise ConfigError(f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs to know the steps "
-                          "beforehand. Set tolerance to 0, or keep one of the two.")
+        raise ConfigError(
+            f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs to know the steps "
+            "beforehand. Set tolerance to 0, or keep one of the two."
+        )
 
 
 def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
-    """The one table of a run. A plan for blocks counts only the steps at which the model runs, so the order of plans is free."""
+    """The one table of a run. A plan for blocks counts only the steps at which the model runs, so the order of plans
+    is free."""
     check_together(plans)
     outer = next((plan.schedule.table(timeline) for plan in plans if Kind.MODEL in plan.kinds), None)
     inner = [plan.schedule for plan in plans if Kind.MODEL not in plan.kinds]
@@ -81,7 +88,9 @@ def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
 
 def outlook(plans: tuple[Plan, ...], table: Table) -> str:
     """What the table intends, in words."""
-    shares = (f"{kind.value} computed at {len(table.computed(kind))}" for kind in sorted(table.kinds, key=lambda k: k.value))
+    shares = (
+        f"{kind.value} computed at {len(table.computed(kind))}" for kind in sorted(table.kinds, key=lambda k: k.value)
+    )
     most = " at least" if any(plan.adaptive for plan in plans) else ""
     return ", ".join(f"{share}{most}" for share in shares) + f" of {len(table.rows)} steps"
 

@@ -16,7 +16,8 @@ FIRST_CALIBRATED = 1000  # seeds from 0 on are tested; those from here on are le
 
 
 class LabBench:
-    """A `cache_core.calibrate.Bench`: one picture or clip for each number, of the seed `first` + number and a class of its own."""
+    """A `cache_core.calibrate.Bench`: one picture or clip for each number, of the seed `first` + number and a class
+    of its own."""
 
     def __init__(self, family: Family, steps: int, first: int = FIRST_CALIBRATED, model: nn.Module | None = None):
         self.family, self.first = family, first

@@ -1,9 +1,11 @@
-"""Seconds of a step with blocks of the real sizes and random weights, in each state and with each way of keeping values. Needs an accelerator.
+"""Seconds of a step with blocks of the real sizes and random weights, in each state and with each way of keeping
+values. Needs an accelerator.
 
     python3 -m lab.blocks                               FLUX's blocks at 4,608 tokens and HunyuanVideo's at 33,000, bf16
     python3 -m lab.blocks --device cpu --hidden 128 --heads 1 --blocks 1 2 --tokens 300     to see that it runs
 
-Writes lab/results/blocks.json. "ratio": time of the step against the sum of what it computes, each part timed on its own; 1.03 is the goal.
+Writes lab/results/blocks.json. "ratio": time of the step against the sum of what it computes, each part timed on its
+own; 1.03 is the goal.
 """
 
 import argparse
@@ -26,9 +28,18 @@ from cache_core.store import Budget, Rung
 from .flux import DoubleStreamBlock, Flux, FluxConfig, SingleStreamBlock, attend
 
 RESULTS = Path(__file__).parent / "results" / "blocks.json"
-STATES = {"computed": frozenset(), "attention reused": frozenset({Kind.ATTENTION}), "MLP reused": frozenset({Kind.MLP}), "both reused": MODULES}
-STORES = {"on the device": Rung(), "in host memory": Rung(offloaded=True), "8 bits": Rung(eight_bit=True),
-          "8 bits in host memory": Rung(offloaded=True, eight_bit=True)}
+STATES = {
+    "computed": frozenset(),
+    "attention reused": frozenset({Kind.ATTENTION}),
+    "MLP reused": frozenset({Kind.MLP}),
+    "both reused": MODULES,
+}
+STORES = {
+    "on the device": Rung(),
+    "in host memory": Rung(offloaded=True),
+    "8 bits": Rung(eight_bit=True),
+    "8 bits in host memory": Rung(offloaded=True, eight_bit=True),
+}
 SIZES = {"FLUX": (19, 38, 4096, 512), "HunyuanVideo": (20, 40, 32760, 256)}
 
 
@@ -122,7 +133,10 @@ def steps_of(model: Flux, given: Given, state: frozenset[Kind], rung: Rung, repe
     timeline = Timeline.even(len(schedule.predicted))
     run = Run((Plan(schedule, merge=rung.merged),), timeline)
     run.store.ladder = (rung,)
-    run.fit(footprint(model, match(model), run.table, given.img.shape[1], given.txt.shape[1], given.img.element_size()), Budget())
+    run.fit(
+        footprint(model, match(model), run.table, given.img.shape[1], given.txt.shape[1], given.img.element_size()),
+        Budget(),
+    )
     mounts, found = Mounts(model, match(model), run), []
     for sigma, predicted in zip(timeline.sigmas, schedule.predicted, strict=False):
         synchronise(given.img.device)
@@ -141,12 +155,26 @@ def rows(name: str, model: Flux, given: Given, repeats: int) -> list[dict]:
     print(json.dumps({"model": name, **part}), flush=True)
     for state, kinds in STATES.items():
         alone = part["rest"] + part["attention"] * (Kind.ATTENTION not in kinds) + part["mlp"] * (Kind.MLP not in kinds)
-        stores = {**STORES, "merged": Rung(merged=True), "merged in host memory": Rung(merged=True, offloaded=True)} if kinds == MODULES else STORES
+        stores = (
+            {**STORES, "merged": Rung(merged=True), "merged in host memory": Rung(merged=True, offloaded=True)}
+            if kinds == MODULES
+            else STORES
+        )
         for store, rung in stores.items() if kinds else {"nothing": Rung()}.items():
             taken, run = steps_of(model, given, kinds, rung, repeats)
-            found.append({"model": name, "state": state, "store": store, "seconds": round(taken, 5), "sum_of_parts": round(alone, 5),
-                          "ratio": round(taken / alone, 4) if alone else None, "speedup": round(part["whole"] / taken, 3),
-                          "device_gb": round(run.store.peak_bytes / 2**30, 3), "host_gb": round(run.store.peak_host_bytes / 2**30, 3)})
+            found.append(
+                {
+                    "model": name,
+                    "state": state,
+                    "store": store,
+                    "seconds": round(taken, 5),
+                    "sum_of_parts": round(alone, 5),
+                    "ratio": round(taken / alone, 4) if alone else None,
+                    "speedup": round(part["whole"] / taken, 3),
+                    "device_gb": round(run.store.peak_bytes / 2**30, 3),
+                    "host_gb": round(run.store.peak_host_bytes / 2**30, 3),
+                }
+            )
             print(json.dumps(found[-1]), flush=True)
     return found
 
@@ -183,7 +211,10 @@ def main() -> None:
         found += rows(name, model, given_for(model, args.tokens or images, texts, device, dtype), args.repeats)
         del model
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    args.out.write_text(json.dumps({"machine": machine, "torch": torch.__version__, "dtype": str(dtype), "rows": found}, indent=1) + "\n")
+    args.out.write_text(
+        json.dumps({"machine": machine, "torch": torch.__version__, "dtype": str(dtype), "rows": found}, indent=1)
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

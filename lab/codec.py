@@ -1,7 +1,8 @@
 """The lab's stand-in for a VAE: a fixed linear code of 64 x 64 pictures as 16 x 16 latents of 16 channels.
 
-Each 4 x 4 cell is turned to YCbCr and a type-II cosine basis; kept are the luma coefficients with i + j <= 3 and the chroma
-ones with i + j <= 1, that is 10 + 3 + 3 = 16. Linear and deterministic, so an error in latents is an error in pictures.
+Each 4 x 4 cell is turned to YCbCr and a type-II cosine basis; kept are the luma coefficients with i + j <= 3 and the
+chroma ones with i + j <= 1, that is 10 + 3 + 3 = 16. Linear and deterministic, so an error in latents is an error in
+pictures.
 """
 
 import math
@@ -55,7 +56,8 @@ def _framewise(code: Callable[[Tensor], Tensor], clips: Tensor) -> Tensor:
 
 
 def encode(pictures: Tensor) -> Tensor:
-    """Latents `(B, 16, H/4, W/4)` of pictures `(B, 3, H, W)`, or of clips with a frame axis after the channels, frame by frame."""
+    """Latents `(B, 16, H/4, W/4)` of pictures `(B, 3, H, W)`, or of clips with a frame axis after the channels,
+    frame by frame."""
     if pictures.ndim == 5:
         return _framewise(encode, pictures)
     cells = rearrange(pictures, "b c (h p) (w q) -> b h w (c p q)", p=CELL, q=CELL)
@@ -63,11 +65,14 @@ def encode(pictures: Tensor) -> Tensor:
 
 
 def decode(latents: Tensor) -> Tensor:
-    """Pictures `(B, 3, 4H, 4W)` of latents `(B, 16, H, W)`, or clips; `decode(encode(p))` is p without its finest detail."""
+    """Pictures `(B, 3, 4H, 4W)` of latents `(B, 16, H, W)`, or clips; `decode(encode(p))` is p without its finest
+    detail."""
     if latents.ndim == 5:
         return _framewise(decode, latents)
     cells = rearrange(latents, "b c h w -> b h w c")
-    return rearrange((cells * _scales(cells)) @ _CODE.to(cells), "b h w (c p q) -> b c (h p) (w q)", c=3, p=CELL, q=CELL)
+    return rearrange(
+        (cells * _scales(cells)) @ _CODE.to(cells), "b h w (c p q) -> b c (h p) (w q)", c=3, p=CELL, q=CELL
+    )
 
 
 if __name__ == "__main__":

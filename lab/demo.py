@@ -1,4 +1,5 @@
-"""The demo's work: sample every setting, compare with the uncached run of the same seeds, write a report and pictures."""
+"""The demo's work: sample every setting, compare with the uncached run of the same seeds, write a report and
+pictures."""
 
 import argparse
 import json
@@ -14,7 +15,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import RunReport, Timeline, similarity
+from cache_core import RunReport, Timeline
+from cache_core.show import similarity
 
 from .codec import decode
 from .families import FAMILIES, FLUX, Family
@@ -71,7 +73,8 @@ def measure(sampler: Sampler, rounds: int) -> list[Measured]:
 
 
 def psnr(pictures: Tensor, reference: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB, of values in [-1, 1], averaged over pictures or clips; inf where nothing differs."""
+    """Peak signal-to-noise ratio in dB, of values in [-1, 1], averaged over pictures or clips; inf where nothing
+    differs."""
     return float(similarity.psnr(pictures, reference, peak=2.0).mean())
 
 
@@ -83,23 +86,39 @@ def row(family: Family, measured: Measured, uncached: Measured, steps: int) -> d
     ratios = [base / own for base, own in zip(uncached.seconds, measured.seconds, strict=True)]
     quality = psnr(measured.pictures, uncached.pictures)
     apart = (measured.pictures - uncached.pictures).norm() / uncached.pictures.norm()
-    return {"name": measured.setting.name, "model": family.title, "steps": steps, "evaluations": steps if report is None else report.computed,
-            "attention_computed": round(shares["attention"], 4), "mlp_computed": round(shares["mlp"], 4),
-            "seconds": round(median(measured.seconds), 3), "speedup": round(median(ratios), 3),
-            "psnr_db": None if math.isinf(quality) else round(quality, 2), "relative_l2": round(float(apart), 6)}
+    return {
+        "name": measured.setting.name,
+        "model": family.title,
+        "steps": steps,
+        "evaluations": steps if report is None else report.computed,
+        "attention_computed": round(shares["attention"], 4),
+        "mlp_computed": round(shares["mlp"], 4),
+        "seconds": round(median(measured.seconds), 3),
+        "speedup": round(median(ratios), 3),
+        "psnr_db": None if math.isinf(quality) else round(quality, 2),
+        "relative_l2": round(float(apart), 6),
+    }
 
 
 def table(rows: list[dict]) -> str:
     """The rows as Markdown."""
-    lines = ["| setting | model runs | attention | MLP | CPU seconds | speed-up | PSNR | relative L2 |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| setting | model runs | attention | MLP | CPU seconds | speed-up | PSNR | relative L2 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for r in rows:
         quality = "-" if r["psnr_db"] is None else f"{r['psnr_db']:.1f} dB"
-        lines.append(f"| {r['name']} | {r['evaluations']} of {r['steps']} | {r['attention_computed']:.0%} | {r['mlp_computed']:.0%} | "
-                     f"{r['seconds']:.2f} | {r['speedup']:.2f}x | {quality} | {r['relative_l2']:.4f} |")
+        lines.append(
+            f"| {r['name']} | {r['evaluations']} of {r['steps']} | {r['attention_computed']:.0%} | "
+            f"{r['mlp_computed']:.0%} | "
+            f"{r['seconds']:.2f} | {r['speedup']:.2f}x | {quality} | {r['relative_l2']:.4f} |"
+        )
     return "\n".join(lines)
 
 
-def contact_sheet(measured: list[Measured], rows: list[dict], frame: int = 0, shown: int = 12, margin: int = 330) -> Image.Image:
+def contact_sheet(
+    measured: list[Measured], rows: list[dict], frame: int = 0, shown: int = 12, margin: int = 330
+) -> Image.Image:
     """A row of pictures per setting, its name and numbers beside it. Of clips, one `frame`."""
     edge = measured[0].pictures.shape[-1]
     shown = min(shown, len(measured[0].pictures))

@@ -1,6 +1,8 @@
-"""How good the pictures are as a set, whichever one each seed gives: Frechet distances to drawn scenes. `python3 scripts/lab.py distribution`.
+"""How good the pictures are as a set, whichever one each seed gives: Frechet distances to drawn scenes. `python3
+scripts/lab.py distribution`.
 
-FEB-Cache's claim is of this kind (its table alone makes FID worse, with noise scaling it is better than without a cache: METHODS.md section 2).
+FEB-Cache's claim is of this kind (its table alone makes FID worse, with noise scaling it is better than without a
+cache: METHODS.md section 2).
 """
 
 import argparse
@@ -14,11 +16,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import OUTPUT, Plan, Predictor, Steps, evenly
-from cache_core.cache_plan import Origin
+from cache_core import OUTPUT, Extrapolation, Plan, Steps, evenly
 from cache_core.calibrate import Request, calibrate
 from cache_core.calibrate.feb import feb_plan
 from cache_core.predictor import GAIN_LIMIT
+from cache_core.saved_plan.saved_plan import Origin
 
 from .bench import FIRST_CALIBRATED, LabBench
 from .demo import GUIDANCE, as_pictures
@@ -32,14 +34,21 @@ from .solvers import SOLVERS
 RESULT = Path(__file__).parent / "results" / "distribution.json"
 SAMPLES, CHUNK, STEPS, SPEEDUP = 2000, 50, 28, 3
 REFERENCE = 20_000  # drawn scenes: costs next to nothing, and leaves the noise to the samples
-TEXT, CODE = {"noise_scale_high": 0.98, "noise_scale_low": 0.96}, {"noise_scale_high": 1.0363, "noise_scale_low": 1.0363}
-FEB = tuple(Setting(f"FEB-Cache, {name}", "FEBCacheApply", preset, widgets) for name, preset, widgets in (
-    ("scaling of the paper's text, nothing cached", "custom", {"attention_interval": 1, "mlp_interval": 1, **TEXT}),
-    ("released table", "custom", {"table": "released"}),
-    ("released table, scaling of the paper's text", "custom", {"table": "released", **TEXT}),
-    ("released table, scaling of the released code", "custom", {"table": "released", **CODE}),
-    ("fast", "fast", {}),
-    ("fast, scaling of the released code", "fast", CODE)))
+TEXT, CODE = (
+    {"noise_scale_high": 0.98, "noise_scale_low": 0.96},
+    {"noise_scale_high": 1.0363, "noise_scale_low": 1.0363},
+)
+FEB = tuple(
+    Setting(f"FEB-Cache, {name}", "FEBCacheApply", preset, widgets)
+    for name, preset, widgets in (
+        ("scaling of the paper's text, nothing cached", "custom", {"attention_interval": 1, "mlp_interval": 1, **TEXT}),
+        ("released table", "custom", {"table": "released"}),
+        ("released table, scaling of the paper's text", "custom", {"table": "released", **TEXT}),
+        ("released table, scaling of the released code", "custom", {"table": "released", **CODE}),
+        ("fast", "fast", {}),
+        ("fast, scaling of the released code", "fast", CODE),
+    )
+)
 Draw = Callable[[range], Tensor]
 
 
@@ -50,13 +59,23 @@ def settings(bench: LabBench) -> dict[str, Draw]:
     drawn = {setting.name: planned(bench, setting.plans(bench.timeline)) for setting in (UNCACHED, *FEB)}
     drawn |= {f"{count} steps of {name}": fewer(bench, name, count) for name in SOLVERS}
     for order in (1, 2):
-        drawn[f"AB-Cache, {count} even steps, order {order}"] = planned(bench, (Plan(even, Predictor(order, gain_limit=GAIN_LIMIT)),))
-    drawn |= {name.replace("even steps", f"{count} even steps"): planned(bench, (plan,)) for name, plan in inside(STEPS, count)[:2]}
+        drawn[f"AB-Cache, {count} even steps, order {order}"] = planned(
+            bench, (Plan(even, Extrapolation(order, gain_limit=GAIN_LIMIT)),)
+        )
+    drawn |= {
+        name.replace("even steps", f"{count} even steps"): planned(bench, (plan,))
+        for name, plan in inside(STEPS, count)[:2]
+    }
     learned = LabBench(bench.family, STEPS, 10 * FIRST_CALIBRATED, bench.model)  # other seeds than are drawn
-    found = {"AB-Cache, tolerance, order 2": lambda: Bench(bench.family, STEPS).tolerance(count),
-             f"AB-Cache, {count} steps, calibrated": lambda: calibrate(learned, Origin(""), Request(SPEEDUP)).plan.plan(bench.timeline, "calibrated"),
-             f"FEB-Cache, {SPEEDUP}x by compute, calibrated": lambda: feb_plan(learned, Origin(""), SPEEDUP, clock=process_time)[0].plan(
-                 bench.timeline, "calibrated")}
+    found = {
+        "AB-Cache, tolerance, order 2": lambda: Bench(bench.family, STEPS).tolerance(count),
+        f"AB-Cache, {count} steps, calibrated": lambda: calibrate(learned, Origin(""), Request(SPEEDUP)).plan.plan(
+            bench.timeline, "calibrated"
+        ),
+        f"FEB-Cache, {SPEEDUP}x by compute, calibrated": lambda: feb_plan(
+            learned, Origin(""), SPEEDUP, clock=process_time
+        )[0].plan(bench.timeline, "calibrated"),
+    }
     return drawn | {name: later(bench, find) for name, find in found.items()}
 
 
@@ -72,9 +91,12 @@ def planned(bench: LabBench, plans: tuple[Plan, ...]) -> Draw:
 
 def fewer(bench: LabBench, solver: str, count: int) -> Draw:
     """Samples in just `count` steps of a solver."""
+
     def draw(seeds: range) -> Tensor:
         noise, labels = bench.drawn(seeds)
-        return SOLVERS[solver](uncached_velocity(bench.model, labels, GUIDANCE), noise, flow_sigmas(count, bench.family.shift))
+        return SOLVERS[solver](
+            uncached_velocity(bench.model, labels, GUIDANCE), noise, flow_sigmas(count, bench.family.shift)
+        )
 
     return draw
 
@@ -85,14 +107,22 @@ def statistics_of(found: Tensor) -> Statistics:
 
 def distance(draw: Draw, scenes: Statistics, samples: int) -> float:
     """Of so many samples, drawn in chunks."""
-    found = [features(as_pictures(draw(range(start, min(start + CHUNK, samples))))) for start in range(0, samples, CHUNK)]
+    found = [
+        features(as_pictures(draw(range(start, min(start + CHUNK, samples))))) for start in range(0, samples, CHUNK)
+    ]
     return frechet(statistics_of(torch.cat(found)), scenes)
 
 
 def table(rows: list[dict]) -> str:
-    lines = [f"| {rows[0]['samples']} samples, {rows[0]['steps']} steps | Fréchet distance to drawn scenes | against uncached |", "|---|---|---|"]
+    lines = [
+        f"| {rows[0]['samples']} samples, {rows[0]['steps']} steps | Fréchet distance to drawn scenes | against "
+        "uncached |",
+        "|---|---|---|",
+    ]
     base = next(row["frechet"] for row in rows if row["setting"] == UNCACHED.name)
-    return "\n".join([*lines, *(f"| {row['setting']} | {row['frechet']:.3f} | {row['frechet'] - base:+.3f} |" for row in rows)])
+    return "\n".join(
+        [*lines, *(f"| {row['setting']} | {row['frechet']:.3f} | {row['frechet'] - base:+.3f} |" for row in rows)]
+    )
 
 
 def main() -> None:
@@ -103,12 +133,18 @@ def main() -> None:
     bench = LabBench(FLUX, STEPS)
     rows = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
     rows = [row for row in rows if row["samples"] == args.samples]  # what an earlier run has measured stays
-    scenes = statistics_of(torch.cat([features(reference(FLUX, 500, seed)) for seed in tqdm(range(REFERENCE // 500), desc="scenes")]))
+    scenes = statistics_of(
+        torch.cat([features(reference(FLUX, 500, seed)) for seed in tqdm(range(REFERENCE // 500), desc="scenes")])
+    )
     drawn = {"other drawn scenes": None, **settings(bench)}
     for name, draw in tqdm(drawn.items(), desc="settings"):
         if name in {row["setting"] for row in rows}:
             continue
-        apart = distance(draw, scenes, args.samples) if draw else frechet(statistics_of(features(reference(FLUX, args.samples, 10**6))), scenes)
+        apart = (
+            distance(draw, scenes, args.samples)
+            if draw
+            else frechet(statistics_of(features(reference(FLUX, args.samples, 10**6))), scenes)
+        )
         rows.append({"setting": name, "samples": args.samples, "steps": STEPS, "frechet": round(apart, 4)})
         args.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     print(table(rows))

@@ -12,7 +12,8 @@ from .hunyuan_video import HunyuanVideo
 
 @dataclass(frozen=True)
 class Family:
-    """A model of the lab. `frames` 1 means pictures; `shift` moves training and sampling towards noise, as sizes do (Esser et al. 2024)."""
+    """A model of the lab. `frames` 1 means pictures; `shift` moves training and sampling towards noise, as sizes do
+    (Esser et al. 2024)."""
 
     name: str
     title: str
@@ -31,5 +32,7 @@ class Family:
 
 
 FLUX = Family("flux", "lab FLUX (3.4 M parameters, 3 + 6 blocks)", Flux)
-HUNYUAN_VIDEO = Family("hunyuan_video", "lab HunyuanVideo (4.0 M parameters, 3 + 6 blocks, 5 frames)", HunyuanVideo, frames=5, shift=3.0)
+HUNYUAN_VIDEO = Family(
+    "hunyuan_video", "lab HunyuanVideo (4.0 M parameters, 3 + 6 blocks, 5 frames)", HunyuanVideo, frames=5, shift=3.0
+)
 FAMILIES = {family.name: family for family in (FLUX, HUNYUAN_VIDEO)}

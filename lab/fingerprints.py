@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--comfyui", type=Path, required=True, help="a ComfyUI checkout of 0.33.0 or later")
     import_comfyui(parser.parse_args().comfyui)
     pack = load_pack()
-    weights = __import__(f"{pack.__name__}.nodes.weights", fromlist=["weights"])
+    weights = __import__(f"{pack.__name__}.nodes.comfy.weights", fromlist=["weights"])
     torch.set_num_threads(1)
     for name, model in flux_models().items():
         first, again = (milliseconds(lambda model=model: weights.fingerprint(model)) for _ in range(2))

@@ -1,4 +1,5 @@
-"""A small transformer with the structure and the key names of the released FLUX, so that ComfyUI's own class loads its weights."""
+"""A small transformer with the structure and the key names of the released FLUX, so that ComfyUI's own class loads
+its weights."""
 
 import math
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ class FluxConfig:
     image_first: bool = False  # the order of the two streams where they are joined
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None, skip_reshape: bool = True, **_: object) -> Tensor:
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None, skip_reshape: bool = True, **_: object
+) -> Tensor:
     """Softmax attention of `(B, heads, L, D)` tensors, returned as `(B, L, heads * D)`."""
     return rearrange(F.scaled_dot_product_attention(q, k, v, attn_mask=mask), "b h l d -> b l (h d)")
 
@@ -133,15 +136,24 @@ class DoubleStreamBlock(nn.Module):
             setattr(self, f"{stream}_norm2", norm(hidden))
             setattr(self, f"{stream}_mlp", mlp(hidden, config.mlp_ratio * hidden))
 
-    def forward(self, img: Tensor, txt: Tensor, vec: Tensor, pe: Tensor, attn_mask: Tensor | None = None,
-                transformer_options: dict | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        img: Tensor,
+        txt: Tensor,
+        vec: Tensor,
+        pe: Tensor,
+        attn_mask: Tensor | None = None,
+        transformer_options: dict | None = None,
+    ) -> tuple[Tensor, Tensor]:
         (i_shift, i_scale, i_gate), (i_shift2, i_scale2, i_gate2) = self.img_mod(vec)
         (t_shift, t_scale, t_gate), (t_shift2, t_scale2, t_gate2) = self.txt_mod(vec)
         i_qkv = self.img_attn(self.img_norm1(img) * (1 + i_scale) + i_shift)
         t_qkv = self.txt_attn(self.txt_norm1(txt) * (1 + t_scale) + t_shift)
         first, second = (i_qkv, t_qkv) if self.flipped_img_txt else (t_qkv, i_qkv)
         q, k, v = (torch.cat(pair, 2) for pair in zip(first, second, strict=True))
-        mixed = attend(q, k, v, pe, attn_mask, transformer_options or {}).split([first[0].shape[2], second[0].shape[2]], 1)
+        mixed = attend(q, k, v, pe, attn_mask, transformer_options or {}).split(
+            [first[0].shape[2], second[0].shape[2]], 1
+        )
         i_mixed, t_mixed = mixed if self.flipped_img_txt else reversed(mixed)
 
         img = img + i_gate * self.img_attn.proj(i_mixed)
@@ -156,7 +168,11 @@ class SingleStreamBlock(nn.Module):
 
     def __init__(self, config: FluxConfig):
         super().__init__()
-        self.num_heads, self.hidden_size, self.mlp_hidden_dim = config.heads, config.hidden, config.mlp_ratio * config.hidden
+        self.num_heads, self.hidden_size, self.mlp_hidden_dim = (
+            config.heads,
+            config.hidden,
+            config.mlp_ratio * config.hidden,
+        )
         self.linear1 = nn.Linear(config.hidden, 3 * config.hidden + self.mlp_hidden_dim)
         self.linear2 = nn.Linear(config.hidden + self.mlp_hidden_dim, config.hidden)
         self.norm = QKNorm(config.hidden // config.heads)
@@ -164,9 +180,18 @@ class SingleStreamBlock(nn.Module):
         self.mlp_act = nn.GELU(approximate="tanh")
         self.modulation = Modulation(config.hidden, 1)
 
-    def forward(self, x: Tensor, vec: Tensor, pe: Tensor, attn_mask: Tensor | None = None, transformer_options: dict | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        vec: Tensor,
+        pe: Tensor,
+        attn_mask: Tensor | None = None,
+        transformer_options: dict | None = None,
+    ) -> Tensor:
         ((shift, scale, gate),) = self.modulation(vec)
-        qkv, wide = self.linear1(self.pre_norm(x) * (1 + scale) + shift).split([3 * self.hidden_size, self.mlp_hidden_dim], -1)
+        qkv, wide = self.linear1(self.pre_norm(x) * (1 + scale) + shift).split(
+            [3 * self.hidden_size, self.mlp_hidden_dim], -1
+        )
         q, k, v = qkv.view(*qkv.shape[:2], 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         q, k = self.norm(q, k, v)
         mixed = attend(q, k, v, pe, attn_mask, transformer_options or {})
@@ -213,7 +238,9 @@ class Flux(nn.Module):
         ids = torch.cat([torch.zeros(texts, 3, device=device), grid.flatten(0, 1)])
         return rotary(ids.expand(batch, -1, -1), self.config.axes, self.config.theta)
 
-    def forward(self, x: Tensor, timestep: Tensor, context: Tensor, y: Tensor, transformer_options: dict | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, timestep: Tensor, context: Tensor, y: Tensor, transformer_options: dict | None = None
+    ) -> Tensor:
         options, p = transformer_options or {}, self.config.patch
         rows, columns = x.shape[2] // p, x.shape[3] // p
         img = self.img_in(rearrange(x, "b c (h p) (w q) -> b (h w) (c p q)", p=p, q=p))

@@ -1,8 +1,8 @@
 """How far apart two sets of pictures are as distributions, whichever picture of one belongs to which of the other.
 
-PSNR asks whether a cached run drew the same picture; the Frechet distance asks whether it drew pictures as good. Its features here come from
-a fixed random network, so a distance ranks the lab's settings and does not compare with published FIDs. Few pictures make it larger (Chong
-and Forsyth 2020, arXiv 1911.07023), so compare sets of one size.
+PSNR asks whether a cached run drew the same picture; the Frechet distance asks whether it drew pictures as good. Its
+features here come from a fixed random network, so a distance ranks the lab's settings and does not compare with
+published FIDs. Few pictures make it larger (Chong and Forsyth 2020, arXiv 1911.07023), so compare sets of one size.
 """
 
 import math
@@ -36,7 +36,8 @@ class Statistics:
 def _filters() -> tuple[Tensor, ...]:
     """The network's 3 x 3 filters, `(out, in, 3, 3)` each: seeded, normal, of variance 2 / fan-in (He et al. 2015).
 
-    Less their mean, so that they see edges and not the plain colours that would drown them; 8 numbers of 9 are free then.
+    Less their mean, so that they see edges and not the plain colours that would drown them; 8 numbers of 9 are free
+    then.
     """
     generator = torch.Generator().manual_seed(SEED)
     shapes = zip(WIDTHS, (3, *WIDTHS), strict=False)
@@ -45,14 +46,16 @@ def _filters() -> tuple[Tensor, ...]:
 
 
 def _pooled(maps: Tensor) -> Tensor:
-    """Mean and standard deviation over the places of `maps (N, C, H, W)`, `(N, 2C)`: how much there is, and how unevenly."""
+    """Mean and standard deviation over the places of `maps (N, C, H, W)`, `(N, 2C)`: how much there is, and how
+    unevenly."""
     return torch.cat([maps.mean((2, 3)), maps.std((2, 3))], 1)
 
 
 def _of_pictures(pictures: Tensor) -> Tensor:
     """Features `(N, 134)` of `(N, 3, H, W)`: the colours pooled, then each scale of the network, the finest first.
 
-    Responses on a log scale, as blur and noise multiply them: raw, the large ones of the contrasts hide the small ones of the detail.
+    Responses on a log scale, as blur and noise multiply them: raw, the large ones of the contrasts hide the small
+    ones of the detail.
     """
     maps, found = pictures, [_pooled(pictures)]
     for scale, filters in enumerate(_filters()):
@@ -63,7 +66,8 @@ def _of_pictures(pictures: Tensor) -> Tensor:
 
 
 def _of_clips(clips: Tensor) -> Tensor:
-    """Features `(N, 268)` of `(N, 3, T, H, W)`: those of a frame, averaged over frames, then those of the mean absolute change between frames."""
+    """Features `(N, 268)` of `(N, 3, T, H, W)`: those of a frame, averaged over frames, then those of the mean
+    absolute change between frames."""
     frames = _of_pictures(clips.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(clips), -1)).mean(1)
     return torch.cat([frames, _of_pictures(clips.diff(dim=2).abs().mean(2))], 1)
 
@@ -90,22 +94,29 @@ def _root(covariance: Tensor) -> Tensor:
 
 
 def frechet(a: Statistics, b: Statistics) -> float:
-    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)): Heusel et al. 2017, arXiv 1706.08500, eq. 6. At least 0; raises ValueError if D differs.
+    """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)): Heusel et al. 2017, arXiv 1706.08500, eq. 6. At least 0; raises
+    ValueError if D differs.
 
-    C1 C2 has the eigenvalues of the symmetric sqrt(C1) C2 sqrt(C1). Their roots are the singular values of sqrt(C2) sqrt(C1), taken as such:
-    squaring them first would leave an error of 1e-8 for every direction that neither set varies in, and sets smaller than D have many.
+    C1 C2 has the eigenvalues of the symmetric sqrt(C1) C2 sqrt(C1). Their roots are the singular values of sqrt(C2)
+    sqrt(C1), taken as such: squaring them first would leave an error of 1e-8 for every direction that neither set
+    varies in, and sets smaller than D have many.
     """
     if a.mean.shape != b.mean.shape:
-        raise ValueError(f"features of {len(a.mean)} and of {len(b.mean)} numbers cannot be compared; give two sets of pictures or two of clips.")
+        raise ValueError(
+            f"features of {len(a.mean)} and of {len(b.mean)} numbers cannot be compared; give two sets of pictures or "
+            "two of clips."
+        )
     shared = torch.linalg.svdvals(_root(b.covariance) @ _root(a.covariance)).sum()
     apart = (a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * shared
     return max(0.0, float(apart))
 
 
 def reference(family: Family, count: int, seed: int) -> Tensor:
-    """`count` pictures `(N, 3, 64, 64)`, or clips, drawn as in training, classes in turn, and shown as samples are shown.
+    """`count` pictures `(N, 3, 64, 64)`, or clips, drawn as in training, classes in turn, and shown as samples are
+    shown.
 
-    Encoded, decoded and clamped like a sample, they lose what no model of latents could draw, so the codec's loss is no distance.
+    Encoded, decoded and clamped like a sample, they lose what no model of latents could draw, so the codec's loss is
+    no distance.
     """
     drawn = film(torch.arange(count) % len(CLASSES), torch.Generator().manual_seed(seed), family.frames)
     shown = decode(encode(drawn)).clamp(-1, 1)

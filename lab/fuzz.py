@@ -1,11 +1,13 @@
-"""Damaged plan files, names that lead elsewhere, any request for a preview, any values for the nodes' widgets: is each answered with words?
+"""Damaged plan files, names that lead elsewhere, any request for a preview, any values for the nodes' widgets: is
+each answered with words?
 
     python3 -m lab.fuzz [--plans 10000] [--inputs 3000]
 
-Writes lab/results/fuzz.json: for each group the inputs tried, how many were accepted, the failures, the CPU seconds of the slowest one and the memory
-of the largest, as Python allocates it (a plan's tensors are no larger than its file, 1 MB). A failure is anything but a result or the pack's own
-error, with words; a file outside the folder of plans that was read, written or removed; an answer that is no JSON; more than 5 CPU seconds or 200 MB.
-The inputs are the same each time.
+Writes lab/results/fuzz.json: for each group the inputs tried, how many were accepted, the failures, the CPU seconds
+of the slowest one and the memory of the largest, as Python allocates it (a plan's tensors are no larger than its
+file, 1 MB). A failure is anything but a result or the pack's own error, with words; a file outside the folder of
+plans that was read, written or removed; an answer that is no JSON; more than 5 CPU seconds or 200 MB. The inputs are
+the same each time.
 """
 
 import argparse
@@ -72,9 +74,23 @@ class Fuzz:
     """`pack`: as ComfyUI loads it. `root`: an empty folder to work in. Each method tries one group of inputs."""
 
     def __init__(self, pack: ModuleType, root: Path):
-        self.core, self.library, self.routes, self.preview, settings, cached = (of_pack(pack, name) for name in (
-            "cache_core", "nodes.library", "nodes.routes", "nodes.preview", "cache_core.settings.planned", "cache_core.cache_plan"))
-        self.nodes, self.Planned, self.Origin, self.model_plan = pack.NODE_CLASS_MAPPINGS, settings.PlannedSettings, cached.Origin, cached.model_plan
+        self.core, self.library, self.routes, self.preview, settings, cached = (
+            of_pack(pack, name)
+            for name in (
+                "cache_core",
+                "nodes.library",
+                "nodes.routes",
+                "nodes.preview",
+                "cache_core.settings.planned",
+                "cache_core.cache_plan",
+            )
+        )
+        self.nodes, self.TableAt, self.Origin, self.model_plan = (
+            pack.NODE_CLASS_MAPPINGS,
+            settings.SavedPlanSettings,
+            cached.Origin,
+            cached.model_plan,
+        )
         self.root, self.folder = root, furnish(root, as_bytes(*whole(random.Random(0))))
 
     def ready(self) -> None:
@@ -85,8 +101,12 @@ class Fuzz:
 
     def all(self, plans: int, inputs: int) -> dict[str, Tally]:
         with mock.patch.object(self.library, "folder", return_value=self.folder):
-            return {"plan files": self.plan_files(plans), "plan names": self.plan_names(), "preview requests": self.requests(inputs),
-                    "node widgets": self.widgets(inputs)}
+            return {
+                "plan files": self.plan_files(plans),
+                "plan names": self.plan_names(),
+                "preview requests": self.requests(inputs),
+                "node widgets": self.widgets(inputs),
+            }
 
     def plan_files(self, count: int) -> Tally:
         """Damaged files, each loaded, and used if it can be, and asked for by the preview."""
@@ -109,8 +129,7 @@ class Fuzz:
         if not (plan.text().isprintable() or "\n" in plan.text()) or not 0.1 < plan.speedup < 2000:
             raise ValueError(f"a plan says of itself {plan.text()!r}")
         for timeline in (self.core.Timeline.flow(plan.sigmas), self.core.Timeline.even(20), self.core.Timeline.even(3)):
-            for guard in (False, True):
-                self.core.Run((self.Planned("plan", plan, guard=guard).plan(timeline),), timeline)
+            self.core.Run((self.TableAt("plan", plan).plan(timeline),), timeline)
 
     def plan_names(self) -> Tally:
         """Names, each loaded, looked at, saved to and asked for. Nothing outside the folder may be read, written or removed."""
@@ -118,22 +137,36 @@ class Fuzz:
         plan = self.model_plan((0, 9), self.core.Timeline.even(10).sigmas, self.Origin("Flux"))
         load, save = self.nodes["CachePlanLoad"], self.nodes["CachePlanSave"]
         for name in names(self.folder):
-            for what, work in (("load", lambda: self.use(load().load(name)[0])), ("look at", lambda: load.IS_CHANGED(name)),  # noqa: B023 (called here)
-                               ("read", lambda: self.use(self.library.read(name))), ("save", lambda: save().save(plan, name)),  # noqa: B023
-                               ("ask", lambda: self.ask(asking(name)))):  # noqa: B023
+            for what, work in (
+                ("load", lambda: self.use(load().load(name)[0])),
+                ("look at", lambda: load.IS_CHANGED(name)),  # noqa: B023 (called here)
+                ("read", lambda: self.use(self.library.read(name))),
+                ("save", lambda: save().save(plan, name)),  # noqa: B023
+                ("ask", lambda: self.ask(asking(name))),
+            ):  # noqa: B023
                 tally.judge(f"{what} {name[:60]!r}", work, self.core.ConfigError)
                 if outside(self.root, self.folder) != before:
-                    tally.failures.append(f"{what} {name[:60]!r}: a file outside the folder was made, changed or removed")
+                    tally.failures.append(
+                        f"{what} {name[:60]!r}: a file outside the folder was made, changed or removed"
+                    )
                     before = outside(self.root, self.folder)
         listed = self.library.available()
-        tally.judge("list", lambda: [self.use(self.library.read(name)) for name in listed if not name.startswith("bundled/")], self.core.ConfigError)
+        tally.judge(
+            "list",
+            lambda: [self.use(self.library.read(name)) for name in listed if not name.startswith("bundled/")],
+            self.core.ConfigError,
+        )
         return tally
 
     def requests(self, count: int) -> Tally:
         """Requests for a preview: a status and an answer that is JSON, with words where it is an error."""
         tally = Tally()
         nodes = {cls: self.nodes[cls].INPUT_TYPES() for cls in self.preview.SETTINGS}
-        each(requests(nodes), count, lambda body: tally.judge(f"request {body[:300]!r}", lambda: self.ask(body), self.core.ConfigError))
+        each(
+            requests(nodes),
+            count,
+            lambda body: tally.judge(f"request {body[:300]!r}", lambda: self.ask(body), self.core.ConfigError),
+        )
         return tally
 
     def ask(self, body: bytes) -> None:
@@ -149,8 +182,13 @@ class Fuzz:
         """Widgets of the Apply nodes, as settings, as a plan for some sampling, and as a run."""
         tally = Tally()
         for cls, (kind, _) in self.preview.SETTINGS.items():
-            each(st.tuples(widgets(self.nodes[cls].INPUT_TYPES()), sigmas()), count // 2, lambda drawn, kind=kind: tally.judge(
-                f"{kind.__name__} {str(drawn)[:300]}", lambda: self.run(kind, *drawn), self.core.ConfigError))
+            each(
+                st.tuples(widgets(self.nodes[cls].INPUT_TYPES()), sigmas()),
+                count // 2,
+                lambda drawn, kind=kind: tally.judge(
+                    f"{kind.__name__} {str(drawn)[:300]}", lambda: self.run(kind, *drawn), self.core.ConfigError
+                ),
+            )
         return tally
 
     def run(self, kind: type, widgets: dict, sigmas: tuple[float, ...]) -> None:
@@ -174,7 +212,9 @@ def main() -> int:
         fuzz = Fuzz(pack, Path(root))
         fuzz.ready()
         tallies = fuzz.all(args.plans, args.inputs)
-    RESULTS.write_text(json.dumps({"rows": [{"group": name, **asdict(tally)} for name, tally in tallies.items()]}, indent=1) + "\n")
+    RESULTS.write_text(
+        json.dumps({"rows": [{"group": name, **asdict(tally)} for name, tally in tallies.items()]}, indent=1) + "\n"
+    )
     print(RESULTS.read_text())
     return 1 if any(tally.failures or tally.slow for tally in tallies.values()) else 0
 

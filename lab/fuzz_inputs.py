@@ -8,17 +8,35 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning
 
-NUMBERS = st.one_of(st.integers(), st.integers(0, 30), st.floats(), st.floats(0, 1), st.sampled_from((10**400, -(10**400), 2**63, 1e308, 5e-324)))
+NUMBERS = st.one_of(
+    st.integers(),
+    st.integers(0, 30),
+    st.floats(),
+    st.floats(0, 1),
+    st.sampled_from((10**400, -(10**400), 2**63, 1e308, 5e-324)),
+)
 STEPS = st.integers(0, 12000).map(str)
 SHORT = st.integers(0, 30).map(str)
-PARTS = st.one_of(SHORT, SHORT, STEPS, st.tuples(STEPS, STEPS).map("-".join), st.sampled_from(("", "-", "1-", "-1", "9-1", "٣", "1e3", " 2 ")))
+PARTS = st.one_of(
+    SHORT,
+    SHORT,
+    STEPS,
+    st.tuples(STEPS, STEPS).map("-".join),
+    st.sampled_from(("", "-", "1-", "-1", "9-1", "٣", "1e3", " 2 ")),
+)
 STEP_TEXTS = st.one_of(st.lists(PARTS, max_size=30), st.lists(SHORT).map(lambda steps: ["0", *steps])).map(",".join)
-VERBS, SITES = st.sampled_from(("compute", "compute", "reuse", "")), st.sampled_from(("attention", "mlp", "both", "model"))
+VERBS, SITES = (
+    st.sampled_from(("compute", "compute", "reuse", "")),
+    st.sampled_from(("attention", "mlp", "both", "model")),
+)
 EDITS = st.lists(st.tuples(VERBS, SITES, STEP_TEXTS).map(" ".join), max_size=8).map(";".join)
 LONG = ("0-9999," * 9000, "compute both 0-9999;" * 3000, "1," * 30_000, ";" * 60_000, "reuse mlp 0-" + "9" * 50_000)
 TEXTS = st.one_of(st.text(max_size=40), STEP_TEXTS, EDITS, st.integers(0, len(LONG) - 1).map(LONG.__getitem__))
-JSON = st.recursive(st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=20)),
-                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=20)),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
 
 
 def wild(kind: object) -> st.SearchStrategy:
@@ -39,37 +57,78 @@ def sound(kind: object, about: dict) -> st.SearchStrategy:
 
 
 def widgets(inputs: dict[str, dict], odd: st.SearchStrategy | None = None) -> st.SearchStrategy:
-    """Values for some of a node's widgets (`inputs`: its INPUT_TYPES): all sound, but for a few of their type, or of `odd`."""
-    specs = {name: spec for group in ("required", "optional") for name, spec in inputs[group].items() if "default" in (*spec, {})[1]}
+    """Values for some of a node's widgets (`inputs`: its INPUT_TYPES): all sound, but for a few of their type, or of
+    `odd`."""
+    specs = {
+        name: spec
+        for group in ("required", "optional")
+        for name, spec in inputs[group].items()
+        if "default" in (*spec, {})[1]
+    }
     all_sound = st.fixed_dictionaries({}, optional={name: sound(*spec) for name, spec in specs.items()})
-    some = st.lists(st.sampled_from(sorted(specs)).flatmap(lambda name: st.tuples(st.just(name), odd or wild(specs[name][0]))), max_size=2).map(dict)
+    some = st.lists(
+        st.sampled_from(sorted(specs)).flatmap(lambda name: st.tuples(st.just(name), odd or wild(specs[name][0]))),
+        max_size=2,
+    ).map(dict)
     return st.tuples(all_sound, some).map(lambda drawn: {**drawn[0], **drawn[1]})
 
 
 def sigmas() -> st.SearchStrategy:
     """Falling sigmas, one or more steps, of flow models and of others."""
     inner = st.lists(st.floats(1e-4, 200), min_size=1, max_size=60, unique=True)
-    return st.tuples(inner, st.booleans()).map(lambda drawn: (*sorted(drawn[0], reverse=True), *(0.0 for _ in range(drawn[1] or len(drawn[0]) == 1))))
+    return st.tuples(inner, st.booleans()).map(
+        lambda drawn: (*sorted(drawn[0], reverse=True), *(0.0 for _ in range(drawn[1] or len(drawn[0]) == 1)))
+    )
 
 
 def requests(nodes: dict[str, dict[str, dict]]) -> st.SearchStrategy:
-    """Bodies of requests for a preview of one of `nodes` (their INPUT_TYPES): sound ones, ones with any JSON somewhere in them, and any bytes."""
-    samplers = st.one_of(st.sampled_from(("euler", "uni_pc", "dpmpp_2m", "euler_ancestral", "euler_cfg_pp")), st.text(max_size=9))
-    sampling = st.fixed_dictionaries({}, optional={
-        "steps": st.one_of(st.integers(1, 60), st.integers(1, 20_000), NUMBERS, JSON), "sampler": samplers,
-        "scheduler": st.one_of(st.just("simple"), st.text(max_size=9)),
-        "denoise": st.one_of(st.floats(0.01, 1), NUMBERS), "start": st.one_of(st.integers(0, 5), NUMBERS),
-        "end": st.one_of(st.integers(1, 99), NUMBERS),
-        "whole": st.one_of(st.booleans(), JSON)})
-    plans = st.one_of(st.none(), JSON, st.fixed_dictionaries({"name": st.one_of(st.text(max_size=30), st.just("kept.safetensors"), JSON)}))
-    edits = st.one_of(st.none(), JSON, st.fixed_dictionaries({}, optional={
-        "kind": st.one_of(st.sampled_from(("attention", "mlp", "model", "blocks")), JSON), "compute": st.one_of(st.booleans(), JSON),
-        "steps": st.one_of(st.lists(st.integers(0, 70), max_size=9), JSON)}))
+    """Bodies of requests for a preview of one of `nodes` (their INPUT_TYPES): sound ones, ones with any JSON
+    somewhere in them, and any bytes."""
+    samplers = st.one_of(
+        st.sampled_from(("euler", "uni_pc", "dpmpp_2m", "euler_ancestral", "euler_cfg_pp")), st.text(max_size=9)
+    )
+    sampling = st.fixed_dictionaries(
+        {},
+        optional={
+            "steps": st.one_of(st.integers(1, 60), st.integers(1, 20_000), NUMBERS, JSON),
+            "sampler": samplers,
+            "scheduler": st.one_of(st.just("simple"), st.text(max_size=9)),
+            "denoise": st.one_of(st.floats(0.01, 1), NUMBERS),
+            "start": st.one_of(st.integers(0, 5), NUMBERS),
+            "end": st.one_of(st.integers(1, 99), NUMBERS),
+            "whole": st.one_of(st.booleans(), JSON),
+        },
+    )
+    plans = st.one_of(
+        st.none(),
+        JSON,
+        st.fixed_dictionaries({"name": st.one_of(st.text(max_size=30), st.just("kept.safetensors"), JSON)}),
+    )
+    edits = st.one_of(
+        st.none(),
+        JSON,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "kind": st.one_of(st.sampled_from(("attention", "mlp", "model", "blocks")), JSON),
+                "compute": st.one_of(st.booleans(), JSON),
+                "steps": st.one_of(st.lists(st.integers(0, 70), max_size=9), JSON),
+            },
+        ),
+    )
 
     def of(cls: str) -> st.SearchStrategy:
         given_widgets = st.one_of(widgets(nodes[cls]), widgets(nodes[cls], st.one_of(NUMBERS, JSON)), JSON)
-        return st.fixed_dictionaries({"class": st.just(cls)}, optional={
-            "node": JSON, "widgets": given_widgets, "sampling": st.one_of(sampling, JSON), "plan": plans, "edit": edits})
+        return st.fixed_dictionaries(
+            {"class": st.just(cls)},
+            optional={
+                "node": JSON,
+                "widgets": given_widgets,
+                "sampling": st.one_of(sampling, JSON),
+                "plan": plans,
+                "edit": edits,
+            },
+        )
 
     asked = st.one_of(*map(of, nodes), JSON).map(lambda asked: json.dumps(asked).encode())
     spoiled = st.tuples(asked, st.binary(max_size=9)).map(lambda drawn: drawn[0][:20] + drawn[1] + drawn[0][20:])
@@ -79,7 +138,9 @@ def requests(nodes: dict[str, dict[str, dict]]) -> st.SearchStrategy:
 def each(strategy: st.SearchStrategy, count: int, judge: Callable[[object], None]) -> None:
     """Call `judge` with `count` inputs, or with all there are; the same ones each time."""
 
-    @settings(max_examples=count, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=count, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(strategy)
     def test(drawn: object) -> None:
         judge(drawn)

@@ -13,27 +13,87 @@ from safetensors.torch import save
 KEY = "feb_ab_cache_plan"
 STEPS = 12
 HUGE = (10**400, -(10**400), 2**63, 1e308, -1e308, 1e999, -1e999, float("nan"))
-ODD = (None, True, False, 0, -1, 1, 1.5, "", "0", "nan", "model", "attention", [], {}, [[]], [None], {"a": 1}, ["model"], "x" * 50_000, "\x00",
-       "\ud800", "a\nb\x1b[31m", "\u202egpj", "<img src=x onerror=alert(1)>", "../../x", [0] * 20_000, *HUGE)
+ODD = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    1.5,
+    "",
+    "0",
+    "nan",
+    "model",
+    "attention",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": 1},
+    ["model"],
+    "x" * 50_000,
+    "\x00",
+    "\ud800",
+    "a\nb\x1b[31m",
+    "\u202egpj",
+    "<img src=x onerror=alert(1)>",
+    "../../x",
+    [0] * 20_000,
+    *HUGE,
+)
 VALUES = (0.0, -0.0, -1.0, 1e-320, 1e3, 1e300, float("inf"), float("-inf"), float("nan"))
-TYPES = tuple(t for t in vars(torch).values() if isinstance(t, torch.dtype) and not str(t).startswith(("torch.q", "torch.bits", "torch.complex32")))
-SHAPES = ((), (0,), (1,), (STEPS,), (STEPS + 1,), (5, 0), (0, 5), (2, 5), (2, 4), (3, 17), (3, 19), (2000, 3), (2, 3, 2, 4), (2, 3, 2, 0),
-          (2, 3, 2, 65), (8, 1, 1, 1), (1, 1, 1, 9000), (60_000, 1, 1, 1), (1,) * 9)
-BASE_FACTS = {"version": 1, "origin": {"model": "Flux", "weights": "abc", "sampler": "euler", "cells": 256, "samples": 2, "made": "2026-01-01"},
-              "order": 2, "drift": 0.01}
+TYPES = tuple(
+    t
+    for t in vars(torch).values()
+    if isinstance(t, torch.dtype) and not str(t).startswith(("torch.q", "torch.bits", "torch.complex32"))
+)
+SHAPES = (
+    (),
+    (0,),
+    (1,),
+    (STEPS,),
+    (STEPS + 1,),
+    (5, 0),
+    (0, 5),
+    (2, 5),
+    (2, 4),
+    (3, 17),
+    (3, 19),
+    (2000, 3),
+    (2, 3, 2, 4),
+    (2, 3, 2, 0),
+    (2, 3, 2, 65),
+    (8, 1, 1, 1),
+    (1, 1, 1, 9000),
+    (60_000, 1, 1, 1),
+    (1,) * 9,
+)
+BASE_FACTS = {
+    "version": 1,
+    "origin": {"model": "Flux", "weights": "abc", "sampler": "euler", "cells": 256, "samples": 2, "made": "2026-01-01"},
+    "order": 2,
+    "drift": 0.01,
+}
 
 
 def whole(chance: random.Random) -> tuple[dict, dict[str, torch.Tensor]]:
-    """The facts and tensors of a plan that is sound: of the model's output, or of attention and MLP with all that a plan can have."""
+    """The facts and tensors of a plan that is sound: of the model's output, or of attention and MLP with all that a
+    plan can have."""
     kinds = chance.choice((["model"], ["attention", "mlp"]))
     rows = [kinds if step == 0 or chance.random() < 0.5 else [] for step in range(STEPS)]
     sigmas = torch.linspace(1, 0, STEPS + 1, dtype=torch.float64)
     nan = float("nan")
     fits = torch.tensor([[0.8, 0.8, 0.9, 1.1, -0.1], [0.7, 0.8, nan, 1.0, nan]], dtype=torch.float64)
-    facts, tensors = {**BASE_FACTS, "kinds": kinds, "rows": rows}, {"sigmas": sigmas, "fits": fits, "expected": torch.rand(3, 2).double()}
+    facts, tensors = (
+        {**BASE_FACTS, "kinds": kinds, "rows": rows},
+        {"sigmas": sigmas, "fits": fits, "expected": torch.rand(3, 2).double()},
+    )
     if len(kinds) == 2:
-        facts |= {"corrector": {"high": 0.98, "low": 0.96, "boundary": 0.4, "staged": True},
-                  "costs": {"attention": 0.7, "mlp": 0.6, "both": 0.2, "merged": 0.1}}
+        facts |= {
+            "corrector": {"high": 0.98, "low": 0.96, "boundary": 0.4, "staged": True},
+            "costs": {"attention": 0.7, "mlp": 0.6, "both": 0.2, "merged": 0.1},
+        }
         tensors["curves"] = torch.rand(2, 3, 2, 5).double()
     return json.loads(json.dumps(facts)), tensors
 
@@ -61,7 +121,11 @@ def moved(chance: random.Random) -> bytes:
     """With a piece taken out, doubled or made up."""
     content = as_bytes(*whole(chance))
     at, length = chance.randrange(len(content)), chance.randrange(1, 64)
-    return content[:at] + chance.choice((b"", content[at : at + length] * 2, chance.randbytes(length))) + content[at + length :]
+    return (
+        content[:at]
+        + chance.choice((b"", content[at : at + length] * 2, chance.randbytes(length)))
+        + content[at + length :]
+    )
 
 
 def header(chance: random.Random) -> bytes:
@@ -74,7 +138,9 @@ def header(chance: random.Random) -> bytes:
     known = json.loads(content[8 : 8 + length])
     tensor = known[chance.choice([name for name in known if name != "__metadata__"])]
     field = chance.choice(("data_offsets", "shape", "dtype"))
-    tensor[field] = chance.choice((*ODD[:-1], [0, 2**62], [8, 0], [0, 8], [2**31, 2**33], [-1, 8], [10**9] * 3, "F64", "F4", "C64", "F8_E4M3"))
+    tensor[field] = chance.choice(
+        (*ODD[:-1], [0, 2**62], [8, 0], [0, 8], [2**31, 2**33], [-1, 8], [10**9] * 3, "F64", "F4", "C64", "F8_E4M3")
+    )
     text = json.dumps(known).encode(errors="replace")
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
@@ -129,9 +195,25 @@ def metadata(chance: random.Random) -> bytes:
     """With metadata that are no facts."""
     _, tensors = whole(chance)
     depth = chance.choice((10, 1000, 100_000))
-    texts = ("", "{", "null", "[]", "3", '"x"', "NaN", "[" * depth, '{"a":' * depth, "[" * depth + "]" * depth, "9" * 5000,
-             "[" + "{}," * 300_000 + "0]",
-             '{"version": 1, "version": 2}', "\x00", "é" * 1000, json.dumps({"version": 1}), json.dumps({**BASE_FACTS, "rows": [[]] * 100_000}))
+    texts = (
+        "",
+        "{",
+        "null",
+        "[]",
+        "3",
+        '"x"',
+        "NaN",
+        "[" * depth,
+        '{"a":' * depth,
+        "[" * depth + "]" * depth,
+        "9" * 5000,
+        "[" + "{}," * 300_000 + "0]",
+        '{"version": 1, "version": 2}',
+        "\x00",
+        "é" * 1000,
+        json.dumps({"version": 1}),
+        json.dumps({**BASE_FACTS, "rows": [[]] * 100_000}),
+    )
     return as_bytes(chance.choice(texts), tensors)
 
 
@@ -148,11 +230,32 @@ def large(chance: random.Random) -> bytes:
 
 
 def noise(chance: random.Random) -> bytes:
-    return chance.choice((b"", chance.randbytes(chance.randrange(1, 3000)), bytes(chance.randrange(1, 3000)), b"\xff" * 100,
-                          b"PK\x03\x04" + bytes(100), b"\x80\x04cos\nsystem\n(S'x'\ntR."))
+    return chance.choice(
+        (
+            b"",
+            chance.randbytes(chance.randrange(1, 3000)),
+            bytes(chance.randrange(1, 3000)),
+            b"\xff" * 100,
+            b"PK\x03\x04" + bytes(100),
+            b"\x80\x04cos\nsystem\n(S'x'\ntR.",
+        )
+    )
 
 
-CHANGES: tuple[Callable[[random.Random], bytes], ...] = (cut, flipped, moved, header, tensor, tensor, fact, fact, fact, metadata, large, noise)
+CHANGES: tuple[Callable[[random.Random], bytes], ...] = (
+    cut,
+    flipped,
+    moved,
+    header,
+    tensor,
+    tensor,
+    fact,
+    fact,
+    fact,
+    metadata,
+    large,
+    noise,
+)
 
 
 def damaged(seed: int) -> tuple[str, bytes]:
@@ -171,12 +274,62 @@ SECRET = "secret.safetensors"  # a sound plan that lies outside the folder
 
 def names(folder: Path) -> list[str]:
     """Names that lead out of `folder` on some system, or that none should take, and some without harm."""
-    places = ("../", "..\\", "./", "a/../../", "bundled/", "bundled/../", "bundled/../../../", "C:", "C:\\", "\\\\host\\share\\", "//host/share/",
-              "/", "~/", "file://", "%2e%2e/", f"{folder.parent}/", "link/", "\x00", "\u2025/", " ../")
-    ends = (SECRET, "new.safetensors", "", ".safetensors", "..", "\x00.safetensors", "secret.safetensors\x00", "a" * 300 + ".safetensors",
-            "plan_file.py")
-    stems = ("linked", "dangling", "loop", "folder", "nul", "COM1", "con ", "aux.x", "x:y", "x?", "x*", "a\nb", "\ud800", "\u202e", "", " ", ".",
-             "é" * 150, "kept", "größe 1.2 (b)", "计划")
+    places = (
+        "../",
+        "..\\",
+        "./",
+        "a/../../",
+        "bundled/",
+        "bundled/../",
+        "bundled/../../../",
+        "C:",
+        "C:\\",
+        "\\\\host\\share\\",
+        "//host/share/",
+        "/",
+        "~/",
+        "file://",
+        "%2e%2e/",
+        f"{folder.parent}/",
+        "link/",
+        "\x00",
+        "\u2025/",
+        " ../",
+    )
+    ends = (
+        SECRET,
+        "new.safetensors",
+        "",
+        ".safetensors",
+        "..",
+        "\x00.safetensors",
+        "secret.safetensors\x00",
+        "a" * 300 + ".safetensors",
+        "plan_file.py",
+    )
+    stems = (
+        "linked",
+        "dangling",
+        "loop",
+        "folder",
+        "nul",
+        "COM1",
+        "con ",
+        "aux.x",
+        "x:y",
+        "x?",
+        "x*",
+        "a\nb",
+        "\ud800",
+        "\u202e",
+        "",
+        " ",
+        ".",
+        "é" * 150,
+        "kept",
+        "größe 1.2 (b)",
+        "计划",
+    )
     alone = (*(f"{stem}.safetensors" for stem in stems), "x.safetensors:stream", ".", "..", "", " ", "plan.txt", "plan")
     return [*alone, *map("".join, product(places, ends))]
 
@@ -198,7 +351,11 @@ def furnish(root: Path, load_pack_plan: bytes) -> Path:
 
 def outside(root: Path, folder: Path) -> dict[str, bytes]:
     """Every file below `root` that is not in `folder`."""
-    return {str(path): path.read_bytes() for path in sorted(root.rglob("*")) if folder not in path.parents and path.is_file()}
+    return {
+        str(path): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if folder not in path.parents and path.is_file()
+    }
 
 
 def of_pack(pack: ModuleType, name: str) -> ModuleType:

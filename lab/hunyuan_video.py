@@ -1,10 +1,21 @@
-"""A small transformer with the structure and the key names of HunyuanVideo, so that ComfyUI's stock loader takes its weights."""
+"""A small transformer with the structure and the key names of HunyuanVideo, so that ComfyUI's stock loader takes its
+weights."""
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from .flux import DoubleStreamBlock, Embedder, FluxConfig, LastLayer, SingleStreamBlock, attention, mlp, rotary, sinusoid
+from .flux import (
+    DoubleStreamBlock,
+    Embedder,
+    FluxConfig,
+    LastLayer,
+    SingleStreamBlock,
+    attention,
+    mlp,
+    rotary,
+    sinusoid,
+)
 
 POOLED = 768  # the width of the pooled text vector, which ComfyUI's model detection takes for granted
 CONFIG = FluxConfig(vector=POOLED, theta=256, image_first=True)
@@ -88,7 +99,9 @@ class HunyuanVideo(nn.Module):
         ids = torch.cat([grid.flatten(0, 2), torch.zeros(texts, 3, device=device)])
         return rotary(ids.expand(batch, -1, -1), self.config.axes, self.config.theta)
 
-    def forward(self, x: Tensor, timestep: Tensor, context: Tensor, y: Tensor, transformer_options: dict | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, timestep: Tensor, context: Tensor, y: Tensor, transformer_options: dict | None = None
+    ) -> Tensor:
         options, p, ticks = transformer_options or {}, self.config.patch, TICKS * timestep
         sizes = (x.shape[2], x.shape[3] // p, x.shape[4] // p)
         img, txt = self.img_in(x), self.txt_in(context, ticks)

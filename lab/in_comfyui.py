@@ -36,7 +36,9 @@ def import_comfyui(folder: Path) -> None:
 
 def load_pack() -> ModuleType:
     """This pack as ComfyUI loads it: a package named after its folder, wherever that is."""
-    spec = importlib.util.spec_from_file_location("feb_ab_cache_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    spec = importlib.util.spec_from_file_location(
+        "feb_ab_cache_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -46,7 +48,8 @@ def load_pack() -> ModuleType:
 def comfyui_model(family: Family) -> object:
     """The lab's weights in ComfyUI's own class (a ModelPatcher), with the family's sampling shift.
 
-    ComfyUI's loader takes the HunyuanVideo file as it is. It knows FLUX by the released size only, so that one is built as the loader would.
+    ComfyUI's loader takes the HunyuanVideo file as it is. It knows FLUX by the released size only, so that one is
+    built as the loader would.
     """
     if family is FLUX:
         return flux_model()
@@ -64,16 +67,37 @@ def flux_model() -> object:
     from comfy.model_patcher import ModelPatcher
 
     c = FluxConfig()
-    sizes = {"image_model": "flux", "in_channels": c.channels, "out_channels": c.channels, "vec_in_dim": c.vector, "context_in_dim": c.context,
-             "hidden_size": c.hidden, "mlp_ratio": float(c.mlp_ratio), "num_heads": c.heads, "depth": c.depth, "depth_single_blocks": c.depth_single,
-             "axes_dim": list(c.axes), "theta": c.theta, "patch_size": c.patch, "qkv_bias": True, "guidance_embed": False, "txt_ids_dims": []}
+    sizes = {
+        "image_model": "flux",
+        "in_channels": c.channels,
+        "out_channels": c.channels,
+        "vec_in_dim": c.vector,
+        "context_in_dim": c.context,
+        "hidden_size": c.hidden,
+        "mlp_ratio": float(c.mlp_ratio),
+        "num_heads": c.heads,
+        "depth": c.depth,
+        "depth_single_blocks": c.depth_single,
+        "axes_dim": list(c.axes),
+        "theta": c.theta,
+        "patch_size": c.patch,
+        "qkv_bias": True,
+        "guidance_embed": False,
+        "txt_ids_dims": [],
+    }
     known = {f.name for f in fields(source.FluxParams)} | {"image_model"}
     kind = comfy.supported_models.FluxSchnell({key: value for key, value in sizes.items() if key in known})
     kind.set_inference_dtype(torch.float32, None)
     model = kind.get_model({}, "", device=torch.device("cpu"))
-    own = model.diffusion_model.state_dict()  # newer versions call the weight of a norm `weight`, as torch does, not `scale`
-    model.diffusion_model.load_state_dict({name if name in own else name.removesuffix("scale") + "weight": value
-                                           for name, value in load()[0].state_dict().items()})
+    own = (
+        model.diffusion_model.state_dict()
+    )  # newer versions call the weight of a norm `weight`, as torch does, not `scale`
+    model.diffusion_model.load_state_dict(
+        {
+            name if name in own else name.removesuffix("scale") + "weight": value
+            for name, value in load()[0].state_dict().items()
+        }
+    )
     model.latent_format = latent_formats.LatentFormat()  # the lab's latents are not those of FLUX's VAE
     model.latent_format.latent_channels = c.channels
     return ModelPatcher(model.eval(), model_management.get_torch_device(), model_management.unet_offload_device())
@@ -93,7 +117,8 @@ def comfyui_sampler(folder: Path, family: Family, steps: int, pictures: int):  #
 
 
 def ksampled(family: Family, steps: int, pictures: int):  # noqa: ANN201
-    """A function that samples a ComfyUI model of this family through KSampler and returns the pictures. ComfyUI must be importable."""
+    """A function that samples a ComfyUI model of this family through KSampler and returns the pictures. ComfyUI must
+    be importable."""
     import comfy.samplers
 
     from .demo import GUIDANCE, as_pictures
@@ -104,9 +129,18 @@ def ksampled(family: Family, steps: int, pictures: int):  # noqa: ANN201
     positive, negative = _text(labels, width), _text(torch.full_like(labels, UNCONDITIONAL), width)
 
     def sampled(model: object) -> Tensor:
-        worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple",
-                                         denoise=1.0, model_options=model.model_options)
-        latents = worker.sample(noise, positive, negative, cfg=GUIDANCE, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
+        worker = comfy.samplers.KSampler(
+            model,
+            steps=steps,
+            device=model.load_device,
+            sampler="euler",
+            scheduler="simple",
+            denoise=1.0,
+            model_options=model.model_options,
+        )
+        latents = worker.sample(
+            noise, positive, negative, cfg=GUIDANCE, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0
+        )
         return as_pictures(model.model.process_latent_in(latents))
 
     return sampled
@@ -123,6 +157,11 @@ def applied(nodes: dict, patcher: object, setting: Setting) -> tuple:
     if setting.node is None:
         return patcher, None
     kind = nodes[setting.node]
-    widgets = {name: spec[1]["default"] for group in kind.INPUT_TYPES().values() for name, spec in group.items() if "default" in spec[1]}
+    widgets = {
+        name: spec[1]["default"]
+        for group in kind.INPUT_TYPES().values()
+        for name, spec in group.items()
+        if "default" in spec[1]
+    }
     widgets |= {name: False for name in widgets if name == "learn"}  # settings are measured as they stand
     return kind().apply(patcher, **{**widgets, "preset": setting.preset, **setting.widgets})

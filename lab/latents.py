@@ -1,8 +1,10 @@
-"""Hashes of the latents that the demo's settings sample, so that a change of the code shows whether pictures changed, to the bit.
+"""Hashes of the latents that the demo's settings sample, so that a change of the code shows whether pictures
+changed, to the bit.
 
     OMP_NUM_THREADS=1 python3 -m lab.latents     writes lab/results/latents.json
 
-Arithmetic differs between processors and builds of torch, so hashes compare only where those of the uncached latents are the same.
+Arithmetic differs between processors and builds of torch, so hashes compare only where those of the uncached latents
+are the same.
 """
 
 import json

@@ -10,16 +10,23 @@ from .in_comfyui import load_pack
 ALLOWED = 20.0  # milliseconds for 100 steps: a slider that moves asks ten times a second
 REQUESTS = {
     "FEB-Cache": {"class": "FEBCacheApply", "widgets": {"preset": "auto"}},
-    "FEB-Cache, an edit": {"class": "FEBCacheApply", "widgets": {"preset": "auto"}, "edit": {"kind": "mlp", "steps": [60], "compute": False}},
+    "FEB-Cache, an edit": {
+        "class": "FEBCacheApply",
+        "widgets": {"preset": "auto"},
+        "edit": {"kind": "mlp", "steps": [60], "compute": False},
+    },
     "AB-Cache": {"class": "ABCacheApply", "widgets": {"preset": "custom", "order": 3}},
-    "both on one model": {"class": "FEBCacheApply", "widgets": {"preset": "auto"},
-                          "beside": [{"class": "ABCacheApply", "widgets": {"learn": False}}]},
+    "both on one model": {
+        "class": "FEBCacheApply",
+        "widgets": {"preset": "auto"},
+        "beside": [{"class": "ABCacheApply", "widgets": {"learn": False}}],
+    },
 }
 
 
 def milliseconds(steps: int, times: int = 50) -> dict[str, tuple[float, float]]:
     """Median and longest time of an answer, by request."""
-    answer = sys.modules[f"{load_pack().__name__}.nodes.routes"].answer
+    answer = sys.modules[f"{load_pack().__name__}.nodes.page.routes"].answer
     found = {}
     for name, request in REQUESTS.items():
         body, taken = json.dumps({**request, "sampling": {"steps": steps}}).encode(), []

@@ -1,4 +1,5 @@
-"""Quality at equal numbers of evaluations: even steps against steps and weights planned from recorded runs. `python3 scripts/lab.py quality`."""
+"""Quality at equal numbers of evaluations: even steps against steps and weights planned from recorded runs. `python3
+scripts/lab.py quality`."""
 
 import argparse
 import json
@@ -10,11 +11,11 @@ from statistics import median
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import OUTPUT, Adaptive, Frame, Plan, Predictor, Steps, evenly
-from cache_core.cache_plan import CachePlan, Origin
+from cache_core import OUTPUT, Adaptive, Extrapolation, Frame, Plan, Steps, evenly
 from cache_core.calibrate import Memo, Request, calibrate
 from cache_core.calibrate.candidates import front_loaded
 from cache_core.predictor import GAIN_LIMIT
+from cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from cache_core.site import MODULES
 
 from .bench import FIRST_CALIBRATED, LabBench
@@ -25,7 +26,10 @@ from .solvers import SOLVERS
 
 RESULT = Path(__file__).parent / "results" / "quality.json"
 SPEEDUPS = (2, 3, 4, 5)
-TESTED, FIRST_TESTED = 24, 5000  # so many pictures or clips; other seeds than the method was made with (0 on) and learns from (1000 on)
+TESTED, FIRST_TESTED = (
+    24,
+    5000,
+)  # so many pictures or clips; other seeds than the method was made with (0 on) and learns from (1000 on)
 ALONE = 4  # plans from one picture: so many, each of another picture
 TOLERANCES = 6  # halvings, in search of the tolerance that computes as often as the other settings
 
@@ -51,28 +55,42 @@ class Bench:
     def fewer(self, solver: str, count: int) -> dict:
         """How far samples in just `count` steps of a solver are from the uncached ones."""
         noise, labels = self.tested
-        samples = SOLVERS[solver](uncached_velocity(self.lab.model, labels, GUIDANCE), noise, flow_sigmas(count, self.lab.family.shift))
+        samples = SOLVERS[solver](
+            uncached_velocity(self.lab.model, labels, GUIDANCE), noise, flow_sigmas(count, self.lab.family.shift)
+        )
         return self.compared(f"fewer steps of {solver}", count, samples)
 
     def compared(self, name: str, count: int, samples: Tensor) -> dict:
-        return {"model": self.lab.family.title, "steps": self.lab.timeline.steps, "setting": name, "evaluations": count,
-                "psnr_db": round(psnr(as_pictures(samples), as_pictures(self.uncached)), 2),
-                "relative_l2": round(float((samples - self.uncached).norm() / self.uncached.norm()), 5)}
+        return {
+            "model": self.lab.family.title,
+            "steps": self.lab.timeline.steps,
+            "setting": name,
+            "evaluations": count,
+            "psnr_db": round(psnr(as_pictures(samples), as_pictures(self.uncached)), 2),
+            "relative_l2": round(float((samples - self.uncached).norm() / self.uncached.norm()), 5),
+        }
 
-    def planned(self, request: Request, first: int = FIRST_CALIBRATED) -> CachePlan:
+    def planned(self, request: Request, first: int = FIRST_CALIBRATED) -> SavedPlan:
         """What a calibration finds for the request, on the seeds from `first` on."""
         bench = LabBench(self.lab.family, self.lab.timeline.steps, first, self.lab.model)
         return calibrate(bench, Origin(""), request, Memo()).plan
 
     def tolerance(self, count: int) -> Plan:
-        """AB-Cache by tolerance, order 2, with the tolerance that computes `count` steps of the first calibration sample, or the next fewer."""
+        """AB-Cache by tolerance, order 2, with the tolerance that computes `count` steps of the first calibration
+        sample, or the next fewer."""
         low, high = 0.0, 1.0
         for _ in range(TOLERANCES):
             middle = (low + high) / 2
-            plan = Plan(Adaptive(OUTPUT, middle, 8, Frame(3, 1)), Predictor(2))
-            report = sample(self.lab.model, *self.lab.drawn(range(FIRST_CALIBRATED, FIRST_CALIBRATED + 1)), self.lab.sigmas, (plan,), GUIDANCE)[1]
+            plan = Plan(Adaptive(OUTPUT, middle, 8, Frame(3, 1)), Extrapolation(2))
+            report = sample(
+                self.lab.model,
+                *self.lab.drawn(range(FIRST_CALIBRATED, FIRST_CALIBRATED + 1)),
+                self.lab.sigmas,
+                (plan,),
+                GUIDANCE,
+            )[1]
             low, high = (low, middle) if report.computed <= count else (middle, high)
-        return Plan(Adaptive(OUTPUT, high, 8, Frame(3, 1)), Predictor(2))
+        return Plan(Adaptive(OUTPUT, high, 8, Frame(3, 1)), Extrapolation(2))
 
 
 def rows_of(bench: Bench, speedup: int) -> list[dict]:
@@ -80,22 +98,40 @@ def rows_of(bench: Bench, speedup: int) -> list[dict]:
     count, timeline = round(bench.lab.timeline.steps / speedup), bench.lab.timeline
     even = evenly(timeline.steps, count)
     rows = [bench.fewer(solver, count) for solver in SOLVERS]
-    rows += [bench.row(f"even steps, {name}", Plan(Steps(OUTPUT, even), predictor)) for name, predictor in
-             (("reuse", Predictor(1)), ("order 2", Predictor(2, gain_limit=GAIN_LIMIT)), ("order 3", Predictor(3, gain_limit=GAIN_LIMIT)))]
+    rows += [
+        bench.row(f"even steps, {name}", Plan(Steps(OUTPUT, even), predictor))
+        for name, predictor in (
+            ("reuse", Extrapolation(1)),
+            ("order 2", Extrapolation(2, gain_limit=GAIN_LIMIT)),
+            ("order 3", Extrapolation(3, gain_limit=GAIN_LIMIT)),
+        )
+    ]
     rows += [{**bench.row(name, plan), "evaluations": count} for name, plan in inside(timeline.steps, count)]
     rows.append(bench.row("tolerance, order 2", bench.tolerance(count)))
     rows.append(learned(bench, speedup))
     asked = Request(speedup)  # what Cache Calibrate does if it is left as it is
-    rows.append(bench.row(f"calibrated, a budget of {asked.budget:g}", bench.planned(asked).plan(timeline, "calibrated")))
+    rows.append(
+        bench.row(f"calibrated, a budget of {asked.budget:g}", bench.planned(asked).plan(timeline, "calibrated"))
+    )
     return [{**row, "speedup": speedup} for row in rows]
 
 
 def inside(steps: int, count: int) -> list[tuple[str, Plan]]:
-    """What caches inside the model, by name: the blocks run at `count` steps, what is around them at all. The presets go no further than 3x."""
+    """What caches inside the model, by name: the blocks run at `count` steps, what is around them at all. The
+    presets go no further than 3x."""
     even, front = (Steps(MODULES, chosen) for chosen in (evenly(steps, count), front_loaded(steps, count)))
-    found = [("even steps, hidden state, order 3", Plan(even, Predictor(3, gain_limit=GAIN_LIMIT), merge=True)),
-             ("FEB-Cache, even steps, order 2", Plan(even, Predictor(2, gain_limit=GAIN_LIMIT), merge=True))]
-    return [*found, *([("FEB-Cache, presets' steps, reuse", Plan(front, Predictor(1), merge=True))] if steps / count < 3.5 else [])]
+    found = [
+        ("even steps, hidden state, order 3", Plan(even, Extrapolation(3, gain_limit=GAIN_LIMIT), merge=True)),
+        ("FEB-Cache, even steps, order 2", Plan(even, Extrapolation(2, gain_limit=GAIN_LIMIT), merge=True)),
+    ]
+    return [
+        *found,
+        *(
+            [("FEB-Cache, presets' steps, reuse", Plan(front, Extrapolation(1), merge=True))]
+            if steps / count < 3.5
+            else []
+        ),
+    ]
 
 
 def learned(bench: Bench, speedup: int) -> dict:
@@ -103,14 +139,26 @@ def learned(bench: Bench, speedup: int) -> dict:
     plans = (bench.planned(Request(speedup, samples=1, budget=2), FIRST_CALIBRATED + number) for number in range(ALONE))
     rows = [bench.row("", plan.plan(bench.lab.timeline, "learned")) for plan in plans]
     middle = {key: round(median(row[key] for row in rows), 5) for key in ("psnr_db", "relative_l2")}
-    return {**rows[0], "setting": f"learned from 1 picture (median of {ALONE})", **middle, "worst_psnr_db": min(row["psnr_db"] for row in rows)}
+    return {
+        **rows[0],
+        "setting": f"learned from 1 picture (median of {ALONE})",
+        **middle,
+        "worst_psnr_db": min(row["psnr_db"] for row in rows),
+    }
 
 
 def table(rows: list[dict]) -> str:
     """PSNR by setting and speed-up, as Markdown."""
-    lines = [f"| model | steps | setting | {' | '.join(f'{speedup}x' for speedup in SPEEDUPS)} |", "|---|---|---|" + "---|" * len(SPEEDUPS)]
+    lines = [
+        f"| model | steps | setting | {' | '.join(f'{speedup}x' for speedup in SPEEDUPS)} |",
+        "|---|---|---|" + "---|" * len(SPEEDUPS),
+    ]
     for model, steps, setting in dict.fromkeys((row["model"], row["steps"], row["setting"]) for row in rows):
-        found = {row["speedup"]: row for row in rows if (row["model"], row["steps"], row["setting"]) == (model, steps, setting)}
+        found = {
+            row["speedup"]: row
+            for row in rows
+            if (row["model"], row["steps"], row["setting"]) == (model, steps, setting)
+        }
         shown = (decibels(found[speedup]) if speedup in found else "-" for speedup in SPEEDUPS)
         lines.append(f"| {model.split(' (')[0]} | {steps} | {setting} | {' | '.join(shown)} |")
     return "\n".join(lines)
@@ -131,7 +179,9 @@ def arguments(result: Path, about: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measured(families: Iterable[Family], args: argparse.Namespace, rows_of: Callable[[Bench, int], list[dict]]) -> list[dict]:
+def measured(
+    families: Iterable[Family], args: argparse.Namespace, rows_of: Callable[[Bench, int], list[dict]]
+) -> list[dict]:
     """The rows of every model, step count and speed-up, kept at once: it takes a while, and goes on where it stopped."""
     rows = kept(args.out, args.again)
     for family, steps in product(families, args.steps):

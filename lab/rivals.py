@@ -2,8 +2,9 @@
 
     OMP_NUM_THREADS=2 python3 -m lab.rivals --comfyui DIR [--models flux hunyuan_video]
 
-Writes lab/results/rivals.json, from which scripts/make_tables.py writes the table of docs/MIGRATION.md. EasyCache adds in place to what it is given,
-which in float32 is the sampler's own state; here it gets a copy, as it does where the model computes in another type.
+Writes lab/results/rivals.json, from which scripts/make_tables.py writes the table of docs/MIGRATION.md. EasyCache
+adds in place to what it is given, which in float32 is the sampler's own state; here it gets a copy, as it does where
+the model computes in another type.
 """
 
 import argparse
@@ -26,14 +27,17 @@ STEPS, PICTURES = 28, {"flux": 12, "hunyuan_video": 4}
 
 
 class Counted:
-    """A model that counts the steps at which it runs: `cache` is put on it between a copy of the input, outside, and the counter, inside."""
+    """A model that counts the steps at which it runs: `cache` is put on it between a copy of the input, outside, and
+    the counter, inside."""
 
     def __init__(self, patcher: object, cache: Callable[[object], object]):
         from comfy.patcher_extension import WrappersMP
 
         self.sigmas: set[float] = set()
         copying = patcher.clone()
-        copying.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "copy", lambda run, x, *args, **kwargs: run(x.clone(), *args, **kwargs))
+        copying.add_wrapper_with_key(
+            WrappersMP.DIFFUSION_MODEL, "copy", lambda run, x, *args, **kwargs: run(x.clone(), *args, **kwargs)
+        )
         self.model = cache(copying)
         self.model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "counter", self._count)
 
@@ -72,16 +76,24 @@ def rows(family: Family) -> list[dict]:
         counted = Counted(patcher, lambda model, cache=cache, threshold=threshold: cache(model, threshold))
         db, computed = psnr(sampled(counted.model), uncached), len(counted.sigmas)
         nearest = min(ours, key=lambda row: abs(row["our_computed"] - computed))
-        found.append({"model": family.title, "cache": f"{name} {threshold:g}", "computed": computed, "psnr_db": db, **nearest})
+        found.append(
+            {"model": family.title, "cache": f"{name} {threshold:g}", "computed": computed, "psnr_db": db, **nearest}
+        )
     return found
 
 
 def table(found: list[dict]) -> str:
     """The rows as Markdown."""
-    lines = ["| model | cache, `reuse_threshold` | computed | PSNR | AB-Cache, `learn` off | computed | PSNR |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| model | cache, `reuse_threshold` | computed | PSNR | AB-Cache, `learn` off | computed | PSNR |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in found:
         ours = f"{row['ours']} | {row['our_computed']} of {STEPS} | {row['our_psnr_db']:.1f} dB"
-        lines.append(f"| {row['model'].split(' (')[0]} | {row['cache']} | {row['computed']} of {STEPS} | {row['psnr_db']:.1f} dB | {ours} |")
+        lines.append(
+            f"| {row['model'].split(' (')[0]} | {row['cache']} | {row['computed']} of {STEPS} | {row['psnr_db']:.1f} "
+            f"dB | {ours} |"
+        )
     return "\n".join(lines)
 
 
@@ -93,7 +105,9 @@ def main() -> None:
     arguments = parser.parse_args()
     import_comfyui(arguments.comfyui)
     found = [row for name in arguments.models for row in rows(FAMILIES[name])]
-    arguments.out.write_text(json.dumps({"steps": STEPS, "pictures": PICTURES, "rows": found}, indent=1) + "\n", encoding="utf-8")
+    arguments.out.write_text(
+        json.dumps({"steps": STEPS, "pictures": PICTURES, "rows": found}, indent=1) + "\n", encoding="utf-8"
+    )
     print(table(found))
 
 

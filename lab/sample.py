@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
 from cache_core.calibrate import Watch
-from cache_core.engine import evaluate
 from cache_core.hosts import match
 from cache_core.mount import Mounts, footprint
+from cache_core.run.engine import evaluate
 from cache_core.store import Budget, Footprint
 
 from .condition import TOKENS, UNCONDITIONAL, condition
@@ -39,13 +39,22 @@ def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:
 
 
 @torch.no_grad()
-def sample(model: nn.Module, noise: Tensor, labels: Tensor, sigmas: tuple[float, ...], plans: tuple[Plan, ...] = (),
-           guidance: float = 1.0, split: bool = False, budget: Budget | None = None,
-           watch: Watch | None = None) -> tuple[Tensor, RunReport | None]:
+def sample(
+    model: nn.Module,
+    noise: Tensor,
+    labels: Tensor,
+    sigmas: tuple[float, ...],
+    plans: tuple[Plan, ...] = (),
+    guidance: float = 1.0,
+    split: bool = False,
+    budget: Budget | None = None,
+    watch: Watch | None = None,
+) -> tuple[Tensor, RunReport | None]:
     """Euler samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
-    `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two. `budget`: the
-    memory of the cache; None is as much as it takes. `watch` sees each state and guided velocity, for calibration.
+    `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two.
+    `budget`: the memory of the cache; None is as much as it takes. `watch` sees each state and guided velocity, for
+    calibration.
     """
     run = Run(plans, Timeline.flow(sigmas)) if plans else None
     mounts = _mounts(model, run, noise, guidance, budget) if run and run.table.kinds - {"model"} else None
@@ -93,8 +102,16 @@ def foresee(model: nn.Module, run: Run, noise: Tensor, guidance: float) -> Footp
     return footprint(model, match(model), run.table, kept * picture, kept * TOKENS, noise.element_size())
 
 
-def _guided(model: nn.Module, x: Tensor, labels: Tensor, sigma: float, guidance: float, split: bool, run: Run | None,
-            mounts: Mounts | None) -> Tensor:
+def _guided(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    sigma: float,
+    guidance: float,
+    split: bool,
+    run: Run | None,
+    mounts: Mounts | None,
+) -> Tensor:
     if guidance == 1.0:
         return _velocity(model, x, labels, sigma, ("cond",), run, mounts)
     nothing = torch.full_like(labels, UNCONDITIONAL)
@@ -107,8 +124,15 @@ def _guided(model: nn.Module, x: Tensor, labels: Tensor, sigma: float, guidance:
     return uncond + guidance * (cond - uncond)
 
 
-def _velocity(model: nn.Module, x: Tensor, labels: Tensor, sigma: float, conditionings: tuple[str, ...], run: Run | None,
-              mounts: Mounts | None) -> Tensor:
+def _velocity(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    sigma: float,
+    conditionings: tuple[str, ...],
+    run: Run | None,
+    mounts: Mounts | None,
+) -> Tensor:
     def compute() -> Tensor:
         return model(x, torch.full((len(x),), sigma), *condition(labels, model.config.vector))
 

@@ -1,8 +1,10 @@
-"""Every sampler of ComfyUI's list with `learn`: does a plan come of it, and how does it compare with the widgets that it replaces?
+"""Every sampler of ComfyUI's list with `learn`: does a plan come of it, and how does it compare with the widgets
+that it replaces?
 
     OMP_NUM_THREADS=1 python3 -m lab.samplers --comfyui DIR
 
-The lab's FLUX, 24 steps, scheduler `simple`, cfg 1, preset `auto`: the drift on the picture that is learned from. Writes lab/results/samplers.json.
+The lab's FLUX, 24 steps, scheduler `simple`, cfg 1, preset `auto`: the drift on the picture that is learned from.
+Writes lab/results/samplers.json.
 """
 
 import argparse
@@ -35,17 +37,35 @@ def outcome(pack: object, model: object, sampler: str) -> dict:
     node = pack.NODE_CLASS_MAPPINGS["ABCacheApply"]
     cached, mailbox = node().apply(model, "auto")
     noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(1))
-    worker = comfy.samplers.KSampler(cached, steps=STEPS, device=cached.load_device, sampler=sampler, scheduler="simple",
-                                     model_options=cached.model_options)
+    worker = comfy.samplers.KSampler(
+        cached,
+        steps=STEPS,
+        device=cached.load_device,
+        sampler=sampler,
+        scheduler="simple",
+        model_options=cached.model_options,
+    )
     with torch.inference_mode():
-        worker.sample(noise, prompt(1), prompt(UNCONDITIONAL), cfg=1.0, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=1)
+        worker.sample(
+            noise,
+            prompt(1),
+            prompt(UNCONDITIONAL),
+            cfg=1.0,
+            latent_image=torch.zeros_like(noise),
+            disable_pbar=True,
+            seed=1,
+        )
     said = " ".join(mailbox.latest.notes)
     found = LEARNED.search(said)
     if found is not None:
         return {"computed": int(found[1]), "plan": float(found[2]), "widgets": float(found[3])}
     shared = "the function of a sampler above under another name: its plan is used"
     reason = next((note for note in mailbox.latest.notes if "no plan" in note), shared)
-    return {"reason": re.sub(r"^no plan was learned, .*?: |: the widgets count$|no plan is learned with \S+, which ", "", reason)}
+    return {
+        "reason": re.sub(
+            r"^no plan was learned, .*?: |: the widgets count$|no plan is learned with \S+, which ", "", reason
+        )
+    }
 
 
 def main() -> None:

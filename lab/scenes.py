@@ -1,11 +1,25 @@
-"""Procedurally drawn pictures, still or moving: smooth gradients for the low frequencies, edges and stripes for the high ones."""
+"""Procedurally drawn pictures, still or moving: smooth gradients for the low frequencies, edges and stripes for the
+high ones."""
 
 import math
 
 import torch
 from torch import Tensor
 
-CLASSES = ("gradient", "blobs", "stripes", "checks", "disc", "rings", "triangle", "square", "cross", "star", "hills", "pinwheel")
+CLASSES = (
+    "gradient",
+    "blobs",
+    "stripes",
+    "checks",
+    "disc",
+    "rings",
+    "triangle",
+    "square",
+    "cross",
+    "star",
+    "hills",
+    "pinwheel",
+)
 SIZE = 64
 EDGE = 14.0  # steepness of an anti-aliased edge, per unit of a canvas that spans [-1, 1]
 
@@ -70,7 +84,9 @@ def _polygon(x: Tensor, y: Tensor, sides: int, inner: float = 1.0) -> Tensor:
 
 def _gradient(b: Brush) -> Tensor:
     angle = b.uniform(-math.pi, math.pi)
-    return (0.5 + 0.5 * torch.sin(b.uniform(1.0, 2.2) * (b.x * angle.cos() + b.y * angle.sin()) + b.uniform(-2, 2))).expand_as(b.x)
+    return (
+        0.5 + 0.5 * torch.sin(b.uniform(1.0, 2.2) * (b.x * angle.cos() + b.y * angle.sin()) + b.uniform(-2, 2))
+    ).expand_as(b.x)
 
 
 def _blobs(b: Brush) -> Tensor:
@@ -160,11 +176,14 @@ def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def film(labels: Tensor, generator: torch.Generator, frames: int) -> Tensor:
-    """Clips `(B, 3, frames, 64, 64)` in [-1, 1]: the scenes of `draw`, whose shape drifts and turns before a still background."""
+    """Clips `(B, 3, frames, 64, 64)` in [-1, 1]: the scenes of `draw`, whose shape drifts and turns before a still
+    background."""
     clips = torch.empty(len(labels), 3, frames, SIZE, SIZE)
     for label in labels.unique().tolist():
         rows = labels == label
-        clips[rows] = _scene(label, Brush(int(rows.sum()), generator, frames)).unflatten(0, (-1, frames)).transpose(1, 2)
+        clips[rows] = (
+            _scene(label, Brush(int(rows.sum()), generator, frames)).unflatten(0, (-1, frames)).transpose(1, 2)
+        )
     return clips.clamp_(-1, 1)
 
 

@@ -19,7 +19,9 @@ class ServerError(Exception):
 
 
 @contextmanager
-def serving(comfyui: Path, python: str, base: Path, packs: Mapping[str, Path], extra: Sequence[str] = (), port: int = 0) -> Iterator[str]:
+def serving(
+    comfyui: Path, python: str, base: Path, packs: Mapping[str, Path], extra: Sequence[str] = (), port: int = 0
+) -> Iterator[str]:
     """The address of a ComfyUI on the CPU that has only `packs`, by their names there, as long as the context lasts.
 
     `base` is its folder for models, output and log. `port` 0 takes a free one. Raises ServerError if it does not start.
@@ -27,18 +29,36 @@ def serving(comfyui: Path, python: str, base: Path, packs: Mapping[str, Path], e
     (base / "custom_nodes").mkdir(parents=True)
     for name, pack in packs.items():
         (base / "custom_nodes" / name).symlink_to(pack)
-    command = [python, "-W", "ignore", "main.py", "--cpu", "--port", "{port}", "--base-directory", base, "--disable-api-nodes", *extra]
+    command = [
+        python,
+        "-W",
+        "ignore",
+        "main.py",
+        "--cpu",
+        "--port",
+        "{port}",
+        "--base-directory",
+        base,
+        "--disable-api-nodes",
+        *extra,
+    ]
     with running(command, comfyui, base / "log", port) as address:
         yield address
 
 
 @contextmanager
 def running(command: Sequence[str | Path], folder: Path, log: Path, port: int = 0) -> Iterator[str]:
-    """The address of the server that the command starts in `folder`, as long as the context lasts. `{port}` in it is replaced. See serving."""
+    """The address of the server that the command starts in `folder`, as long as the context lasts. `{port}` in it is
+    replaced. See serving."""
     port = port or free_port()
     with log.open("w") as file:
-        server = subprocess.Popen([str(part).replace("{port}", str(port)) for part in command], cwd=folder, stdout=file, stderr=file,
-                                  env={**os.environ, "OMP_NUM_THREADS": "1"})
+        server = subprocess.Popen(
+            [str(part).replace("{port}", str(port)) for part in command],
+            cwd=folder,
+            stdout=file,
+            stderr=file,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         _await(server, url, log)
@@ -71,7 +91,9 @@ def asked(url: str, data: object = None) -> dict:
     """The JSON that the server answers; an answer of 400, such as that of a prompt which it refuses, too."""
     body = None if data is None else json.dumps(data).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"}), timeout=60) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, body, {"Content-Type": "application/json"}), timeout=60
+        ) as answer:
             return json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         return json.loads(error.read() or b"{}")

@@ -1,9 +1,10 @@
-"""What the shift of the sigmas leaves to plan: lab.quality's plans with the other model's shift. `python3 -m lab.shifts`."""
+"""What the shift of the sigmas leaves to plan: lab.quality's plans with the other model's shift. `python3 -m
+lab.shifts`."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from cache_core import OUTPUT, Plan, Predictor, Steps, evenly
+from cache_core import OUTPUT, Extrapolation, Plan, Steps, evenly
 from cache_core.calibrate import Request
 from cache_core.predictor import GAIN_LIMIT
 
@@ -24,8 +25,11 @@ def rows_of(bench: Bench, speedup: int) -> list[dict]:
     """Even steps, a plan from one sample, and one from as many as a calibration takes."""
     timeline, asked = bench.lab.timeline, Request(speedup)
     even = Steps(OUTPUT, evenly(timeline.steps, round(timeline.steps / speedup)))
-    rows = [bench.row("even steps, order 2", Plan(even, Predictor(2, gain_limit=GAIN_LIMIT))), learned(bench, speedup),
-            bench.row(f"calibrated, a budget of {asked.budget:g}", bench.planned(asked).plan(timeline, "calibrated"))]
+    rows = [
+        bench.row("even steps, order 2", Plan(even, Extrapolation(2, gain_limit=GAIN_LIMIT))),
+        learned(bench, speedup),
+        bench.row(f"calibrated, a budget of {asked.budget:g}", bench.planned(asked).plan(timeline, "calibrated")),
+    ]
     return [{**row, "speedup": speedup} for row in rows]
 
 

@@ -1,11 +1,13 @@
-"""Many prompts on one real ComfyUI server: does each setting give the same latent every time, and does memory stay flat?
+"""Many prompts on one real ComfyUI server: does each setting give the same latent every time, and does memory stay
+flat?
 
     python3 -m lab.soak --comfyui DIR [--prompts 200]
 
-Writes lab/results/soak.json. Three tiny models (FLUX, HunyuanVideo, Wan) of ComfyUI's own classes, made anew when the model changes, each with
-every setting below, in shuffled rounds. Latents of a setting are compared by SHA-256. A setting that learns has two results: the first picture is
-the uncached one, bit for bit, the later ones share the plan. Memory is the process's resident set at the end of each prompt, after collecting
-garbage; the first two rounds are the warm-up. Needs ComfyUI's interpreter (COMFY_PYTHON, or one beside the checkout), with pytest.
+Writes lab/results/soak.json. Three tiny models (FLUX, HunyuanVideo, Wan) of ComfyUI's own classes, made anew when
+the model changes, each with every setting below, in shuffled rounds. Latents of a setting are compared by SHA-256. A
+setting that learns has two results: the first picture is the uncached one, bit for bit, the later ones share the
+plan. Memory is the process's resident set at the end of each prompt, after collecting garbage; the first two rounds
+are the warm-up. Needs ComfyUI's interpreter (COMFY_PYTHON, or one beside the checkout), with pytest.
 """
 
 import argparse
@@ -36,8 +38,14 @@ SETTINGS: dict[str, tuple[list[tuple[str, dict]], dict]] = {  # nodes with their
     "FEB-Cache stage rule, 0.5 GB": ([(FEB, {**STAGES, "memory": 0.5})], {"cfg": 1.0}),
     "FEB-Cache paper, heun": ([(FEB, {"preset": "paper"})], {"sampler_name": "heun"}),
     "AB-Cache balanced": ([(AB, {"preset": "balanced", "learn": False})], {}),
-    "AB-Cache order 3, after guidance": ([(AB, {"preset": "custom", "order": 3, "interval": 3, "warmup_steps": 4, "after_guidance": True})], {}),
-    "AB-Cache tolerance": ([(AB, {"preset": "custom", "interval": 6, "warmup_steps": 3, "tolerance": 0.1})], {"sampler_name": "euler_ancestral"}),
+    "AB-Cache order 3, after guidance": (
+        [(AB, {"preset": "custom", "order": 3, "interval": 3, "warmup_steps": 4, "after_guidance": True})],
+        {},
+    ),
+    "AB-Cache tolerance": (
+        [(AB, {"preset": "custom", "interval": 6, "warmup_steps": 3, "tolerance": 0.1})],
+        {"sampler_name": "euler_ancestral"},
+    ),
     LEARNS: ([(AB, {"preset": "auto"})], {}),
     "both": ([(AB, {"preset": "fast", "learn": False}), (FEB, {"preset": "fast"})], {"denoise": 0.8}),
     "refused": ([(AB, {"preset": "custom", "tolerance": 0.1}), (FEB, {"preset": "fast"})], {}),
@@ -52,8 +60,18 @@ def prompt(family: str, setting: str, widgets: dict[str, dict]) -> dict:
     for number, (node, moved) in enumerate(nodes, 10):
         graph[str(number)] = {"class_type": node, "inputs": {**widgets[node], **moved, "model": model}}
         model = [str(number), 0]
-    inputs = {**SAMPLER, **sampler, "model": model, "positive": ["1", 1], "negative": ["1", 2], "latent_image": ["1", 3]}
-    return graph | {"2": {"class_type": "KSampler", "inputs": inputs}, "3": {"class_type": "SoakDigest", "inputs": {"samples": ["2", 0]}}}
+    inputs = {
+        **SAMPLER,
+        **sampler,
+        "model": model,
+        "positive": ["1", 1],
+        "negative": ["1", 2],
+        "latent_image": ["1", 3],
+    }
+    return graph | {
+        "2": {"class_type": "KSampler", "inputs": inputs},
+        "3": {"class_type": "SoakDigest", "inputs": {"samples": ["2", 0]}},
+    }
 
 
 def order(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
@@ -78,7 +96,8 @@ def outcome(history: dict) -> dict:
 
 
 def failures(rows: list[dict]) -> list[str]:
-    """What is wrong with the results, in words: a setting that differs from its first result, or fails, or is not refused as it should be."""
+    """What is wrong with the results, in words: a setting that differs from its first result, or fails, or is not
+    refused as it should be."""
     wrong, first = [], {}
     for row in rows:
         name = f"prompt {row['prompt']}: {row['family']}, {row['setting']}"
@@ -97,12 +116,17 @@ def failures(rows: list[dict]) -> list[str]:
 
 
 def memory(rows: list[dict], warmup: int) -> dict:
-    """The resident set after the first `warmup` prompts, in MB: the median of the first and of the last quarter, and how far it grew, in per cent."""
+    """The resident set after the first `warmup` prompts, in MB: the median of the first and of the last quarter, and
+    how far it grew, in per cent."""
     sizes = [row["bytes"] / 2**20 for row in rows[warmup:] if "bytes" in row]
     quarter = max(1, len(sizes) // 4)
     early, late = median(sizes[:quarter]), median(sizes[-quarter:])
-    return {"first_quarter_mb": round(early, 1), "last_quarter_mb": round(late, 1), "largest_mb": round(max(sizes), 1),
-            "growth_percent": round(100 * (late / early - 1), 2)}
+    return {
+        "first_quarter_mb": round(early, 1),
+        "last_quarter_mb": round(late, 1),
+        "largest_mb": round(max(sizes), 1),
+        "growth_percent": round(100 * (late / early - 1), 2),
+    }
 
 
 def soak(url: str, chosen: Sequence[tuple[str, str]]) -> list[dict]:
@@ -118,9 +142,16 @@ def soak(url: str, chosen: Sequence[tuple[str, str]]) -> list[dict]:
 
 def summary(rows: list[dict], version: str, seconds: float) -> dict:
     pairs = len(FAMILIES) * len(SETTINGS)
-    return {"comfyui": version, "prompts": len(rows), "models": list(FAMILIES), "settings": list(SETTINGS), "seconds": round(seconds),
-            "failures": failures(rows), "memory": memory(rows, min(2 * pairs, len(rows) // 2)),
-            "megabytes": [round(row["bytes"] / 2**20, 1) if "bytes" in row else None for row in rows]}
+    return {
+        "comfyui": version,
+        "prompts": len(rows),
+        "models": list(FAMILIES),
+        "settings": list(SETTINGS),
+        "seconds": round(seconds),
+        "failures": failures(rows),
+        "memory": memory(rows, min(2 * pairs, len(rows) // 2)),
+        "megabytes": [round(row["bytes"] / 2**20, 1) if "bytes" in row else None for row in rows],
+    }
 
 
 def main() -> int:
@@ -130,8 +161,10 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     args = parser.parse_args()
     comfyui, packs = args.comfyui.resolve(), {"cloned": ROOT, NODES.name: NODES}
-    with tempfile.TemporaryDirectory() as base, \
-            serving(comfyui, comfyui_interpreter(comfyui), Path(base) / "comfyui", packs, port=args.port) as url:
+    with (
+        tempfile.TemporaryDirectory() as base,
+        serving(comfyui, comfyui_interpreter(comfyui), Path(base) / "comfyui", packs, port=args.port) as url,
+    ):
         started = time.monotonic()
         rows = soak(url, list(order(args.prompts)))
         found = summary(rows, asked(f"{url}/system_stats")["system"]["comfyui_version"], time.monotonic() - started)

@@ -59,8 +59,11 @@ class SoakDigest:
 
         latent = samples["samples"].contiguous()
         gc.collect()
-        found = {"sha256": hashlib.sha256(latent.numpy().tobytes()).hexdigest(), "finite": bool(latent.isfinite().all()),
-                 "bytes": psutil.Process().memory_info().rss}
+        found = {
+            "sha256": hashlib.sha256(latent.numpy().tobytes()).hexdigest(),
+            "finite": bool(latent.isfinite().all()),
+            "bytes": psutil.Process().memory_info().rss,
+        }
         return {"ui": {name: (value,) for name, value in found.items()}}
 
 

@@ -1,8 +1,10 @@
-"""The multistep ODE solvers that people sample flow models with, each in a few lines, so that the lab can run them without ComfyUI.
+"""The multistep ODE solvers that people sample flow models with, each in a few lines, so that the lab can run them
+without ComfyUI.
 
-All of them solve dx/dsigma = velocity(x, sigma) from the first sigma to the last with one call a step, start as Euler and grow to their order as
-the past fills, and take the step to sigma 0 as Euler: x - sigma * slope is the denoised sample there, and log sigma has no end. They step as
-ComfyUI's samplers of the same names do (tests/host/test_solvers.py).
+All of them solve dx/dsigma = velocity(x, sigma) from the first sigma to the last with one call a step, start as
+Euler and grow to their order as the past fills, and take the step to sigma 0 as Euler: x - sigma * slope is the
+denoised sample there, and log sigma has no end. They step as ComfyUI's samplers of the same names do
+(tests/host/test_solvers.py).
 """
 
 import math
@@ -17,7 +19,11 @@ from torch import Tensor
 # Newest slope first, by how many there are. Stored, as iPNDM means those of equal steps whatever the steps are.
 EQUAL_STEPS = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
 
-NOISIEST, CLEANEST, CLEANEST_TIME = 80.0, 0.002, 1e-3  # the variance-preserving process whose clock DEIS reads, Karras et al. 2022
+NOISIEST, CLEANEST, CLEANEST_TIME = (
+    80.0,
+    0.002,
+    1e-3,
+)  # the variance-preserving process whose clock DEIS reads, Karras et al. 2022
 QUADRATURE = 16  # Gauss points in a step; the integrand is a parabola in a smooth clock
 
 Velocity = Callable[[Tensor, float], Tensor]
@@ -41,10 +47,13 @@ Step = Callable[[Sequence[Sample], float], Tensor]  # samples newest first, next
 
 
 def _solve(velocity: Velocity, x: Tensor, sigmas: Sequence[float], step: Step, order: int) -> Tensor:
-    """`x` at the last sigma, each `step` seeing the last `order` samples. Raises ValueError unless sigmas fall and stay at or above 0."""
+    """`x` at the last sigma, each `step` seeing the last `order` samples. Raises ValueError unless sigmas fall and
+    stay at or above 0."""
     nodes = tuple(map(float, sigmas))
     if any(after >= sigma for sigma, after in pairwise(nodes)) or min(nodes, default=0.0) < 0:
-        raise ValueError(f"sigmas are {nodes}; a solver needs them strictly falling and not below 0. Sort them and drop the doubles.")
+        raise ValueError(
+            f"sigmas are {nodes}; a solver needs them strictly falling and not below 0. Sort them and drop the doubles."
+        )
     past: tuple[Sample, ...] = ()
     for sigma, after in pairwise(nodes):
         past = (Sample(sigma, x, velocity(x, sigma)), *past[: order - 1])
@@ -65,22 +74,24 @@ def euler_step(past: Sequence[Sample], after: float) -> Tensor:
 def ipndm_step(past: Sequence[Sample], after: float) -> Tensor:
     """x + (sigma' - sigma) sum_j w_j slope_j, with w the Adams-Bashforth weights of equal steps for 1 to 4 samples.
 
-    Order 4 on equal steps and 1 on rough ones, where the weights are not those of the nodes. Liu et al. 2022, arXiv 2202.09778 (PNDM);
-    with lower orders for its Runge-Kutta start, Zhang and Chen 2022, arXiv 2204.13902 (iPNDM).
+    Order 4 on equal steps and 1 on rough ones, where the weights are not those of the nodes. Liu et al. 2022, arXiv
+    2202.09778 (PNDM); with lower orders for its Runge-Kutta start, Zhang and Chen 2022, arXiv 2204.13902 (iPNDM).
     """
     return _along(past, [(after - past[0].sigma) * weight for weight in EQUAL_STEPS[len(past)]])
 
 
 @cache
 def _process() -> tuple[float, float]:
-    """(b, a) of log(1 + sigma^2) = b t^2 / 2 + a t, which holds at `NOISIEST` for t = 1 and at `CLEANEST` for `CLEANEST_TIME`."""
+    """(b, a) of log(1 + sigma^2) = b t^2 / 2 + a t, which holds at `NOISIEST` for t = 1 and at `CLEANEST` for
+    `CLEANEST_TIME`."""
     noisiest, cleanest = math.log1p(NOISIEST**2), math.log1p(CLEANEST**2)
     b = 2 * (cleanest / CLEANEST_TIME - noisiest) / (CLEANEST_TIME - 1)
     return b, noisiest - b / 2
 
 
 def deis_clock(sigma: float) -> float:
-    """Time t of `sigma` >= 0 in the variance-preserving process, rising with sigma: Karras et al. 2022, arXiv 2206.00364, table 1."""
+    """Time t of `sigma` >= 0 in the variance-preserving process, rising with sigma: Karras et al. 2022, arXiv
+    2206.00364, table 1."""
     b, a = _process()
     return (math.sqrt(a * a + 2 * b * math.log1p(sigma * sigma)) - a) / b
 
@@ -93,12 +104,15 @@ def _lagrange(nodes: Sequence[float], j: int, t: float) -> float:
 def deis_weights(past: Sequence[float], after: float) -> tuple[float, ...]:
     """Integrals of L_j(t(sigma)) dsigma from `past[0]` to `after`, one for each sigma of `past`, newest first.
 
-    L_j are the Lagrange polynomials through the clock's times of `past`. The weights sum to after - past[0]; exact for slopes that are
-    polynomials of t of degree < len(past), on any nodes. ComfyUI sums 10,000 points of the same integral: weights up to 1.3e-5 away.
+    L_j are the Lagrange polynomials through the clock's times of `past`. The weights sum to after - past[0]; exact
+    for slopes that are polynomials of t of degree < len(past), on any nodes. ComfyUI sums 10,000 points of the same
+    integral: weights up to 1.3e-5 away.
     """
     times = [deis_clock(sigma) for sigma in past]
     middle, half = (after + past[0]) / 2, (after - past[0]) / 2
-    points = [(deis_clock(middle + half * float(z)), half * float(w)) for z, w in zip(*leggauss(QUADRATURE), strict=True)]
+    points = [
+        (deis_clock(middle + half * float(z)), half * float(w)) for z, w in zip(*leggauss(QUADRATURE), strict=True)
+    ]
     return tuple(sum(weight * _lagrange(times, j, t) for t, weight in points) for j in range(len(past)))
 
 
@@ -111,10 +125,11 @@ def deis_step(past: Sequence[Sample], after: float) -> Tensor:
 
 
 def res_weights(h: float, h_last: float) -> tuple[float, float]:
-    """(b1, b2), for the newest denoised sample and the one before, of a step `h` after a step `h_last` of lambda = -log sigma.
+    """(b1, b2), for the newest denoised sample and the one before, of a step `h` after a step `h_last` of lambda =
+    -log sigma.
 
-    b2 = phi2(-h) / c and b1 = phi1(-h) - b2 with c = -h_last / h, phi1(z) = (e^z - 1) / z, phi2(z) = (phi1(z) - 1) / z.
-    h (b1 + b2) = 1 - e^-h.
+    b2 = phi2(-h) / c and b1 = phi1(-h) - b2 with c = -h_last / h, phi1(z) = (e^z - 1) / z, phi2(z) = (phi1(z) - 1) /
+    z. h (b1 + b2) = 1 - e^-h.
     """
     phi1 = -math.expm1(-h) / h
     phi2 = (1 - phi1) / h
@@ -125,8 +140,8 @@ def res_weights(h: float, h_last: float) -> tuple[float, float]:
 def res_multistep_step(past: Sequence[Sample], after: float) -> Tensor:
     """e^-h x + h (b1 denoised + b2 denoised_last), with b from `res_weights` and h = log(sigma / sigma').
 
-    Exact where denoised is linear in lambda; Euler, which is exact where it is constant, from one sample. Order 2 on any steps.
-    RES, multistep: Zhang et al. 2023, arXiv 2308.02157.
+    Exact where denoised is linear in lambda; Euler, which is exact where it is constant, from one sample. Order 2 on
+    any steps. RES, multistep: Zhang et al. 2023, arXiv 2308.02157.
     """
     if len(past) == 1:
         return euler_step(past, after)

@@ -3,8 +3,8 @@
     python3 -m lab.train --minutes 80                          (two CPU cores; minutes on an accelerator)
     python3 -m lab.train --model hunyuan_video --batch 16      starts from the FLUX weights, as video models start from image models
 
-The learning rate follows the share of the time spent, so a busy machine trains less, not differently. The averaged weights
-are saved every two minutes: an interrupted run leaves a usable model.
+The learning rate follows the share of the time spent, so a busy machine trains less, not differently. The averaged
+weights are saved every two minutes: an interrupted run leaves a usable model.
 """
 
 import argparse
@@ -23,9 +23,18 @@ from .scenes import CLASSES, film
 
 
 def initialise(model: nn.Module) -> None:
-    """Gates and the last layer start at zero, so that each block starts as the identity (adaLN-Zero, Peebles and Xie 2023)."""
+    """Gates and the last layer start at zero, so that each block starts as the identity (adaLN-Zero, Peebles and Xie
+    2023)."""
     for name, parameter in model.named_parameters():
-        if name.endswith((".lin.weight", ".lin.bias", "adaLN_modulation.1.weight", "adaLN_modulation.1.bias", "final_layer.linear.weight")):
+        if name.endswith(
+            (
+                ".lin.weight",
+                ".lin.bias",
+                "adaLN_modulation.1.weight",
+                "adaLN_modulation.1.bias",
+                "final_layer.linear.weight",
+            )
+        ):
             nn.init.zeros_(parameter)
         elif parameter.ndim >= 2:
             nn.init.xavier_uniform_(parameter.flatten(1))
@@ -38,8 +47,10 @@ def optimisers(model: nn.Module) -> list[torch.optim.Optimizer]:
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "_blocks." in n]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]
-    return [torch.optim.Muon(matrices, lr=3e-3, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=2e-3, weight_decay=0.0, betas=(0.9, 0.99))]
+    return [
+        torch.optim.Muon(matrices, lr=3e-3, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=2e-3, weight_decay=0.0, betas=(0.9, 0.99)),
+    ]
 
 
 def batch(family: Family, size: int, generator: torch.Generator, device: str) -> tuple[Tensor, ...]:
@@ -77,14 +88,20 @@ def average(mean: nn.Module, model: nn.Module, step: int) -> None:
 
 def save(family: Family, model: nn.Module, facts: dict) -> None:
     family.weights.parent.mkdir(exist_ok=True)
-    save_file({k: v.half().cpu().contiguous() for k, v in model.state_dict().items()}, family.weights, {"training": json.dumps(facts)})
+    save_file(
+        {k: v.half().cpu().contiguous() for k, v in model.state_dict().items()},
+        family.weights,
+        {"training": json.dumps(facts)},
+    )
 
 
 @torch.no_grad()
 def inherit(model: nn.Module) -> None:
     """Give a video model what the trained FLUX knows: the same blocks; where a layer is wider, its first inputs."""
-    known = {name.replace("img_in.", "img_in.proj.").replace("txt_in.", "txt_in.input_embedder."): value.float()
-             for name, value in load_file(FLUX.weights).items()}
+    known = {
+        name.replace("img_in.", "img_in.proj.").replace("txt_in.", "txt_in.input_embedder."): value.float()
+        for name, value in load_file(FLUX.weights).items()
+    }
     for name, parameter in model.named_parameters():
         if name in known:
             flat, value = parameter.flatten(1) if parameter.ndim > 1 else parameter, known[name]
@@ -122,7 +139,9 @@ def train(family: Family, minutes: float, size: int, seed: int, device: str, res
         smooth += (loss.item() - smooth) * max(0.01, 1 / (step + 1))
         step += 1
         if step % 50 == 0:
-            print(f"step {step}  loss {smooth:.4f}  {(time.time() - start) / step:.2f} s/step  {progress:.0%}", flush=True)
+            print(
+                f"step {step}  loss {smooth:.4f}  {(time.time() - start) / step:.2f} s/step  {progress:.0%}", flush=True
+            )
         if time.time() - saved > 120:
             save(family, mean, {"steps": step, "batch": size, "loss": round(smooth, 4), "seed": seed})
             saved = time.time()

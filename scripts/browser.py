@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Get what the tests of the page need and this machine lacks: node and Chromium (Debian's packages), and playwright-core (npm) in `.browser`.
+"""Get what the tests of the page need and this machine lacks: node and Chromium (Debian's packages), and
+playwright-core (npm) in `.browser`.
 
     python3 scripts/browser.py
 
@@ -26,9 +27,20 @@ def missing_packages() -> list[str]:
 def commands() -> list[list[str]]:
     """What to run, in this order. Empty where all is there."""
     packages, root = missing_packages(), [] if getattr(os, "geteuid", lambda: 0)() == 0 else ["sudo", "-n"]
-    apt = [[*root, "apt-get", "update", "-qq"], [*root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]] if packages else []
+    apt = (
+        [
+            [*root, "apt-get", "update", "-qq"],
+            [*root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
+        ]
+        if packages
+        else []
+    )
     there = (FOLDER / "node_modules" / PLAYWRIGHT.split("@")[0]).is_dir()
-    return apt + ([] if there else [["npm", "install", "--prefix", str(FOLDER), "--no-audit", "--no-fund", "--silent", PLAYWRIGHT]])
+    return apt + (
+        []
+        if there
+        else [["npm", "install", "--prefix", str(FOLDER), "--no-audit", "--no-fund", "--silent", PLAYWRIGHT]]
+    )
 
 
 def main() -> int:

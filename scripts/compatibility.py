@@ -1,4 +1,5 @@
-"""The tables of docs/COMPATIBILITY.md, from the rows of the matrix, what came of them, and the list of the peers' bugs."""
+"""The tables of docs/COMPATIBILITY.md, from the rows of the matrix, what came of them, and the list of the peers'
+bugs."""
 
 import json
 import sys
@@ -17,11 +18,16 @@ def results() -> dict[str, dict]:
 
 def runs() -> str:
     """What ran when, on which versions."""
-    lines = ["| ComfyUI | torch | Python | date | cells | passed | failed | not in this version |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| ComfyUI | torch | Python | date | cells | passed | failed | not in this version |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for version, found in results().items():
         outcomes = [outcome.split(":")[0] for outcome in found["cells"].values()]
         counts = " | ".join(str(outcomes.count(outcome)) for outcome in ("passed", "failed", "skipped"))
-        lines.append(f"| {version} | {found['torch']} | {found['python']} | {found['date']} | {len(outcomes)} | {counts} |")
+        lines.append(
+            f"| {version} | {found['torch']} | {found['python']} | {found['date']} | {len(outcomes)} | {counts} |"
+        )
     return "\n".join(lines)
 
 
@@ -41,7 +47,11 @@ class Notes:
 def outcome(cell: str, kept: dict[str, dict], notes: Notes) -> str:
     """A cell's mark: empty where it passed in every version that has it, else what there is to say."""
     said = {version: found["cells"].get(cell, "failed: it was not run") for version, found in kept.items()}
-    marks = [notes.mark(f"{what.partition(': ')[2].removeprefix('Skipped: ')} ({version})") for version, what in said.items() if what != "passed"]
+    marks = [
+        notes.mark(f"{what.partition(': ')[2].removeprefix('Skipped: ')} ({version})")
+        for version, what in said.items()
+        if what != "passed"
+    ]
     failed = any(what.startswith("failed") for what in said.values())
     return ("**fails**" if failed else "") + "".join(marks)
 
@@ -54,7 +64,13 @@ def matrix() -> str:
 
     kept, notes, lines = results(), Notes(), []
     for part, rows in PARTS.items():
-        lines += ["", f"### {part}", "", f"| scenario | source | what happens | {' | '.join(FAMILIES)} |", "|---" * (3 + len(FAMILIES)) + "|"]
+        lines += [
+            "",
+            f"### {part}",
+            "",
+            f"| scenario | source | what happens | {' | '.join(FAMILIES)} |",
+            "|---" * (3 + len(FAMILIES)) + "|",
+        ]
         for row in rows:
             cells = []
             for family in FAMILIES:
@@ -62,8 +78,14 @@ def matrix() -> str:
                 if all(reasons) and len(set(reasons)) == 1:
                     cells.append(f"–{notes.mark(reasons[0])}")
                 else:
-                    cells.append(", ".join(f"–{notes.mark(why)}" if why else SHORT[node] + outcome(f"{row.id}-{family}-{node}", kept, notes)
-                                           for node, why in zip(NODES, reasons, strict=True)))
+                    cells.append(
+                        ", ".join(
+                            f"–{notes.mark(why)}"
+                            if why
+                            else SHORT[node] + outcome(f"{row.id}-{family}-{node}", kept, notes)
+                            for node, why in zip(NODES, reasons, strict=True)
+                        )
+                    )
             lines.append(f"| {row.id} | {row.source} | {row.does} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", "Notes:", "", str(notes)])
 

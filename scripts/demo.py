@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Sample a lab model uncached, with AB-Cache and with FEB-Cache; write out/report.json and out/compare.png (or .webp).
+"""Sample a lab model uncached, with AB-Cache and with FEB-Cache; write out/report.json and out/compare.png (or
+.webp).
 
-    python3 scripts/demo.py                          on its own, in an environment it makes if needed
-    python3 scripts/demo.py --model hunyuan_video    clips instead of pictures: an animated picture
-    python3 scripts/demo.py --comfyui DIR            inside the ComfyUI checkout DIR, through its KSampler and this pack's nodes
+python3 scripts/demo.py                          on its own, in an environment it makes if needed python3
+scripts/demo.py --model hunyuan_video    clips instead of pictures: an animated picture python3 scripts/demo.py
+--comfyui DIR            inside the ComfyUI checkout DIR, through its KSampler and this pack's nodes
 """
 
 import argparse
@@ -18,21 +19,38 @@ from environment import ROOT, comfyui_interpreter, ensure
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--comfyui", type=Path, metavar="DIR", default=os.environ.get("COMFYUI_DIR") or None,
-                        help="a ComfyUI checkout (default: COMFYUI_DIR, if set)")
+    parser.add_argument(
+        "--comfyui",
+        type=Path,
+        metavar="DIR",
+        default=os.environ.get("COMFYUI_DIR") or None,
+        help="a ComfyUI checkout (default: COMFYUI_DIR, if set)",
+    )
     parser.add_argument("--model", choices=("flux", "hunyuan_video"), default="flux")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--pictures", type=int, help="how many seeds (default: 12 pictures, or 4 clips)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each setting is timed; the median counts")
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     args = parser.parse_args()
-    python = comfyui_interpreter(args.comfyui) if args.comfyui else ensure(("torch", "safetensors", "einops", "PIL", "tqdm"))
+    python = (
+        comfyui_interpreter(args.comfyui) if args.comfyui else ensure(("torch", "safetensors", "einops", "PIL", "tqdm"))
+    )
     pictures = args.pictures or {"flux": 12, "hunyuan_video": 4}[args.model]
-    command = [python, "-m", "lab.demo", f"--model={args.model}", f"--steps={args.steps}", f"--pictures={pictures}", f"--rounds={args.rounds}",
-               f"--out={args.out.resolve()}"]
+    command = [
+        python,
+        "-m",
+        "lab.demo",
+        f"--model={args.model}",
+        f"--steps={args.steps}",
+        f"--pictures={pictures}",
+        f"--rounds={args.rounds}",
+        f"--out={args.out.resolve()}",
+    ]
     if args.comfyui:
         command.append(f"--comfyui={args.comfyui.resolve()}")
-    return subprocess.run(command, cwd=ROOT, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ}).returncode  # waiting threads cost no CPU seconds
+    return subprocess.run(
+        command, cwd=ROOT, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    ).returncode  # waiting threads cost no CPU seconds
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ def make_venv() -> str:
     if not (stamp.is_file() and stamp.read_text() == wanted):
         print(f"Making {VENV.name} from {REQUIREMENTS.name}; torch is a download of about 200 MB, once.", flush=True)
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True
+        )
         stamp.write_text(wanted)
     return python
 
@@ -44,10 +46,23 @@ def comfyui_interpreter(folder: Path) -> str:
 
     Exits with what was tried if none of them has torch and what ComfyUI needs.
     """
-    beside = (folder / "venv", folder / ".venv", folder.parent / "venv", folder.parent / ".venv", folder.resolve().parent / "venv")
+    beside = (
+        folder / "venv",
+        folder / ".venv",
+        folder.parent / "venv",
+        folder.parent / ".venv",
+        folder.resolve().parent / "venv",
+    )
     embedded = str(folder.parent / "python_embeded" / "python.exe")
     tried = [os.environ.get("COMFY_PYTHON", ""), *(interpreter_of(v) for v in beside), embedded, sys.executable]
     for python in tried:
-        if python and Path(python).exists() and can_import(python, ("torch", "transformers", "torchsde", "einops", "safetensors", "PIL", "tqdm")):
+        if (
+            python
+            and Path(python).exists()
+            and can_import(python, ("torch", "transformers", "torchsde", "einops", "safetensors", "PIL", "tqdm"))
+        ):
             return python
-    sys.exit(f"No interpreter that can run the ComfyUI at {folder}; tried {', '.join(filter(None, tried))}. Set COMFY_PYTHON to the one it uses.")
+    sys.exit(
+        f"No interpreter that can run the ComfyUI at {folder}; tried {', '.join(filter(None, tried))}. Set "
+        "COMFY_PYTHON to the one it uses."
+    )

@@ -1,4 +1,5 @@
-"""What the nodes of the example workflows look like: ComfyUI's own, as test_workflows.py checks, and this pack's, by their classes."""
+"""What the nodes of the example workflows look like: ComfyUI's own, as test_workflows.py checks, and this pack's, by
+their classes."""
 
 import importlib.util
 import sys
@@ -20,23 +21,41 @@ CORE = {
     "EmptySD3LatentImage": Kind({}, {"LATENT": "LATENT"}, ("width", "height", "batch_size")),
     "EmptyHunyuanLatentVideo": Kind({}, {"LATENT": "LATENT"}, ("width", "height", "length", "batch_size")),
     "ModelSamplingSD3": Kind({"model": "MODEL"}, {"MODEL": "MODEL"}, ("shift",)),
-    "KSampler": Kind({"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"}, {"LATENT": "LATENT"},
-                     ("seed", "control", "steps", "cfg", "sampler_name", "scheduler", "denoise")),
+    "KSampler": Kind(
+        {"model": "MODEL", "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"},
+        {"LATENT": "LATENT"},
+        ("seed", "control", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
+    ),
     "RandomNoise": Kind({}, {"NOISE": "NOISE"}, ("noise_seed", "control")),
     "BasicGuider": Kind({"model": "MODEL", "conditioning": "CONDITIONING"}, {"GUIDER": "GUIDER"}),
     "KSamplerSelect": Kind({}, {"SAMPLER": "SAMPLER"}, ("sampler_name",)),
     "BasicScheduler": Kind({"model": "MODEL"}, {"SIGMAS": "SIGMAS"}, ("scheduler", "steps", "denoise")),
-    "SamplerCustomAdvanced": Kind({"noise": "NOISE", "guider": "GUIDER", "sampler": "SAMPLER", "sigmas": "SIGMAS", "latent_image": "LATENT"},
-                                  {"output": "LATENT", "denoised_output": "LATENT"}),
+    "SamplerCustomAdvanced": Kind(
+        {"noise": "NOISE", "guider": "GUIDER", "sampler": "SAMPLER", "sigmas": "SIGMAS", "latent_image": "LATENT"},
+        {"output": "LATENT", "denoised_output": "LATENT"},
+    ),
     "LoraLoaderModelOnly": Kind({"model": "MODEL"}, {"MODEL": "MODEL"}, ("lora_name", "strength_model")),
     "ControlNetLoader": Kind({}, {"CONTROL_NET": "CONTROL_NET"}, ("control_net_name",)),
-    "ControlNetApplyAdvanced": Kind({"positive": "CONDITIONING", "negative": "CONDITIONING", "control_net": "CONTROL_NET", "image": "IMAGE",
-                                     "vae": "VAE"}, {"positive": "CONDITIONING", "negative": "CONDITIONING"},
-                                    ("strength", "start_percent", "end_percent"), ("vae",)),
+    "ControlNetApplyAdvanced": Kind(
+        {
+            "positive": "CONDITIONING",
+            "negative": "CONDITIONING",
+            "control_net": "CONTROL_NET",
+            "image": "IMAGE",
+            "vae": "VAE",
+        },
+        {"positive": "CONDITIONING", "negative": "CONDITIONING"},
+        ("strength", "start_percent", "end_percent"),
+        ("vae",),
+    ),
     "LoadImage": Kind({}, {"IMAGE": "IMAGE", "MASK": "MASK"}, ("image", "upload")),
     "Canny": Kind({"image": "IMAGE"}, {"IMAGE": "IMAGE"}, ("low_threshold", "high_threshold")),
     "VAEDecode": Kind({"samples": "LATENT", "vae": "VAE"}, {"IMAGE": "IMAGE"}),
-    "VAEDecodeTiled": Kind({"samples": "LATENT", "vae": "VAE"}, {"IMAGE": "IMAGE"}, ("tile_size", "overlap", "temporal_size", "temporal_overlap")),
+    "VAEDecodeTiled": Kind(
+        {"samples": "LATENT", "vae": "VAE"},
+        {"IMAGE": "IMAGE"},
+        ("tile_size", "overlap", "temporal_size", "temporal_overlap"),
+    ),
     "SaveImage": Kind({"images": "IMAGE"}, {}, ("filename_prefix",)),
     "PreviewImage": Kind({"images": "IMAGE"}, {}),
     "CreateVideo": Kind({"images": "IMAGE", "audio": "AUDIO"}, {"VIDEO": "VIDEO"}, ("fps",), ("audio",)),
@@ -49,7 +68,9 @@ def load_pack() -> ModuleType:
     """This pack, imported by its folder, as ComfyUI does."""
     name = str(ROOT).replace(".", "_x_")
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+        spec = importlib.util.spec_from_file_location(
+            name, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+        )
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]

@@ -1,4 +1,5 @@
-"""Write locales/en/nodeDefs.json from the node classes, and name what locales/zh lacks: python3 scripts/make_locales.py. Needs torch."""
+"""Write locales/en/nodeDefs.json from the node classes, and name what locales/zh lacks: python3
+scripts/make_locales.py. Needs torch."""
 
 import json
 import sys
@@ -13,19 +14,28 @@ LOCALES = ROOT / "locales"
 def inputs_of(kind: type) -> dict[str, dict]:
     """The options of each input that the user sees, hidden ones left out."""
     groups = kind.INPUT_TYPES()
-    return {name: spec[1] if len(spec) > 1 else {} for group in ("required", "optional") for name, spec in groups.get(group, {}).items()}
+    return {
+        name: spec[1] if len(spec) > 1 else {}
+        for group in ("required", "optional")
+        for name, spec in groups.get(group, {}).items()
+    }
 
 
 def definition(kind: type, display_name: str) -> dict:
     """A node's texts as ComfyUI's page looks them up: inputs by name, outputs by number."""
     inputs = {name: {"name": name, "tooltip": options["tooltip"]} for name, options in inputs_of(kind).items()}
-    outputs = {str(i): {"name": name, "tooltip": tip} for i, (name, tip) in enumerate(zip(kind.RETURN_NAMES, kind.OUTPUT_TOOLTIPS, strict=True))}
+    outputs = {
+        str(i): {"name": name, "tooltip": tip}
+        for i, (name, tip) in enumerate(zip(kind.RETURN_NAMES, kind.OUTPUT_TOOLTIPS, strict=True))
+    }
     return {"display_name": display_name, "description": kind.DESCRIPTION, "inputs": inputs, "outputs": outputs}
 
 
 def definitions(pack: object) -> dict[str, dict]:
     """The texts of all nodes of the loaded pack."""
-    return {node: definition(kind, pack.NODE_DISPLAY_NAME_MAPPINGS[node]) for node, kind in pack.NODE_CLASS_MAPPINGS.items()}
+    return {
+        node: definition(kind, pack.NODE_DISPLAY_NAME_MAPPINGS[node]) for node, kind in pack.NODE_CLASS_MAPPINGS.items()
+    }
 
 
 def keys(texts: dict, above: str = "") -> Iterator[str]:

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the plans that come with the pack, cache_core/plans: published lists of steps, and the authors' tables. A test keeps them in step.
+"""Writes the plans that come with the pack, cache_core/plans: published lists of steps, and the authors' tables. A
+test keeps them in step.
 
     python3 scripts/make_plans.py
 
-None of them is made from a run of ours, and none carries fitted weights. Lists of full steps are published for FLUX.1-dev at 50 steps only (Golden
-Path meta-study, github.com/nanguoyu/Golden-Path-Hypothesis, September 2026, which searched them with plain reuse of a residual; MeanCache's and
-BudCache's own lists are given there, too). For HunyuanVideo no list is published: it gets AB-Cache's and FEB-Cache's released tables at its sigmas.
-The order of prediction, 2, is ours: they were searched with reuse. FEB-Cache's tables reuse, as released.
+None of them is made from a run of ours, and none carries fitted weights. Lists of full steps are published for
+FLUX.1-dev at 50 steps only (Golden Path meta-study, github.com/nanguoyu/Golden-Path-Hypothesis, September 2026,
+which searched them with plain reuse of a residual; MeanCache's and BudCache's own lists are given there, too). For
+HunyuanVideo no list is published: it gets AB-Cache's and FEB-Cache's released tables at its sigmas. The order of
+prediction, 2, is ours: they were searched with reuse. FEB-Cache's tables reuse, as released.
 """
 
 import sys
@@ -17,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from cache_core import OUTPUT, Interval, Released, Timeline, parse_steps  # noqa: E402
-from cache_core.cache_plan import CachePlan, Origin  # noqa: E402
-from cache_core.plan_file import BUNDLED, save  # noqa: E402
-from cache_core.schedule import Frame, Planned, Table, from_steps  # noqa: E402
+from cache_core.saved_plan.file import BUNDLED, save  # noqa: E402
+from cache_core.saved_plan.saved_plan import Origin, SavedPlan  # noqa: E402
+from cache_core.schedule import Frame, Table, TableAt, from_steps  # noqa: E402
 
 STEPS = 50
 GOLDEN_PATH = "Golden Path meta-study, 2026"
@@ -37,7 +39,10 @@ FLUX_STEPS = {  # steps that run the model, of 50, at FLUX's own shift of the si
     "budcache_9": ("0,1,2,4,7,13,20,39,49", f"BudCache, in the {GOLDEN_PATH}"),
     "meancache_9": ("0-4,9,19,34,49", f"MeanCache, in the {GOLDEN_PATH}"),
 }
-MODELS = {"flux": ("Flux", exp(1.15)), "hunyuan_video": ("HunyuanVideo", 7.0)}  # class, and shift: FLUX at 1024 x 1024; ComfyUI's for HunyuanVideo
+MODELS = {
+    "flux": ("Flux", exp(1.15)),
+    "hunyuan_video": ("HunyuanVideo", 7.0),
+}  # class, and shift: FLUX at 1024 x 1024; ComfyUI's for HunyuanVideo
 AB_CACHE = "AB-Cache's released FLUX schedule (arXiv 2504.10540)"
 FEB_CACHE = "FEB-Cache's released table for DiT-XL/2 (arXiv 2503.07120), one row for one step"
 
@@ -47,17 +52,22 @@ def sigmas(shift: float) -> tuple[float, ...]:
     return tuple(shift * s / (1 + (shift - 1) * s) for s in (1 - i / STEPS for i in range(STEPS + 1)))
 
 
-def published(model: str, table: Table, said: str, order: int) -> CachePlan:
+def published(model: str, table: Table, said: str, order: int) -> SavedPlan:
     name, shift = MODELS[model]
-    return CachePlan(Origin(name, made=f"{said}; published, not ours"), Planned(table, sigmas(shift)), order=order)
+    return SavedPlan(Origin(name, made=f"{said}; published, not ours"), TableAt(table, sigmas(shift)), order=order)
 
 
-def plans() -> dict[str, CachePlan]:
+def plans() -> dict[str, SavedPlan]:
     """All of them, by file name."""
     even = Timeline.even(STEPS)
-    found = {f"flux_{name}": published("flux", from_steps(OUTPUT, parse_steps(steps), STEPS), said, 2) for name, (steps, said) in FLUX_STEPS.items()}
+    found = {
+        f"flux_{name}": published("flux", from_steps(OUTPUT, parse_steps(steps), STEPS), said, 2)
+        for name, (steps, said) in FLUX_STEPS.items()
+    }
     for model in MODELS:
-        found[f"{model}_ab_cache_13"] = published(model, Interval(OUTPUT, 6, Frame(warmup=5, final=0)).table(even), AB_CACHE, 2)
+        found[f"{model}_ab_cache_13"] = published(
+            model, Interval(OUTPUT, 6, Frame(warmup=5, final=0)).table(even), AB_CACHE, 2
+        )
         found[f"{model}_feb_released"] = published(model, Released().table(even), FEB_CACHE, 1)
     return {f"{name}.safetensors": plan for name, plan in found.items()}
 

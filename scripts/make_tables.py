@@ -1,6 +1,8 @@
-"""Write the generated tables of README.md and docs between their marks, and docs/quality.png: python3 scripts/make_tables.py.
+"""Write the generated tables of README.md and docs between their marks, and docs/quality.png: python3
+scripts/make_tables.py.
 
-Needs torch and pytest, as in `.venv`. The supported models come from the hosts, the measurements from the demo's reports kept in lab/results.
+Needs torch and pytest, as in `.venv`. The supported models come from the hosts, the measurements from the demo's
+reports kept in lab/results.
 """
 
 import json
@@ -12,8 +14,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 README = ROOT / "README.md"
-MEASURED, MIGRATION, COMPATIBILITY = (ROOT / "docs" / f"{name}.md" for name in ("MEASURED", "MIGRATION", "COMPATIBILITY"))
-SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "learned", "calibrated")  # rows of the README's table
+MEASURED, MIGRATION, COMPATIBILITY = (
+    ROOT / "docs" / f"{name}.md" for name in ("MEASURED", "MIGRATION", "COMPATIBILITY")
+)
+SHOWN = (
+    "fewer steps of ipndm",
+    "even steps, reuse",
+    "even steps, order 2",
+    "learned",
+    "calibrated",
+)  # rows of the README's table
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
@@ -27,7 +37,9 @@ def models() -> str:
         how = "merged or site by site" if all(merged) else "partly merged" if any(merged) else "site by site"
         lines.append(f"| {host.name} | {host.models} | {how} | yes |")
     lines += [f"| {refused.name} | {refused.models} | no: {refused.why} | yes |" for refused in REFUSED]
-    return "\n".join([*lines, "| any other | U-Nets (SD 1.5, SDXL) and every other ComfyUI diffusion model | no, it says so | yes |"])
+    return "\n".join(
+        [*lines, "| any other | U-Nets (SD 1.5, SDXL) and every other ComfyUI diffusion model | no, it says so | yes |"]
+    )
 
 
 def memory() -> str:
@@ -36,8 +48,11 @@ def memory() -> str:
     for row in json.loads((ROOT / "lab" / "results" / "memory.json").read_text())["rungs"]:
         kept, _, place = row["kept"].rpartition(", ")
         if place == "on the device":
-            lines.append(f"| {row['model'].split(' (')[0]} | {row['setting']} | {kept} | {row['device_mb']:.2f} MB | {row['psnr_db']:.1f} dB | "
-                         f"{row['relative_l2_to_every_site']:.4f} |")
+            lines.append(
+                f"| {row['model'].split(' (')[0]} | {row['setting']} | {kept} | {row['device_mb']:.2f} MB | "
+                f"{row['psnr_db']:.1f} dB | "
+                f"{row['relative_l2_to_every_site']:.4f} |"
+            )
     return "\n".join(lines)
 
 
@@ -45,27 +60,38 @@ def tried() -> str:
     """What was tried against it, and what came of it."""
     fuzz, soak = (json.loads((ROOT / "lab" / "results" / f"{name}.json").read_text()) for name in ("fuzz", "soak"))
     lines = ["| tried | inputs | failures | |", "|---|---|---|---|"]
-    lines += [f"| {row['group']} | {row['tried']} | {len(row['failures']) + len(row['slow'])} | at most {row['slowest']:.1f} CPU seconds and "
-              f"{row['largest_mb']:.0f} MB each |" for row in fuzz["rows"]]
+    lines += [
+        f"| {row['group']} | {row['tried']} | {len(row['failures']) + len(row['slow'])} | at most "
+        f"{row['slowest']:.1f} CPU seconds and "
+        f"{row['largest_mb']:.0f} MB each |"
+        for row in fuzz["rows"]
+    ]
     grown = soak["memory"]["growth_percent"]
-    lines.append(f"| prompts on one server, {len(soak['models'])} models and {len(soak['settings'])} settings in turn, ComfyUI {soak['comfyui']} | "
-                 f"{soak['prompts']} | {len(soak['failures'])} | the process grew by {grown:.1f} % |")
+    lines.append(
+        f"| prompts on one server, {len(soak['models'])} models and {len(soak['settings'])} settings in turn, ComfyUI "
+        f"{soak['comfyui']} | "
+        f"{soak['prompts']} | {len(soak['failures'])} | the process grew by {grown:.1f} % |"
+    )
     return "\n".join(lines)
 
 
 def samplers() -> str:
     """What `learn` makes of each sampler of ComfyUI's list."""
     found = json.loads((ROOT / "lab" / "results" / "samplers.json").read_text())
-    lines = [f"| sampler | computed of {found['steps']} steps | drift with the plan | with the widgets | or why there is no plan |",
-             "|---|---|---|---|---|"]
+    lines = [
+        f"| sampler | computed of {found['steps']} steps | drift with the plan | with the widgets | or why there is "
+        "no plan |",
+        "|---|---|---|---|---|",
+    ]
     for name, row in found["samplers"].items():
-        numbers = (f"{row['computed']} | {row['plan']:.4f} | {row['widgets']:.4f}" if "plan" in row else " | | ")
+        numbers = f"{row['computed']} | {row['plan']:.4f} | {row['widgets']:.4f}" if "plan" in row else " | | "
         lines.append(f"| {name} | {numbers} | {row.get('reason', '')} |")
     return "\n".join(lines)
 
 
 def between(text: str, mark: str, table: str) -> str:
-    """`text` with what stands between the comments `mark`:begin and `mark`:end replaced. Raises ValueError if they are missing."""
+    """`text` with what stands between the comments `mark`:begin and `mark`:end replaced. Raises ValueError if they
+    are missing."""
     pattern = re.compile(rf"(<!-- {mark}:begin -->\n).*?(<!-- {mark}:end -->)", re.DOTALL)
     if not pattern.search(text):
         raise ValueError(f"The file has no marks for {mark!r}.")
@@ -85,19 +111,24 @@ def tables() -> dict[Path, dict[str, str]]:
 
     chosen = [row for row in kept("quality") if row["setting"].startswith(SHOWN)]
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
-    whole = {module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
-             for module in (quality, shifts, ablation, feb, distribution)}
-    return {README: {"models": models(), "memory": memory(), "tried": tried(), "quality": quality.table(chosen), **shown},
-            MEASURED: whole,
-            MIGRATION: {"rivals": rivals.table(kept("rivals"))},
-            COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")} | {"samplers": samplers()}}
+    whole = {
+        module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
+        for module in (quality, shifts, ablation, feb, distribution)
+    }
+    return {
+        README: {"models": models(), "memory": memory(), "tried": tried(), "quality": quality.table(chosen), **shown},
+        MEASURED: whole,
+        MIGRATION: {"rivals": rivals.table(kept("rivals"))},
+        COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}
+        | {"samplers": samplers()},
+    }
 
 
 def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
     """PSNR by speed-up, for each lab model at 50 steps."""
     from PIL import Image
 
-    from cache_core.chart import Panel, picture
+    from cache_core.show.chart import Panel, picture
 
     rows = [row for row in kept("quality") if row["steps"] == 50 and row["setting"].startswith(SHOWN)]
     panels = []
@@ -105,7 +136,14 @@ def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
         curves = {}
         for row in (row for row in rows if row["model"] == model):
             curves.setdefault(row["setting"].split(" (")[0].partition(", a budget")[0], []).append(row["psnr_db"])
-        panels.append(Panel(f"{model.split(' (')[0]}, 50 steps: PSNR to the uncached pictures, dB", curves, unit="times fewer evaluations", start=2))
+        panels.append(
+            Panel(
+                f"{model.split(' (')[0]}, 50 steps: PSNR to the uncached pictures, dB",
+                curves,
+                unit="times fewer evaluations",
+                start=2,
+            )
+        )
     return Image.fromarray((picture(panels)[0].numpy() * 255).round().astype("uint8"))
 
 

@@ -1,4 +1,5 @@
-"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves: python scripts/make_workflows.py [FOLDER]."""
+"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves: python
+scripts/make_workflows.py [FOLDER]."""
 
 import json
 import sys
@@ -38,52 +39,82 @@ def flux(apply: Node, before: list[Node], sampler: Node, output: str) -> list[Co
         [*flux_loaders(), note(f"FLUX.1-dev with {cache}", FLUX_FILES, FLUX_HINTS, what_it_costs(apply))],
         prompted(FOX, 3.5),
         [megapixel(), *before],
-        sampler, output,
-        Group("Image", BLUE, [load_vae(FLUX_VAE), *saved(f"flux_{cache}")]))
+        sampler,
+        output,
+        Group("Image", BLUE, [load_vae(FLUX_VAE), *saved(f"flux_{cache}")]),
+    )
 
 
 def hunyuan_video(apply: Node) -> list[Column]:
     """HunyuanVideo, text to video, with the nodes and values of ComfyUI's own template."""
-    unet, llava, vae = "hunyuan_video_t2v_720p_bf16.safetensors", "llava_llama3_fp8_scaled.safetensors", "hunyuan_video_vae_bf16.safetensors"
+    unet, llava, vae = (
+        "hunyuan_video_t2v_720p_bf16.safetensors",
+        "llava_llama3_fp8_scaled.safetensors",
+        "hunyuan_video_vae_bf16.safetensors",
+    )
     files = {unet: "diffusion_models", "clip_l.safetensors": "text_encoders", llava: "text_encoders", vae: "vae"}
     hints = """All four: [Comfy-Org/HunyuanVideo_repackaged](https://huggingface.co/Comfy-Org/HunyuanVideo_repackaged), in split_files. \
 With little memory take fp8_e4m3fn as weight_dtype, a smaller length, and a smaller tile_size.
 
 Size, length and steps are those of ComfyUI's own template. With more steps the cache saves a larger share of the time."""
-    text = ("A red fox trots along the mossy bank of a mountain stream and stops to drink, morning light through birch trees, mist over the water, "
-            "the camera follows it from the side, realistic")
+    text = (
+        "A red fox trots along the mossy bank of a mountain stream and stops to drink, morning light through birch "
+        "trees, mist over the water, "
+        "the camera follows it from the side, realistic"
+    )
     cache = CACHES[apply.cls][0]
     before, sampler = sampled("ModelSamplingSD3.MODEL", "EmptyHunyuanLatentVideo.LATENT", steps=20)
     return around(
         apply,
-        [*loaders(unet, llava, "hunyuan_video"), note(f"HunyuanVideo with {cache}", files, hints, what_it_costs(apply))],
+        [
+            *loaders(unet, llava, "hunyuan_video"),
+            note(f"HunyuanVideo with {cache}", files, hints, what_it_costs(apply)),
+        ],
         prompted(text, 6.0),
         [
             Node("EmptyHunyuanLatentVideo", {"width": 848, "height": 480, "length": 73, "batch_size": 1}),
             Node("ModelSamplingSD3", {"shift": 7.0}, {"model": f"{apply.cls}.model"}),
             *before,
         ],
-        sampler, "output",
-        Group("Video", BLUE, [
-            load_vae(vae),
-            Node("VAEDecodeTiled", {"tile_size": 256, "overlap": 64, "temporal_size": 64, "temporal_overlap": 8},
-                 {"samples": "CacheReport.latent", "vae": "VAELoader.VAE"}),
-            Node("CreateVideo", {"fps": 24.0}, {"images": "VAEDecodeTiled.IMAGE"}),
-            Node("SaveVideo", {"filename_prefix": f"video/hunyuan_video_{cache}", "format": "auto", "codec": "auto"},
-                 {"video": "CreateVideo.VIDEO"}, height=360),
-        ]))
+        sampler,
+        "output",
+        Group(
+            "Video",
+            BLUE,
+            [
+                load_vae(vae),
+                Node(
+                    "VAEDecodeTiled",
+                    {"tile_size": 256, "overlap": 64, "temporal_size": 64, "temporal_overlap": 8},
+                    {"samples": "CacheReport.latent", "vae": "VAELoader.VAE"},
+                ),
+                Node("CreateVideo", {"fps": 24.0}, {"images": "VAEDecodeTiled.IMAGE"}),
+                Node(
+                    "SaveVideo",
+                    {"filename_prefix": f"video/hunyuan_video_{cache}", "format": "auto", "codec": "auto"},
+                    {"video": "CreateVideo.VIDEO"},
+                    height=360,
+                ),
+            ],
+        ),
+    )
 
 
 def workflows(classes: dict[str, type]) -> dict[str, list[Column]]:
     """All the workflows, by file name."""
+
     def node(name: str, model: str = "UNETLoader.MODEL", **links: str) -> Node:
         return Node(name, defaults(classes[name]), {"model": model, **links}, height=TALL.get(name, 0))
 
     feb, ab = node("FEBCacheApply"), node("ABCacheApply")
     return {
         "flux_feb_cache": flux(feb, *sampled("FEBCacheApply.model", "EmptySD3LatentImage.LATENT", steps=28), "output"),
-        "flux_ab_cache": flux(ab, [zeroed("CLIPTextEncode.CONDITIONING")],
-                              ksampler("ABCacheApply.model", "FluxGuidance.CONDITIONING", "ConditioningZeroOut.CONDITIONING"), "LATENT"),
+        "flux_ab_cache": flux(
+            ab,
+            [zeroed("CLIPTextEncode.CONDITIONING")],
+            ksampler("ABCacheApply.model", "FluxGuidance.CONDITIONING", "ConditioningZeroOut.CONDITIONING"),
+            "LATENT",
+        ),
         "flux_calibrate": calibrated(node("CacheCalibrate"), node("ABCacheApply", plan="CachePlanSave.plan")),
         "flux_lora_controlnet": controlled(node("ABCacheApply", "LoraLoaderModelOnly.MODEL")),
         "flux_side_by_side": side_by_side(ab, defaults(classes["CacheCompare"])),

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Run the scenario matrix and keep what came of it in lab/results/compatibility.json; then `scripts/make_tables.py` writes docs/COMPATIBILITY.md.
+"""Run the scenario matrix and keep what came of it in lab/results/compatibility.json; then `scripts/make_tables.py`
+writes docs/COMPATIBILITY.md.
 
     python3 scripts/matrix.py [--failed] COMFYUI_DIR...
 
-`--failed`: only the cells that did not pass the last time. Two processes for each checkout, on the interpreter of that ComfyUI, which needs pytest.
+`--failed`: only the cells that did not pass the last time. Two processes for each checkout, on the interpreter of
+that ComfyUI, which needs pytest.
 """
 
 import json
@@ -32,7 +34,16 @@ def version_of(folder: Path) -> str:
 
 def started(folder: Path, python: str, half: list[str], into: Path) -> subprocess.Popen:
     """One half of the matrix, in a process of its own that writes `into`."""
-    command = [python, "-m", "pytest", "-W", "default", *([MATRIX] if half[0] == "-k" else []), *half, f"--junitxml={into}"]
+    command = [
+        python,
+        "-m",
+        "pytest",
+        "-W",
+        "default",
+        *([MATRIX] if half[0] == "-k" else []),
+        *half,
+        f"--junitxml={into}",
+    ]
     environment = {**os.environ, "COMFYUI_DIR": str(folder), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(command, cwd=ROOT, env=environment)
 
@@ -44,7 +55,11 @@ def outcomes(report: Path) -> dict[str, str]:
         name, cell = re.match(r"(\w+)(?:\[(.*)\])?", case.get("name")).groups()
         if name == "test_cell":
             wrong = next((part for part in case if part.tag in ("failure", "error", "skipped")), None)
-            found[cell] = "passed" if wrong is None else f"{'skipped' if wrong.tag == 'skipped' else 'failed'}: {wrong.get('message', '')[:200]}"
+            found[cell] = (
+                "passed"
+                if wrong is None
+                else f"{'skipped' if wrong.tag == 'skipped' else 'failed'}: {wrong.get('message', '')[:200]}"
+            )
     return found
 
 
@@ -55,7 +70,11 @@ def kept() -> dict[str, dict]:
 
 def left(version: str) -> list[list[str]]:
     """The tests of the cells that failed, in two halves."""
-    tests = [f"{MATRIX}/test_matrix.py::test_cell[{cell}]" for cell, outcome in kept()[version]["cells"].items() if outcome.startswith("failed")]
+    tests = [
+        f"{MATRIX}/test_matrix.py::test_cell[{cell}]"
+        for cell, outcome in kept()[version]["cells"].items()
+        if outcome.startswith("failed")
+    ]
     return [half for half in (tests[::2], tests[1::2]) if half]
 
 

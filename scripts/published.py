@@ -19,8 +19,7 @@ from environment import ROOT, VENV, interpreter_of
 
 LIMIT = 3.0  # MB, unpacked
 CHECKERS = ("comfy-cli==1.23.0", "comfy-import-guard==1.3.0", "comfy-test==0.4.15")
-QUIET = {"DO_NOT_TRACK": "1", "COMFY_NO_TELEMETRY": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONUTF8": "1",
-         "NO_COLOR": "1"}
+QUIET = {"DO_NOT_TRACK": "1", "COMFY_NO_TELEMETRY": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONUTF8": "1", "NO_COLOR": "1"}
 SECONDS = 300  # for one command, an installation among them
 
 
@@ -31,8 +30,14 @@ class SkipError(Exception):
 def said(*command: object, good: tuple[int, ...] = (0,), **options: object) -> str:
     """What a command prints. SkipError if it cannot run, breaks, or ends with another code than those in `good`."""
     try:
-        done = subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", errors="replace",
-                              timeout=SECONDS, **options)
+        done = subprocess.run(
+            [str(part) for part in command],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS,
+            **options,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SkipError(f"{command[0]} did not run: {error}") from error
     if done.returncode not in good or "Traceback (most recent call last)" in done.stderr:
@@ -66,16 +71,28 @@ def checkers() -> Path:
     python, stamp = interpreter_of(folder), folder / "stamp"
     if not (stamp.is_file() and stamp.read_text() == " ".join(CHECKERS)):
         said(sys.executable, "-m", "venv", folder)
-        said(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--retries", "1", "--timeout", "15",
-             *CHECKERS)
+        said(
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--retries",
+            "1",
+            "--timeout",
+            "15",
+            *CHECKERS,
+        )
         stamp.write_text(" ".join(CHECKERS))
     return Path(python).parent
 
 
 def validated(commands: Path, pack: Path, environment: dict[str, str]) -> str:
     """What is wrong for `comfy node validate`; it says it in words and always ends with 0."""
-    text = said(commands / "comfy", "--skip-prompt", "--no-json", "node", "validate", cwd=pack, env=environment,
-                good=(0, 1))
+    text = said(
+        commands / "comfy", "--skip-prompt", "--no-json", "node", "validate", cwd=pack, env=environment, good=(0, 1)
+    )
     return "" if "All validation checks passed" in text else text
 
 
@@ -92,8 +109,18 @@ def guarded(commands: Path, pack: Path, environment: dict[str, str]) -> str:
     given = ["--offline", "--target", "HEAD"] if (here / "comfy").is_dir() else []
     if given:
         as_repository(here, cache / "ComfyUI")
-    text = said(commands / "comfy-import-guard", "check", "--strict", "--cache-dir", cache,
-                "--comfy-dir", pack.parents[1], *given, env=environment, good=(0, 1))
+    text = said(
+        commands / "comfy-import-guard",
+        "check",
+        "--strict",
+        "--cache-dir",
+        cache,
+        "--comfy-dir",
+        pack.parents[1],
+        *given,
+        env=environment,
+        good=(0, 1),
+    )
     return "" if " SAFE" in text else text
 
 
@@ -102,8 +129,17 @@ def as_repository(comfyui: Path, folder: Path) -> None:
     for each in [*comfyui.glob("*.py"), *comfyui.glob("comfy*/**/*.py"), *comfyui.glob("app/**/*.py")]:
         (folder / each.relative_to(comfyui)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(each, folder / each.relative_to(comfyui))
-    git = ["git", "-C", folder, "-c", "user.name=check", "-c", "user.email=check@localhost",
-           "-c", "commit.gpgsign=false"]
+    git = [
+        "git",
+        "-C",
+        folder,
+        "-c",
+        "user.name=check",
+        "-c",
+        "user.email=check@localhost",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     for command in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "-m", "ComfyUI"]):
         said(*git, *command)
 

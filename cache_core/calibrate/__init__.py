@@ -9,5 +9,22 @@ from .memo import Memo
 from .recording import Recorder, Recording
 from .tracking import Normal, Tracker
 
-__all__ = ["Allowance", "Attempt", "Bench", "Calibrated", "Memo", "Normal", "Progress", "Recorder", "Recording", "Request", "Tracker", "TrialWatch",
-           "Watch", "best_steps", "calibrate", "growth", "steps_from"]
+__all__ = [
+    "Allowance",
+    "Attempt",
+    "Bench",
+    "Calibrated",
+    "Memo",
+    "Normal",
+    "Progress",
+    "Recorder",
+    "Recording",
+    "Request",
+    "Tracker",
+    "TrialWatch",
+    "Watch",
+    "best_steps",
+    "calibrate",
+    "growth",
+    "steps_from",
+]

@@ -8,9 +8,9 @@ from random import Random
 
 import numpy as np
 
-from ..cache_plan import CachePlan, Origin, model_plan
 from ..errors import ConfigError, check_range
 from ..plan import MIN_STEPS, MOST_STEPS
+from ..saved_plan.saved_plan import Origin, SavedPlan, model_plan
 from ..schedule import evenly
 from .allowance import Allowance
 from .attempts import Attempt, Attempts
@@ -20,7 +20,8 @@ from .memo import Memo
 from .recording import Recording
 
 FEWEST = 4  # computed steps
-TAKEN_BACK = 0.75  # power of its growth that an error has where predictions are fitted: they take part of it back (docs/DESIGN_NOTES.md)
+# power of its growth that an error has where predictions are fitted: they take part of it back (docs/DESIGN_NOTES.md)
+TAKEN_BACK = 0.75
 OTHER_POWERS = {"planned, more early": 1.0, "planned, less early": 0.4}
 EARLY = 0.35  # of the computed steps, one after another at the start of the dense-early schedule
 MOST_SPEEDUP, LEAST_SPEEDUP = 8.0, 1.2
@@ -29,12 +30,13 @@ Method = Callable[[str, tuple[int, ...]], Attempt]
 
 @dataclass(frozen=True)
 class Request:
-    """What to look for. `speedup`: steps for each computed one. `drift`: where above 0, the fewest computed steps whose drift stays below it,
-    instead. `samples`: recorded, fewer where `budget`, in uncached samplings, does not allow them. `seed`: of the refinement.
+    """What to look for. `speedup`: steps for each computed one. `drift`: where above 0, the fewest computed steps
+    whose drift stays below it, instead. `samples`: recorded, fewer where `budget`, in uncached samplings, does not
+    allow them. `seed`: of the refinement.
 
-    `planned`, `grown`, `fitted`, `between`, `refined`, `refitted` switch parts of the method off, to see what each is worth: dynamic programming,
-    its weights for what an error grows to, all that is fitted, the fitted predictions, the search among the neighbours of the best schedule, and
-    the last fit to all samples.
+    `planned`, `grown`, `fitted`, `between`, `refined`, `refitted` switch parts of the method off, to see what each
+    is worth: dynamic programming, its weights for what an error grows to, all that is fitted, the fitted
+    predictions, the search among the neighbours of the best schedule, and the last fit to all samples.
     """
 
     speedup: float = 3.0
@@ -74,7 +76,7 @@ class Request:
 class Calibrated:
     """`plan` is the best of the `attempts`, in the order in which they were made; `spent` in uncached samplings."""
 
-    plan: CachePlan
+    plan: SavedPlan
     attempts: tuple[Attempt, ...]
     samples: int
     spent: float
@@ -82,12 +84,19 @@ class Calibrated:
     recording: Recording = field(repr=False)  # of sample 0
 
 
-def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None = None, allowance: Allowance | None = None,
-              keep: Callable[[CachePlan], None] = lambda plan: None) -> Calibrated:
-    """Record samples, try schedules on them, refine the best and fit it to all of them. `keep` is given every plan that is better than those
-    before it.
+def calibrate(
+    bench: Bench,
+    origin: Origin,
+    request: Request,
+    memo: Memo | None = None,
+    allowance: Allowance | None = None,
+    keep: Callable[[SavedPlan], None] = lambda plan: None,
+) -> Calibrated:
+    """Record samples, try schedules on them, refine the best and fit it to all of them. `keep` is given every plan
+    that is better than those before it.
 
-    Deterministic: the same bench and request give the same plan. Raises ConfigError for a sampler that cannot be recorded.
+    Deterministic: the same bench and request give the same plan. Raises ConfigError for a sampler that cannot be
+    recorded.
     """
     attempts = Attempts(bench, allowance or Allowance(request.budget), memo or Memo(), request.between)
     check_range("steps", attempts.steps, MIN_STEPS, MOST_STEPS)
@@ -98,17 +107,26 @@ def calibrate(bench: Bench, origin: Origin, request: Request, memo: Memo | None 
             best = attempt
             keep(_plan(best, bench, made))
     if best.drift == inf:
-        raise ConfigError(f"Every plan that was tried leads this sampler astray, even with {len(best.steps)} of {attempts.steps} steps computed. "
-                          "Use euler or another sampler, or leave the cache off.")
+        raise ConfigError(
+            f"Every plan that was tried leads this sampler astray, even with {len(best.steps)} of {attempts.steps} "
+            "steps computed. "
+            "Use euler or another sampler, or leave the cache off."
+        )
     if request.refitted and (fitted := attempts.refitted(best)) is not best:
         best = fitted
         keep(_plan(best, bench, made))
-    return Calibrated(_plan(best, bench, made), tuple(attempts.made), len(attempts.recorded), attempts.allowance.spent, best,
-                      attempts.recorded[0].recording)
+    return Calibrated(
+        _plan(best, bench, made),
+        tuple(attempts.made),
+        len(attempts.recorded),
+        attempts.allowance.spent,
+        best,
+        attempts.recorded[0].recording,
+    )
 
 
-def _plan(attempt: Attempt, bench: Bench, origin: Origin) -> CachePlan:
-    return model_plan(attempt.steps, bench.timeline.sigmas, origin, attempt.fits, attempt.drift, attempt.expected)
+def _plan(attempt: Attempt, bench: Bench, origin: Origin) -> SavedPlan:
+    return model_plan(attempt.steps, bench.timeline.sigmas, origin, attempt.fits, attempt.drift)
 
 
 def _searched(attempts: Attempts, request: Request) -> Iterator[Attempt]:
@@ -126,9 +144,11 @@ def _searched(attempts: Attempts, request: Request) -> Iterator[Attempt]:
 
 
 def _methods(attempts: Attempts, count: int, request: Request) -> Iterator[tuple[Method, str, tuple[int, ...]]]:
-    """How to try which schedule, the most promising first. Even steps with order 2 are what a plan must never be worse than.
+    """How to try which schedule, the most promising first. Even steps with order 2 are what a plan must never be
+    worse than.
 
-    With one sample nothing tells fitted attempts apart but that sample, which each has learned: only the first is made.
+    With one sample nothing tells fitted attempts apart but that sample, which each has learned: only the first is
+    made.
     """
     for place, (name, steps) in enumerate(candidates(attempts, count, request)):
         if not request.fitted:
@@ -142,7 +162,8 @@ def _methods(attempts: Attempts, count: int, request: Request) -> Iterator[tuple
 
 
 def _count_for(attempts: Attempts, request: Request) -> int:
-    """The fewest computed steps whose plan drifts by no more than is wanted, found by bisection; as many as are allowed if none does."""
+    """The fewest computed steps whose plan drifts by no more than is wanted, found by bisection; as many as are
+    allowed if none does."""
     low, high = max(FEWEST, round(attempts.steps / MOST_SPEEDUP)), round(attempts.steps / LEAST_SPEEDUP)
     while low < high and attempts.affords(middle := (low + high) // 2):
         method, name, steps = next(_methods(attempts, middle, request))
@@ -153,16 +174,24 @@ def _count_for(attempts: Attempts, request: Request) -> int:
 def candidates(attempts: Attempts, count: int, request: Request) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Schedules of `count` computed steps, by name, each made when it is asked for."""
     if request.planned:
-        yield from _planned([recorded.recording for recorded in attempts.recorded], count, attempts.bench.signal, request)
+        yield from _planned(
+            [recorded.recording for recorded in attempts.recorded], count, attempts.bench.signal, request
+        )
     yield "dense early", dense_early(attempts.steps, count)
     yield "even", evenly(attempts.steps, count)
 
 
-def _planned(recordings: Sequence[Recording], count: int, signal: Sequence[float], request: Request) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """By dynamic programming, each schedule once. One sample alone counts, too: the sum may be ruled by one that is unlike the others."""
+def _planned(
+    recordings: Sequence[Recording], count: int, signal: Sequence[float], request: Request
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """By dynamic programming, each schedule once. One sample alone counts, too: the sum may be ruled by one that is
+    unlike the others."""
     grown, seen = growth(signal) if request.grown else None, set()
-    ways = [("planned", recordings, TAKEN_BACK), ("planned from one sample", recordings[:1], TAKEN_BACK),
-            *((name, recordings, power) for name, power in OTHER_POWERS.items())]
+    ways = [
+        ("planned", recordings, TAKEN_BACK),
+        ("planned from one sample", recordings[:1], TAKEN_BACK),
+        *((name, recordings, power) for name, power in OTHER_POWERS.items()),
+    ]
     for name, learned, power in ways:
         steps = steps_from(learned, count, grown, request.fits, power)
         if steps not in seen:
@@ -170,8 +199,14 @@ def _planned(recordings: Sequence[Recording], count: int, signal: Sequence[float
         seen.add(steps)
 
 
-def steps_from(recordings: Sequence[Recording], count: int, grown: np.ndarray | None, fits: bool = True,
-               power: float = TAKEN_BACK, tick: Callable[[], None] = nothing) -> tuple[int, ...]:
+def steps_from(
+    recordings: Sequence[Recording],
+    count: int,
+    grown: np.ndarray | None,
+    fits: bool = True,
+    power: float = TAKEN_BACK,
+    tick: Callable[[], None] = nothing,
+) -> tuple[int, ...]:
     """The `count` steps that are best for the recordings together. `grown`: see gaps.growth; None leaves it out.
     `fits`, `tick`: see best_steps. `power`: of `grown`, where predictions are fitted."""
     first, gram = recordings[0], sum(recording.gram() for recording in recordings)
@@ -181,8 +216,8 @@ def steps_from(recordings: Sequence[Recording], count: int, grown: np.ndarray | 
 
 
 def dense_early(steps: int, count: int) -> tuple[int, ...]:
-    """`count` of `steps` steps: a third one after another at the start, and then ever wider gaps, as in the lists published for FLUX
-    (SOTA.md section 6)."""
+    """`count` of `steps` steps: a third one after another at the start, and then ever wider gaps, as in the lists
+    published for FLUX (SOTA.md section 6)."""
     start = max(1, round(EARLY * count))
     places = np.geomspace(start, steps - 1, count - start + 1)[1:] if count > start else np.array([])
     chosen = list(range(start))

@@ -1,4 +1,5 @@
-"""Samplings that a calibration makes: uncached ones that are recorded, and ones with a plan that are compared with them."""
+"""Samplings that a calibration makes: uncached ones that are recorded, and ones with a plan that are compared with
+them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,18 +8,17 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
-from ..cache_plan import Origin, model_plan
 from ..errors import ConfigError
-from ..guard import Expected, Listener
 from ..plan import Plan
-from ..plan_file import columns, packed, pairs, unpacked
-from ..predictor import Fit, Predictor
+from ..predictor import Extrapolation, Fit
+from ..saved_plan.file import packed, unpacked
+from ..saved_plan.saved_plan import Origin, model_plan
 from ..schedule import Steps
 from ..site import OUTPUT
 from .allowance import Allowance
 from .bench import Bench, Watch
 from .memo import Memo, Results
-from .recording import Recorder, Recording, probe, relative_l2
+from .recording import Recorder, Recording, relative_l2, sampled_elements
 from .tracking import Normal, Tracker
 
 
@@ -32,16 +32,15 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Attempt:
-    """Steps that were computed in a sampling of each calibration sample. `fits`: fitted weights, or none: order 2 alone. `drift`: relative L2
-    distance of the final latents to the uncached ones, root mean square over the samples that were not fitted to, if there are any;
-    `drifts`: of the states before each step, `(N,)`. `expected`: errors at refreshes, for a guard."""
+    """Steps that were computed in a sampling of each calibration sample. `fits`: fitted weights, or none: order 2
+    alone. `drift`: relative L2 distance of the final latents to the uncached ones, root mean square over the samples
+    that were not fitted to, if there are any; `drifts`: of the states before each step, `(N,)`."""
 
     name: str
     steps: tuple[int, ...]
     fits: tuple[Fit, ...]
     drift: float
     drifts: tuple[float, ...]
-    expected: Expected = ()
 
 
 class Watches:
@@ -84,7 +83,7 @@ class Follower:
     def begin(self, sigma: float, state: Tensor) -> None:
         step = self.recording.step_of(sigma)
         if step is not None:
-            self.drifts[step] = relative_l2(self.recording.probe(state), self.recording.states[step])
+            self.drifts[step] = relative_l2(self.recording.sampled_elements(state), self.recording.states[step])
 
     def end(self, output: Tensor) -> Tensor:
         return output
@@ -120,12 +119,17 @@ class Attempts:
 
     def _record(self, number: int, samples: int) -> Results:
         recorder = Recorder(self.bench.timeline, self.bench.scale)
-        final = self.bench.sample(number, watch=Watches(recorder, self._ticker(f"recording {number + 1} of {samples}", 1.0)))
+        final = self.bench.sample(
+            number, watch=Watches(recorder, self._ticker(f"recording {number + 1} of {samples}", 1.0))
+        )
         recording = recorder.recording()
         if recording is None:
-            raise ConfigError("This sampler cannot be calibrated: it leaves steps out, looks between two steps, or its outputs are not finite. "
-                              "Use euler, or another sampler that calls the model once at each step.")
-        return {"states": recording.states, "outputs": recording.outputs, "final": probe(final)}
+            raise ConfigError(
+                "This sampler cannot be calibrated: it leaves steps out, looks between two steps, or its outputs are "
+                "not finite. "
+                "Use euler, or another sampler that calls the model once at each step."
+            )
+        return {"states": recording.states, "outputs": recording.outputs, "final": sampled_elements(final)}
 
     @property
     def learners(self) -> range:
@@ -149,15 +153,18 @@ class Attempts:
         found = self.memo.of(self._key(steps, make.__name__), lambda: make(name, steps))
         self.allowance.spend(samplings * len(steps) / self.steps)
         drift, *drifts = found["drifts"].tolist()
-        self.made.append(Attempt(name, steps, unpacked(found["fits"]), drift, tuple(drifts), pairs(found["expected"])))
+        self.made.append(Attempt(name, steps, unpacked(found["fits"]), drift, tuple(drifts)))
         return self.made[-1]
 
     def refitted(self, attempt: Attempt) -> Attempt:
-        """With weights fitted to all samples: who judged it learns, now that it is chosen. Its drift stays that of samples it was not fitted to."""
+        """With weights fitted to all samples: who judged it learns, now that it is chosen. Its drift stays that of
+        samples it was not fitted to."""
         if not attempt.fits or len(self.recorded) == 1 or not self.allowance.affords(self.cost(len(attempt.steps))):
             return attempt
-        found = self.memo.of(self._key(attempt.steps, "refitted"),
-                             lambda: {"fits": packed(self._learned(attempt.name, attempt.steps, range(len(self.recorded)), Listener())[0])})
+        found = self.memo.of(
+            self._key(attempt.steps, "refitted"),
+            lambda: {"fits": packed(self._learned(attempt.name, attempt.steps, range(len(self.recorded)))[0])},
+        )
         self.allowance.spend(self.cost(len(attempt.steps)))
         return replace(attempt, fits=unpacked(found["fits"]))
 
@@ -166,35 +173,44 @@ class Attempts:
 
     def _fitted(self, name: str, steps: tuple[int, ...]) -> Results:
         """With one sample, it is the judged one, too."""
-        listener = Listener()
-        fits, drifts = self._learned(name, steps, self.learners, listener)
+        fits, drifts = self._learned(name, steps, self.learners)
         if len(self.recorded) == 1:
-            return {"fits": packed(fits), "drifts": root_mean_square([drifts]), "expected": columns(listener.expected())}
+            return {
+                "fits": packed(fits),
+                "drifts": root_mean_square([drifts]),
+            }
         return self._judged(name, steps, fits)
 
-    def _learned(self, name: str, steps: tuple[int, ...], learners: range, listener: Listener) -> tuple[tuple[Fit, ...], list[float]]:
+    def _learned(self, name: str, steps: tuple[int, ...], learners: range) -> tuple[tuple[Fit, ...], list[float]]:
         """Weights fitted to the learners, each of whose own run is corrected as it is fitted, and the drifts of the last."""
         normal, fits, drifts = Normal(), (), []
         for number in learners:
             tracker = Tracker(self.recorded[number].recording, steps, normal, self.between)
-            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Predictor(2), name=name, guard=listener), tracker)
+            drifts = self._compared(number, number, Plan(Steps(OUTPUT, steps), Extrapolation(2), name=name), tracker)
             fits = tuple(tracker.fits.values())
         return fits, drifts
 
     def _judged(self, name: str, steps: tuple[int, ...], fits: tuple[Fit, ...] = ()) -> Results:
         judged = enumerate(self.judges, len(self.learners) if fits else 0)
-        made, listener = model_plan(steps, self.bench.timeline.sigmas, Origin("", samples=1), fits), Listener()
-        plan = replace(made.plan(self.bench.timeline, name), guard=listener)
+        made = model_plan(steps, self.bench.timeline.sigmas, Origin("", samples=1), fits)
+        plan = made.plan(self.bench.timeline, name)
         drifts = root_mean_square([self._compared(number, before, plan) for before, number in judged])
-        return {"fits": packed(fits), "drifts": drifts, "expected": columns(listener.expected())}
+        return {"fits": packed(fits), "drifts": drifts}
 
     def _compared(self, number: int, before: int, plan: Plan, *watches: Watch) -> list[float]:
-        """Sample with the plan, `before` samplings into an attempt: the drift of the final latent, and then of the state before each step."""
-        recorded, share = self.recorded[number], len(plan.schedule.table(self.bench.timeline).computed(*OUTPUT)) / self.steps
+        """Sample with the plan, `before` samplings into an attempt: the drift of the final latent, and then of the
+        state before each step."""
+        recorded, share = (
+            self.recorded[number],
+            len(plan.schedule.table(self.bench.timeline).computed(*OUTPUT)) / self.steps,
+        )
         follower = Follower(recorded.recording)
         ticker = self._ticker(f"{plan.name}, sample {number + 1}", share, before * share)
         final = self.bench.sample(number, (plan,), Watches(follower, *watches, ticker))
-        return [relative_l2(probe(final), recorded.final), *(follower.drifts[step] for step in range(self.steps))]
+        return [
+            relative_l2(sampled_elements(final), recorded.final),
+            *(follower.drifts[step] for step in range(self.steps)),
+        ]
 
     def _ticker(self, doing: str, cost: float, ahead: float = 0.0) -> Ticker:
         return Ticker(self.allowance, doing, cost, self.steps, ahead)

@@ -16,7 +16,8 @@ def low_pass(shape: tuple[int, ...]) -> Tensor:
 
 
 def band_grams(values: Tensor) -> Tensor:
-    """Inner products of `values` `(M, B, C, ..., H, W)` within each band: `(2, M, M)`, low band first; they add up to the plain ones.
+    """Inner products of `values` `(M, B, C, ..., H, W)` within each band: `(2, M, M)`, low band first; they add up
+    to the plain ones.
 
     A latent without two spatial axes `(M, B, C, L)` is split along the last one.
     """

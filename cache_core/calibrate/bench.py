@@ -4,9 +4,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ..clock import Timeline
 from ..plan import Plan
 from ..site import Kind
+from ..timeline import Timeline
 
 
 class Watch(Protocol):
@@ -30,17 +30,20 @@ class TrialWatch(Watch, Protocol):
 
 
 class Bench(Protocol):
-    """One model, sampler and prompt. `scale`: what a unit of output adds to the state per unit of sigma, at each step (1 for flow models).
-    `signal`: share of the clean latent in the state, at each step (1 - sigma for flow models)."""
+    """One model, sampler and prompt. `scale`: what a unit of output adds to the state per unit of sigma, at each
+    step (1 for flow models). `signal`: share of the clean latent in the state, at each step (1 - sigma for flow
+    models)."""
 
     timeline: Timeline
     scale: tuple[float, ...]
     signal: tuple[float, ...]
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
-        """The final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same one for a number whenever it is asked for."""
+        """The final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same one for a number
+        whenever it is asked for."""
         ...
 
     def noised(self, number: int, watch: Watch) -> None:
-        """Let the model see, without a cache, the uncached sample `number` with fresh noise on it, at the sigma of each step."""
+        """Let the model see, without a cache, the uncached sample `number` with fresh noise on it, at the sigma of
+        each step."""
         ...

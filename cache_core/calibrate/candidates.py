@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cache_plan import CachePlan, Origin
-from ..clock import Timeline
-from ..costs import Costs
 from ..errors import ConfigError, check_range
 from ..plan import Plan
 from ..predictor import Fit
-from ..schedule import Frame, Planned, Table, TwoStage, evenly, from_steps
+from ..saved_plan.costs import Costs
+from ..saved_plan.saved_plan import Origin, SavedPlan
+from ..schedule import Frame, Table, TableAt, TwoStage, evenly, from_steps
 from ..settings.presets import auto_warmup
 from ..site import MODULES
+from ..timeline import Timeline
 from .gaps import best_steps, first_gap
 from .greedy import algorithm_1, error_of
 from .measure import Pass, propagated
@@ -37,8 +37,8 @@ class Candidate:
         """Whether it somewhere reuses one kind without the other."""
         return not self.table.states() <= {MODULES}
 
-    def cache_plan(self, origin: Origin, sigmas: tuple[float, ...], costs: Costs | None = None) -> CachePlan:
-        return CachePlan(origin, Planned(self.table, sigmas), self.fits, self.order, costs=costs)
+    def cache_plan(self, origin: Origin, sigmas: tuple[float, ...], costs: Costs | None = None) -> SavedPlan:
+        return SavedPlan(origin, TableAt(self.table, sigmas), self.fits, self.order, costs=costs)
 
     def plan(self, timeline: Timeline) -> Plan:
         """As it is run once it is chosen."""
@@ -63,24 +63,38 @@ def stage_rule(timeline: Timeline, costs: Costs, speedup: float) -> Table | None
     return None
 
 
-def candidates(passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: Sequence[float], speedup: float) -> list[Candidate]:
-    """What is compared: uniform tables, the presets' steps, the stage rule, Algorithm 1, and tables planned for the measured errors.
+def candidates(
+    passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: Sequence[float], speedup: float
+) -> list[Candidate]:
+    """What is compared: uniform tables, the presets' steps, the stage rule, Algorithm 1, and tables planned for the
+    measured errors.
 
     Raises ConfigError if reuse cannot be so fast here.
     """
     steps = timeline.steps
     count = full_steps(costs, steps, speedup)
-    uniform, front = (from_steps(MODULES, chosen, steps) for chosen in (evenly(steps, count), front_loaded(steps, count)))
-    found = [Candidate("uniform, reuse", uniform), Candidate("uniform, order 2", uniform, 2),
-             Candidate("presets' steps, reuse", front), Candidate("presets' steps, order 2", front, 2)]
+    uniform, front = (
+        from_steps(MODULES, chosen, steps) for chosen in (evenly(steps, count), front_loaded(steps, count))
+    )
+    found = [
+        Candidate("uniform, reuse", uniform),
+        Candidate("uniform, order 2", uniform, 2),
+        Candidate("presets' steps, reuse", front),
+        Candidate("presets' steps, order 2", front, 2),
+    ]
     ruled = stage_rule(timeline, costs, speedup)
-    voted = algorithm_1([error_of(p.trials, banded=True) for p in passes], timeline.times, lambda table: costs.speedup(table) >= speedup)
+    voted = algorithm_1(
+        [error_of(p.trials, banded=True) for p in passes], timeline.times, lambda table: costs.speedup(table) >= speedup
+    )
     rules = [Candidate("Algorithm 1", voted), *([Candidate("stage rule", ruled)] if ruled else [])]
     return [*found, *planned(passes, timeline, costs, gain, speedup), *rules]
 
 
-def planned(passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: Sequence[float], speedup: float) -> list[Candidate]:
-    """Tables by dynamic programming: over the measured errors of reuse, and over those of extrapolating the recorded outputs."""
+def planned(
+    passes: Sequence[Pass], timeline: Timeline, costs: Costs, gain: Sequence[float], speedup: float
+) -> list[Candidate]:
+    """Tables by dynamic programming: over the measured errors of reuse, and over those of extrapolating the recorded
+    outputs."""
     felt = [propagated(p.trials, gain) for p in passes]
     merged, alone = (by_programme(felt, costs, alone, speedup) for alone in (False, True))
     return [planned_steps(passes, full_steps(costs, timeline.steps, speedup)), *merged, *alone]
@@ -95,8 +109,9 @@ def planned_steps(passes: Sequence[Pass], count: int) -> Candidate:
 
 
 def by_programme(felt: Sequence[Trials], costs: Costs, alone: bool, speedup: float) -> list[Candidate]:
-    """Candidates with the table that displaces least. `alone`: among those that may reuse a kind alone, and so cannot merge; none where these are
-    not so fast, and where the best of them does not: it computes less than the merged one at the same speed."""
+    """Candidates with the table that displaces least. `alone`: among those that may reuse a kind alone, and so
+    cannot merge; none where these are not so fast, and where the best of them does not: it computes less than the
+    merged one at the same speed."""
     try:
         table = Programme(felt, costs, alone).table(speedup)
     except ConfigError:
@@ -111,8 +126,10 @@ def full_steps(costs: Costs, steps: int, speedup: float) -> int:
     count = costs.full_steps(steps, speedup)
     fastest = steps / (FEWEST + costs.merged * (steps - FEWEST))
     if count < FEWEST:
-        raise ConfigError(f"speedup {speedup} is more than reuse can give here: {fastest:.2f} is the most, because a step that reuses both kinds "
-                          f"still takes {costs.merged:.0%} of one that computes them.")
+        raise ConfigError(
+            f"speedup {speedup} is more than reuse can give here: {fastest:.2f} is the most, because a step that "
+            "reuses both kinds "
+            f"still takes {costs.merged:.0%} of one that computes them."
+        )
     check_range("speedup", speedup, 1.0, fastest)
     return count
-

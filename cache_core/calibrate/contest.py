@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
-from ..costs import Costs
+from ..saved_plan.costs import Costs
 from .candidates import Candidate
 from .laboratory import Laboratory
 from .tracking import Normal, Tracker
@@ -60,7 +60,8 @@ class Contest:
         return sorted(seen, key=lambda c: self.mean(c, self.drifts[c.name]))
 
     def fitted(self, ranked: Sequence[Candidate]) -> list[Candidate]:
-        """The best two with corrections fitted in closed loop (Tracker), to one sample after the other; each for a third of what is left."""
+        """The best two with corrections fitted in closed loop (Tracker), to one sample after the other; each for a
+        third of what is left."""
         found = []
         for candidate in ranked[:FITTED]:
             left = self.lab.allowance.total - self.lab.allowance.spent
@@ -86,10 +87,14 @@ class Contest:
                 self.look(finalists, number)
         return [number for number in self.lab.passes if all(number in self.drifts.get(c.name, {}) for c in finalists)]
 
-    def decide(self, found: Sequence[Candidate], spare: float,
-               tell: Callable[[Candidate, float], None] = lambda best, drift: None) -> tuple[Candidate, tuple[Compared, ...]]:
-        """The candidate that drifts least, and all of them: first the finalists, by their drift on the same samples. `tell` hears which is best
-        after the first look, and its drift."""
+    def decide(
+        self,
+        found: Sequence[Candidate],
+        spare: float,
+        tell: Callable[[Candidate, float], None] = lambda best, drift: None,
+    ) -> tuple[Candidate, tuple[Compared, ...]]:
+        """The candidate that drifts least, and all of them: first the finalists, by their drift on the same samples.
+        `tell` hears which is best after the first look, and its drift."""
         ranked = self.first(found)
         tell(ranked[0], self.mean(ranked[0], self.drifts[ranked[0].name]))
         uniform = next(c for c in ranked if c.name.startswith("uniform"))
@@ -101,8 +106,13 @@ class Contest:
             shared = self.final(finalists, 0.0)
         order = sorted(finalists, key=lambda c: self.mean(c, shared))
         others = [c for c in ranked if c not in finalists]
-        return order[0], (*(self._compared(c, shared) for c in order), *(self._compared(c, self.drifts[c.name]) for c in others))
+        return order[0], (
+            *(self._compared(c, shared) for c in order),
+            *(self._compared(c, self.drifts[c.name]) for c in others),
+        )
 
     def _compared(self, candidate: Candidate, numbers: Iterable[int]) -> Compared:
         numbers = list(numbers)
-        return Compared(candidate.name, self.costs.speedup(candidate.table), self.mean(candidate, numbers), len(numbers))
+        return Compared(
+            candidate.name, self.costs.speedup(candidate.table), self.mean(candidate, numbers), len(numbers)
+        )

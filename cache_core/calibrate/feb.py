@@ -1,4 +1,5 @@
-"""A plan for attention and MLP, made by measuring: trials on uncached runs, tables planned for them, and a choice in closed loop."""
+"""A plan for attention and MLP, made by measuring: trials on uncached runs, tables planned for them, and a choice in
+closed loop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,12 +7,12 @@ from datetime import date
 from statistics import mean
 from time import perf_counter
 
-from ..cache_plan import CachePlan, Origin
-from ..corrector import NoiseScale
-from ..costs import Costs
-from ..curves import Curves
 from ..errors import check_range
+from ..noise_scale import NoiseScale
 from ..plan import MIN_STEPS, MOST_STEPS
+from ..saved_plan.costs import Costs
+from ..saved_plan.curves import Curves
+from ..saved_plan.saved_plan import Origin, SavedPlan
 from .ab import LEAST_SPEEDUP, MOST_SPEEDUP
 from .allowance import Allowance
 from .bench import Bench
@@ -37,18 +38,22 @@ from .trials import PERIOD
 SAMPLES, BUDGET = 8, 64.0
 LEAST_BUDGET = 12.0
 GUESS = 2.8  # uncached generations that a pass with trials takes
-PASSES, PROBES = 0.38, 0.13  # shares of the budget for the passes and for how far errors reach; what is left goes to fits and to the choice
+PASSES, PROBES = (
+    0.38,
+    0.13,
+)  # shares of the budget for the passes and for how far errors reach; what is left goes to fits and to the choice
 SEARCHED = 0.7  # of the budget, at most, is spent once the speed-up for a drift is found
 SCALED = 6  # samples for the noise scale: it is fitted to half of them and tried on the others
 
-Keep = Callable[[CachePlan], None]
+Keep = Callable[[SavedPlan], None]
 
 
 @dataclass(frozen=True)
 class FebReport:
-    """What a calibration found. `compared`: every candidate, the best first of those that were looked at longest. `gain`: what a displacement at
-    each step grows to. `scale`: the noise scale that was fitted, `scaled` and `unscaled` the drifts with and without it on samples it was not
-    fitted to; None where there were too few. `spent`: uncached generations that all of it took."""
+    """What a calibration found. `compared`: every candidate, the best first of those that were looked at longest.
+    `gain`: what a displacement at each step grows to. `scale`: the noise scale that was fitted, `scaled` and
+    `unscaled` the drifts with and without it on samples it was not fitted to; None where there were too few.
+    `spent`: uncached generations that all of it took."""
 
     costs: Costs
     curves: Curves
@@ -70,24 +75,37 @@ class Measured:
     curves: Curves
 
 
-def feb_plan(bench: Bench, origin: Origin, speedup: float, samples: int = SAMPLES, allowance: Allowance | None = None, memo: Memo | None = None,
-             costs: Costs | None = None, alpha: Alpha = flow_alpha, clock: Callable[[], float] = perf_counter,
-             keep: Keep = lambda plan: None) -> tuple[CachePlan, FebReport]:
-    """The plan that drifts least among those that take at most 1 / `speedup` of an uncached run's compute, and what was found on the way.
+def feb_plan(
+    bench: Bench,
+    origin: Origin,
+    speedup: float,
+    samples: int = SAMPLES,
+    allowance: Allowance | None = None,
+    memo: Memo | None = None,
+    costs: Costs | None = None,
+    alpha: Alpha = flow_alpha,
+    clock: Callable[[], float] = perf_counter,
+    keep: Keep = lambda plan: None,
+) -> tuple[SavedPlan, FebReport]:
+    """The plan that drifts least among those that take at most 1 / `speedup` of an uncached run's compute, and what
+    was found on the way.
 
-    `samples`: calibration samples, at most. `allowance`: what all sampling for it may take. `costs`: of the states, in
-    place of measuring them; with these given nothing depends on a clock, and the same bench gives the same plan. `alpha`: share of the
-    clean latent by sigma, for the noise scale. `keep` is given the plan that is best after a first look at all of them.
+    `samples`: calibration samples, at most. `allowance`: what all sampling for it may take. `costs`: of the states,
+    in place of measuring them; with these given nothing depends on a clock, and the same bench gives the same plan.
+    `alpha`: share of the clean latent by sigma, for the noise scale. `keep` is given the plan that is best after a
+    first look at all of them.
 
-    Raises ConfigError for settings out of range and for a speed-up that reuse cannot give, CacheError if the sampler cannot be recorded;
-    what `bench.sample` raises, a cancel for one, goes through.
+    Raises ConfigError for settings out of range and for a speed-up that reuse cannot give, CacheError if the sampler
+    cannot be recorded; what `bench.sample` raises, a cancel for one, goes through.
     """
     check_range("speedup", speedup, 1.0, 10.0)
     lab = Laboratory(bench, allowance or Allowance(BUDGET), memo or Memo())
     return choose(lab, measure(lab, samples, costs, clock), origin, speedup, alpha, keep)
 
 
-def measure(lab: Laboratory, samples: int = SAMPLES, costs: Costs | None = None, clock: Callable[[], float] = perf_counter) -> Measured:
+def measure(
+    lab: Laboratory, samples: int = SAMPLES, costs: Costs | None = None, clock: Callable[[], float] = perf_counter
+) -> Measured:
     """Trials, how far errors reach, and costs: the part of the work that plans for several speed-ups share."""
     check_range("samples", samples, 1, 64)
     check_range("budget", lab.allowance.total, LEAST_BUDGET, 10000)
@@ -96,12 +114,14 @@ def measure(lab: Laboratory, samples: int = SAMPLES, costs: Costs | None = None,
     kept = lab.memo.of("reach", lambda: packed_reach(measure_reach(lab.bench, passes, _probes(lab), clock)))
     reach = Reach(tuple(kept["gain"].tolist()), float(kept["merged"]))
     lab.pay(_probes(lab), "how far errors reach")
-    return Measured(tuple(passes), reach.gain, costs or measured_costs(passes, reach), curves_of(passes, lab.timeline.times))
+    return Measured(
+        tuple(passes), reach.gain, costs or measured_costs(passes, reach), curves_of(passes, lab.timeline.times)
+    )
 
 
 def fastest(lab: Laboratory, measured: Measured, drift: float) -> float:
-    """The highest speed-up at which the table that is planned for order 2 drifts by no more than `drift` on the first sample, found by bisection
-    over its computed steps; the lowest that can be asked for where none does."""
+    """The highest speed-up at which the table that is planned for order 2 drifts by no more than `drift` on the
+    first sample, found by bisection over its computed steps; the lowest that can be asked for where none does."""
     steps, costs = lab.timeline.steps, measured.costs
     low, high = max(FEWEST, round(steps / MOST_SPEEDUP)), max(FEWEST, round(steps / LEAST_SPEEDUP))
     number = next(iter(lab.passes))
@@ -110,22 +130,35 @@ def fastest(lab: Laboratory, measured: Measured, drift: float) -> float:
         price = 1 / costs.speedup(found.table)
         if not lab.affords(price, SEARCHED):
             break
-        near = lab.drift(number, found.plan(lab.timeline), price, f"looking for a drift of {drift:g}: {middle} of {steps} steps") <= drift
+        near = (
+            lab.drift(
+                number, found.plan(lab.timeline), price, f"looking for a drift of {drift:g}: {middle} of {steps} steps"
+            )
+            <= drift
+        )
         low, high = (low, middle) if near else (middle + 1, high)
     return costs.speedup(planned_steps(measured.passes, high).table)
 
 
-def choose(lab: Laboratory, measured: Measured, origin: Origin, speedup: float, alpha: Alpha = flow_alpha,
-           keep: Keep = lambda plan: None) -> tuple[CachePlan, FebReport]:
+def choose(
+    lab: Laboratory,
+    measured: Measured,
+    origin: Origin,
+    speedup: float,
+    alpha: Alpha = flow_alpha,
+    keep: Keep = lambda plan: None,
+) -> tuple[SavedPlan, FebReport]:
     """The plan for `speedup`, and the report (see feb_plan)."""
     costs, curves = measured.costs, measured.curves
     found = candidates(measured.passes, lab.timeline, costs, measured.gain, speedup)
     made = replace(origin, samples=len(measured.passes), made=str(date.today()))
 
-    def plan_of(candidate: Candidate, drift: float) -> CachePlan:
+    def plan_of(candidate: Candidate, drift: float) -> SavedPlan:
         return replace(candidate.cache_plan(made, lab.timeline.sigmas, costs), drift=drift, curves=curves)
 
-    best, compared = Contest(lab, costs).decide(found, _price_of_scale(lab, 1 / speedup), lambda first, drift: keep(plan_of(first, drift)))
+    best, compared = Contest(lab, costs).decide(
+        found, _price_of_scale(lab, 1 / speedup), lambda first, drift: keep(plan_of(first, drift))
+    )
     scale, unscaled, scaled = _scale(lab, best, alpha, 1 / costs.speedup(best.table))
     helps = {"corrector": scale} if scale is not None and scaled < unscaled else {}
     plan = replace(plan_of(best, compared[0].drift), **helps)
@@ -160,8 +193,11 @@ def _price_of_scale(lab: Laboratory, price: float) -> float:
     return price * (len(fit) + 2 * len(held))
 
 
-def _scale(lab: Laboratory, best: Candidate, alpha: Alpha, price: float) -> tuple[NoiseScale | None, float | None, float | None]:
-    """The noise scale fitted to every second sample, and the drift without and with it on the others; None where there is no budget or sample."""
+def _scale(
+    lab: Laboratory, best: Candidate, alpha: Alpha, price: float
+) -> tuple[NoiseScale | None, float | None, float | None]:
+    """The noise scale fitted to every second sample, and the drift without and with it on the others; None where
+    there is no budget or sample."""
     fit, held = _halves(lab)
     if not held or not lab.affords(_price_of_scale(lab, price)) or set(lab.bench.scale) != {1.0}:
         return None, None, None

@@ -8,23 +8,28 @@ from ..errors import check_range
 from ..predictor import lagrange
 
 LONGEST = 14  # steps from one computed step to the next, at most
-FIRST, FIRST_FITTED = 0.04, 0.15  # of all steps, in the first gap: it can only reuse, and one picture may hide what that costs (docs/DESIGN_NOTES.md)
+FIRST, FIRST_FITTED = (
+    0.04,
+    0.15,
+)  # of all steps, in the first gap: it can only reuse, and one picture may hide what that costs (docs/DESIGN_NOTES.md)
 FREE = 0.8  # share of the steps before which no gap is shorter than the one before it
 TINY = 1e-30
 LEAST_SIGNAL = 0.1  # below this share of clean latent in the state, an error grows no further
 
 
 def growth(signal: Sequence[float]) -> np.ndarray:
-    """How much an error of the state grows until the end, `(N,)`, where the state holds the share `signal` of the clean latent.
+    """How much an error of the state grows until the end, `(N,)`, where the state holds the share `signal` of the
+    clean latent.
 
-    x = a x0 + s eps: what is off by d in a x0 is off by d / a in x0. For flow models a = 1 - sigma. Measured growth on the lab's models follows
-    this down to about 0.1 (docs/DESIGN_NOTES.md).
+    x = a x0 + s eps: what is off by d in a x0 is off by d / a in x0. For flow models a = 1 - sigma. Measured growth
+    on the lab's models follows this down to about 0.1 (docs/DESIGN_NOTES.md).
     """
     return 1 / np.maximum(np.asarray(signal, dtype=np.float64), LEAST_SIGNAL)
 
 
 def first_gap(steps: int, fits: bool = False) -> int:
-    """Steps from the first computed step to the second, at most, in a plan that is made from few pictures. `fits`: see best_steps."""
+    """Steps from the first computed step to the second, at most, in a plan that is made from few pictures. `fits`:
+    see best_steps."""
     return max(2, round((FIRST_FITTED if fits else FIRST) * steps))
 
 
@@ -41,8 +46,13 @@ def first_costs(gram: np.ndarray, weights: Sequence[float], longest: int) -> np.
     return _squared(gram[:longest, :longest], error)
 
 
-def gap_costs(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], fits: bool = False,
-              tick: Callable[[], None] = nothing) -> np.ndarray:
+def gap_costs(
+    gram: np.ndarray,
+    nodes: Sequence[float],
+    weights: Sequence[float],
+    fits: bool = False,
+    tick: Callable[[], None] = nothing,
+) -> np.ndarray:
     """Squared norm of the displacement of each later gap, `(14, 14, N)`, by the length of the gap before it (from 14
     down to 1), by its own length (from 1 to 14) and by its first step.
 
@@ -62,8 +72,8 @@ def gap_costs(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float]
 
 def gap_errors(nodes: Sequence[float], weights: Sequence[float], start: int) -> np.ndarray:
     """Coefficients of `n` outputs in the displacement that each gap from `start` causes, `(start, n - start, n)`, by
-    the computed step before it and by its end: what its steps should have added to the state, less what they add when they
-    are extrapolated from `start` and that step.
+    the computed step before it and by its end: what its steps should have added to the state, less what they add
+    when they are extrapolated from `start` and that step.
 
     Signed, so errors within a gap may cancel.
     """
@@ -96,23 +106,31 @@ def _squared(gram: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 
 def widening(costs: np.ndarray) -> np.ndarray:
-    """The costs without the gaps that are shorter than the one before them and start before the last fifth: extrapolation over a long gap from two
-    samples that lie close together is what goes wrong with other pictures."""
+    """The costs without the gaps that are shorter than the one before them and start before the last fifth:
+    extrapolation over a long gap from two samples that lie close together is what goes wrong with other pictures."""
     before, own = np.arange(LONGEST, 0, -1)[:, None], np.arange(1, LONGEST + 1)
     early = np.arange(costs.shape[-1]) < int(FREE * costs.shape[-1])
     return np.where((own < before)[:, :, None] & early, np.inf, costs)
 
 
-def best_steps(gram: np.ndarray, nodes: Sequence[float], weights: Sequence[float], count: int, first: int = LONGEST,
-               grown: Sequence[float] | None = None, fits: bool = False,
-               tick: Callable[[], None] = nothing) -> tuple[int, ...]:
+def best_steps(
+    gram: np.ndarray,
+    nodes: Sequence[float],
+    weights: Sequence[float],
+    count: int,
+    first: int = LONGEST,
+    grown: Sequence[float] | None = None,
+    fits: bool = False,
+    tick: Callable[[], None] = nothing,
+) -> tuple[int, ...]:
     """The `count` steps to compute, the first and the last among them, whose gaps displace the state least in sum.
 
-    `gram`: inner products of the outputs `(N, N)`. `first`: length of the first gap, at most. `grown`: how much a displacement at each step
-    grows until the end; where it is given, a gap counts by what is left at the end, and gaps widen. `fits`: whether predictions will be fitted.
-    `tick`: called again and again; what it raises ends the planning. The sum is not the error of the sampling, because
-    gaps disturb each other: a schedule counts once a run with it was compared. Raises ConfigError for a `count` above
-    N, or too small for gaps of at most 14 steps, the first of at most `first`.
+    `gram`: inner products of the outputs `(N, N)`. `first`: length of the first gap, at most. `grown`: how much a
+    displacement at each step grows until the end; where it is given, a gap counts by what is left at the end, and
+    gaps widen. `fits`: whether predictions will be fitted. `tick`: called again and again; what it raises ends the
+    planning. The sum is not the error of the sampling, because gaps disturb each other: a schedule counts once a run
+    with it was compared. Raises ConfigError for a `count` above N, or too small for gaps of at most 14 steps, the
+    first of at most `first`.
     """
     steps, first = len(nodes), min(first, LONGEST, len(nodes) - 1)
     check_range("count", count, 2 + max(0, -(-(steps - 1 - first) // LONGEST)), steps)
@@ -131,8 +149,9 @@ def _ends(steps: int) -> np.ndarray:
     return np.minimum(np.arange(steps) + np.arange(1, LONGEST + 1)[:, None], steps - 1)
 
 
-def _cheapest(begun: np.ndarray, costs: np.ndarray, count: int,
-              tick: Callable[[], None]) -> tuple[tuple[int, ...], float]:
+def _cheapest(
+    begun: np.ndarray, costs: np.ndarray, count: int, tick: Callable[[], None]
+) -> tuple[tuple[int, ...], float]:
     """Dynamic programming over the last two computed steps: the cheapest way of `count` steps, and what it costs.
 
     The k-th of them is no earlier than step k, and so early that the others fit behind it: `slack` + 1 places.

@@ -5,13 +5,13 @@ from hashlib import sha256
 
 import torch
 
-from ..clock import Timeline
 from ..plan import Plan
+from ..timeline import Timeline
 from .allowance import Allowance
 from .bench import Bench, Watch
 from .measure import Pass
 from .memo import Memo
-from .recording import probe, relative_l2
+from .recording import relative_l2, sampled_elements
 
 
 @dataclass
@@ -41,10 +41,12 @@ class Laboratory:
         table = plan.schedule.table(self.timeline)
         rows = [sorted(kind.value for kind in row) for row in table.rows]
         key = sha256(repr((number, rows, plan.predictor, plan.merge, plan.corrector)).encode()).hexdigest()[:16]
-        found = self.memo.of(f"drift_{key}", lambda: {"drift": torch.tensor(self.watched(number, plan), dtype=torch.float64)})
+        found = self.memo.of(
+            f"drift_{key}", lambda: {"drift": torch.tensor(self.watched(number, plan), dtype=torch.float64)}
+        )
         self.pay(price, text)
         return float(found["drift"])
 
     def watched(self, number: int, plan: Plan, watch: Watch | None = None) -> float:
         """The same, seen by `watch`, neither kept nor paid."""
-        return relative_l2(probe(self.bench.sample(number, (plan,), watch)), self.passes[number].final)
+        return relative_l2(sampled_elements(self.bench.sample(number, (plan,), watch)), self.passes[number].final)

@@ -17,7 +17,8 @@ Results = dict[str, Tensor]
 
 
 class Memo:
-    """Keeps results in `folder`, or nowhere. A calibration is deterministic, so results that are there are those it would get again."""
+    """Keeps results in `folder`, or nowhere. A calibration is deterministic, so results that are there are those it
+    would get again."""
 
     def __init__(self, folder: Path | None = None):
         self.folder = folder

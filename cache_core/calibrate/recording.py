@@ -1,4 +1,5 @@
-"""What one uncached run leaves for planning: its states and outputs, at each step, on a fixed sample of their elements."""
+"""What one uncached run leaves for planning: its states and outputs, at each step, on a fixed sample of their
+elements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +8,18 @@ from math import inf, isfinite
 import torch
 from torch import Tensor
 
-from ..clock import Timeline
 from ..predictor import same
+from ..timeline import Timeline
 
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
 EULER = 0.01  # share of the displacements that a sampler of Euler's kind leaves unexplained, at most
-PARTLY = 0.3  # of the way back that a fit takes where later steps use an output again: 0.6 diverges with uni_pc and ipndm (docs/DESIGN_NOTES.md)
+# of the way back that a fit takes where later steps use an output again: 0.6 diverges with uni_pc and ipndm
+# (docs/DESIGN_NOTES.md)
+PARTLY = 0.3
 MOST_VALUES = 2**24  # of all states, and of all outputs: twice 67 MB, as of 128 steps; more steps keep less of each
 
 
-def probe(value: Tensor, limit: int = ELEMENTS) -> Tensor:
+def sampled_elements(value: Tensor, limit: int = ELEMENTS) -> Tensor:
     """At most `limit` elements of `value`, the same for each tensor of its size, in float32 on the CPU: `(P,)`."""
     flat = value.flatten()
     if len(flat) > limit:
@@ -38,8 +41,9 @@ def relative_l2(value: Tensor, reference: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Recording:
-    """`nodes`: the sigma of each step, `(N,)`. `weights`: what a unit of output adds to the state in a first-order step from there, `(N,)`;
-    for flow models the difference of the sigmas. `states`, `outputs`: `(N, P)`, of the guided model, before and from each step."""
+    """`nodes`: the sigma of each step, `(N,)`. `weights`: what a unit of output adds to the state in a first-order
+    step from there, `(N,)`; for flow models the difference of the sigmas. `states`, `outputs`: `(N, P)`, of the
+    guided model, before and from each step."""
 
     nodes: tuple[float, ...]
     weights: tuple[float, ...]
@@ -56,9 +60,9 @@ class Recording:
         """The step at `sigma`; None between two."""
         return next((step for step, node in enumerate(self.nodes) if same(sigma, node)), None)
 
-    def probe(self, value: Tensor) -> Tensor:
+    def sampled_elements(self, value: Tensor) -> Tensor:
         """The elements of a state or output that this recording has: `(P,)`."""
-        return probe(value, self.outputs.shape[-1])
+        return sampled_elements(value, self.outputs.shape[-1])
 
     def gram(self) -> Tensor:
         """Inner products of the outputs: `(N, N)`, float64."""
@@ -67,7 +71,8 @@ class Recording:
 
     @property
     def unexplained(self) -> float:
-        """Share of the displacements of the states that Euler's rule does not explain: `||x[i+1] - x[i] - h_i v_i|| / ||h_i v_i||` over all steps.
+        """Share of the displacements of the states that Euler's rule does not explain: `||x[i+1] - x[i] - h_i v_i||
+        / ||h_i v_i||` over all steps.
 
         1e-7 for Euler and DDIM; 0.03 to 0.3 for samplers that use earlier outputs, or several at a step.
         """
@@ -76,14 +81,17 @@ class Recording:
 
     @property
     def steering(self) -> float:
-        """Share of the way back to the recorded state that a fit may take at one step: 1 where the step alone decides where it leads. A multistep
-        sampler uses each output again, with weights of either sign, so that a whole correction overshoots, and the next one more."""
+        """Share of the way back to the recorded state that a fit may take at one step: 1 where the step alone
+        decides where it leads. A multistep sampler uses each output again, with weights of either sign, so that a
+        whole correction overshoots, and the next one more."""
         return 1.0 if self.unexplained <= EULER else PARTLY
 
     def target(self, step: int, state: Tensor, steering: float = 1.0) -> Tensor:
-        """The output at `step` that brings `state` back to the recorded run by the end of the step, or a share `steering` of the way: `(P,)`.
+        """The output at `step` that brings `state` back to the recorded run by the end of the step, or a share
+        `steering` of the way: `(P,)`.
 
-        For Euler `(x_ref[i+1] - x_i) / h_i`; written so that it needs nothing of the sampler but its first-order behaviour.
+        For Euler `(x_ref[i+1] - x_i) / h_i`; written so that it needs nothing of the sampler but its first-order
+        behaviour.
         """
         return self.outputs[step] + steering * (self.states[step] - state) / self.weights[step]
 
@@ -104,11 +112,11 @@ class Recorder:
         self._step = step if same(sigma, self.timeline.sigmas[step]) else None
         self._between = self._between or self._step is None
         if self._step is not None:
-            self._states[step] = probe(state, self._elements)
+            self._states[step] = sampled_elements(state, self._elements)
 
     def end(self, output: Tensor) -> Tensor:
         if self._step is not None:
-            self._outputs[self._step] = probe(output, self._elements)
+            self._outputs[self._step] = sampled_elements(output, self._elements)
         return output
 
     def recording(self) -> Recording | None:

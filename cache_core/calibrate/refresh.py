@@ -1,4 +1,5 @@
-"""Which of the four states each step has: dynamic programming over displacements, under a budget of measured compute."""
+"""Which of the four states each step has: dynamic programming over displacements, under a budget of measured
+compute."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
@@ -6,8 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from ..costs import Costs
 from ..errors import ConfigError
+from ..saved_plan.costs import Costs
 from ..schedule import Table
 from ..site import MODULES, Kind
 from .trials import STATES, Trials
@@ -19,7 +20,8 @@ Choice = tuple[float, float, tuple[int, ...]]  # compute, displacement, state of
 
 
 def gap_gram(trials: Trials, start: int, end: int) -> np.ndarray:
-    """Inner products of what the trials between `start` and `end` displace the state by, steps before states: `(3 n, 3 n)`."""
+    """Inner products of what the trials between `start` and `end` displace the state by, steps before states: `(3 n,
+    3 n)`."""
     steps = slice(start + 1, end)
     weights = np.asarray(trials.recording.weights[steps]).reshape(-1, 1, 1)
     moved = (trials.errors[steps].numpy().astype(np.float64) * weights).reshape(-1, trials.errors.shape[-1])
@@ -65,6 +67,7 @@ def shares(trials: Trials, start: int, length: int, alone: bool) -> np.ndarray:
 
 def nearest(passes: Sequence[Trials], start: int, end: int) -> list[Trials]:
     """The passes in which what was tried between `start` and `end` was computed nearest to `start`."""
+
     def distance(trials: Trials) -> int:
         return sum(abs(anchor - start) for anchor in trials.anchors[start + 1 : end])
 
@@ -73,19 +76,24 @@ def nearest(passes: Sequence[Trials], start: int, end: int) -> list[Trials]:
 
 
 def choices(passes: Sequence[Trials], start: int, end: int, costs: Costs, alone: bool) -> list[Choice]:
-    """For each amount of compute between `start` and `end` the states that displace the sample least, by signed sums within the gap."""
+    """For each amount of compute between `start` and `end` the states that displace the sample least, by signed sums
+    within the gap."""
     options = ways(end - start - 1, alone)
     moved = np.zeros(len(options))
     for trials in nearest(passes, start, end) if end > start + 1 else ():
         c = shares(trials, start, end - start - 1, alone)
-        moved += np.einsum("ij,jk,ik->i", c, gap_gram(trials, start, end), c).clip(0) / np.square(trials.recording.outputs.numpy()).mean()
+        moved += (
+            np.einsum("ij,jk,ik->i", c, gap_gram(trials, start, end), c).clip(0)
+            / np.square(trials.recording.outputs.numpy()).mean()
+        )
     grouped = by_compute(end - start - 1, alone, costs)
     best = {compute: those[moved[those].argmin()] for compute, those in grouped.items()}
     return [(compute, float(moved[way]), options[way]) for compute, way in best.items()]
 
 
 class Programme:
-    """The choices of every gap, from which tables for any budget are read. `alone`: whether one kind may be reused without the other."""
+    """The choices of every gap, from which tables for any budget are read. `alone`: whether one kind may be reused
+    without the other."""
 
     def __init__(self, passes: Sequence[Trials], costs: Costs, alone: bool, longest: int | None = None):
         self.steps, self.costs, self.alone = len(passes[0].recording.nodes), costs, alone
@@ -98,7 +106,8 @@ class Programme:
             yield from ((start, end) for end in range(start + 1, min(self.steps, start + self.longest) + 1))
 
     def table(self, speedup: float) -> Table:
-        """The table that displaces the sample least, at a compute of steps / `speedup` at most. Raises ConfigError if none is so fast."""
+        """The table that displaces the sample least, at a compute of steps / `speedup` at most. Raises ConfigError
+        if none is so fast."""
         wanted = self.steps / speedup
         most = round(wanted * UNITS)
         least, came = self._ways(max(0, most))
@@ -108,10 +117,15 @@ class Programme:
             table = self._read(came, int(least[: units + 1].argmin()))
             if self.costs.compute(table) <= wanted + 1e-9:
                 return table
-        raise ConfigError(f"speedup {speedup} is more than reuse can give on this device; {self._fastest():.2f} can be reached.")
+        raise ConfigError(
+            f"speedup {speedup} is more than reuse can give on this device; {self._fastest():.2f} can be reached."
+        )
 
     def _fastest(self) -> float:
-        return self.steps / max(1e-9, self.steps / self.longest + (1 - 1 / self.longest) * self.steps * self.costs.of(MODULES, not self.alone))
+        return self.steps / max(
+            1e-9,
+            self.steps / self.longest + (1 - 1 / self.longest) * self.steps * self.costs.of(MODULES, not self.alone),
+        )
 
     def _ways(self, budget: int) -> tuple[np.ndarray, list[np.ndarray]]:
         """By units of compute, rounded, up to `budget`: the least displacement with which the end is reached, and for
@@ -136,8 +150,11 @@ class Programme:
         the units that it takes, what it displaces, and its states."""
         full = UNITS if end < self.steps else 0
         starts = range(max(0, end - self.longest), end)
-        return [(start, round(spent * UNITS) + full, moved, states)
-                for start in starts for spent, moved, states in self._choices[start, end]]
+        return [
+            (start, round(spent * UNITS) + full, moved, states)
+            for start in starts
+            for spent, moved, states in self._choices[start, end]
+        ]
 
     def _read(self, came: Sequence[np.ndarray], units: int) -> Table:
         rows: list[frozenset[Kind]] = []

@@ -1,4 +1,5 @@
-"""Weights fitted in closed loop: a run with the plan is steered, computed step by computed step, back to the recorded uncached one."""
+"""Weights fitted in closed loop: a run with the plan is steered, computed step by computed step, back to the
+recorded uncached one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,12 @@ RIDGE = 1e-3  # of the diagonal
 
 @dataclass
 class Normal:
-    """Normal equations of each step's fit, summed over the samples so far: each is fitted to all that came before it, too."""
+    """Normal equations of each step's fit, summed over the samples so far: each is fitted to all that came before
+    it, too."""
 
-    matrix: dict[tuple[int, int], Tensor] = field(default_factory=dict)  # by step and number of coefficients: heunpp2 comes back to a step
+    matrix: dict[tuple[int, int], Tensor] = field(
+        default_factory=dict
+    )  # by step and number of coefficients: heunpp2 comes back to a step
     right: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
     def solve(self, step: int, basis: Tensor, wanted: Tensor) -> Tensor:
@@ -31,14 +35,17 @@ class Normal:
 
 
 class Tracker:
-    """Watches a run that computes `steps`, and brings each output v to `v + sum_m c_m (v_m - v_a)`, where v_a is the newest computed output and v_m
-    are those before it, all as they were: c is fitted to the output that leads back to the recorded run (Recording.target), all the way for samplers
-    of Euler's kind, a part of it for others. Weights sum to 1 by construction.
+    """Watches a run that computes `steps`, and brings each output v to `v + sum_m c_m (v_m - v_a)`, where v_a is the
+    newest computed output and v_m are those before it, all as they were: c is fitted to the output that leads back
+    to the recorded run (Recording.target), all the way for samplers of Euler's kind, a part of it for others.
+    Weights sum to 1 by construction.
 
-    A computed output is corrected by up to three others, because it shows what the gap before it missed. A prediction, order 2, by up to two; with
-    `between` off predictions stay as they are, which plans need whose steps in between are not predictions of the model's output.
+    A computed output is corrected by up to three others, because it shows what the gap before it missed. A
+    prediction, order 2, by up to two; with `between` off predictions stay as they are, which plans need whose steps
+    in between are not predictions of the model's output.
 
-    Because guidance is linear and every conditioning gets the same weights, the fit to the guided output is the fit for each conditioning.
+    Because guidance is linear and every conditioning gets the same weights, the fit to the guided output is the fit
+    for each conditioning.
     """
 
     def __init__(self, recording: Recording, steps: Iterable[int], normal: Normal | None = None, between: bool = True):
@@ -49,10 +56,11 @@ class Tracker:
         self._state, self._step = torch.empty(0), None
 
     def begin(self, sigma: float, state: Tensor) -> None:
-        self._state, self._step = self.recording.probe(state), self.recording.step_of(sigma)
+        self._state, self._step = self.recording.sampled_elements(state), self.recording.step_of(sigma)
 
     def end(self, output: Tensor) -> Tensor:
-        """The fitted output, in float32; `output` itself where nothing can be fitted: before the second computed step, and between two steps."""
+        """The fitted output, in float32; `output` itself where nothing can be fitted: before the second computed
+        step, and between two steps."""
         if self._step in self.steps:
             earlier = [(step, value) for step, value in self._computed if step != self._step][:REACH]
             self._computed = [(self._step, output.float()), *earlier]
@@ -68,9 +76,9 @@ class Tracker:
         """`output`, which is the sum of the `kept` outputs with `weights`, after the fit of its step."""
         if len(kept) < 2:
             return output
-        newest, *older = (self.recording.probe(value).double() for _, value in kept)
+        newest, *older = (self.recording.sampled_elements(value).double() for _, value in kept)
         target = self.recording.target(self._step, self._state, self._steering)
-        wanted = target.double() - self.recording.probe(output).double()
+        wanted = target.double() - self.recording.sampled_elements(output).double()
         shares = self.normal.solve(self._step, torch.stack(older) - newest, wanted).tolist()
         fitted = [weight + share for weight, share in zip(weights, (-sum(shares), *shares), strict=True)]
         nodes = tuple(self.recording.nodes[step] for step, _ in kept)

@@ -1,4 +1,5 @@
-"""What reuse costs, in error and in time, measured on an uncached run: at each step attention, MLP and both are tried."""
+"""What reuse costs, in error and in time, measured on an uncached run: at each step attention, MLP and both are
+tried."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +9,19 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from ..clock import Timeline
 from ..errors import CacheError
 from ..plan import Plan
 from ..schedule import Steps
 from ..site import MODULES, Kind
+from ..timeline import Timeline
 from .bands import band_grams
-from .recording import Recorder, Recording, probe
+from .recording import Recorder, Recording, sampled_elements
 
-STATES = (frozenset({Kind.ATTENTION}), frozenset({Kind.MLP}), MODULES)  # what is tried, in this order wherever an axis is "state"
+STATES = (
+    frozenset({Kind.ATTENTION}),
+    frozenset({Kind.MLP}),
+    MODULES,
+)  # what is tried, in this order wherever an axis is "state"
 PERIOD = 8  # steps from one refresh of what is reused to the next: the ages 1 to 8 are seen
 ELEMENTS = 2**14  # of each error that are kept
 
@@ -25,9 +30,10 @@ ELEMENTS = 2**14  # of each error that are kept
 class Trials:
     """One uncached run of N steps with reuse tried at each but the first.
 
-    `recording`: its states and outputs. `anchors` `(N,)`: the step at which what is reused was computed. `errors` `(N, 3, P)`: tried output
-    less the computed one, by state. `bands` `(N, 2, 4, 4)`: inner products, within the low and the high band, of the three errors and, last, of the
-    computed output. `seconds` `(N, 4)`: time of the three trials and of the computed evaluation.
+    `recording`: its states and outputs. `anchors` `(N,)`: the step at which what is reused was computed. `errors`
+    `(N, 3, P)`: tried output less the computed one, by state. `bands` `(N, 2, 4, 4)`: inner products, within the low
+    and the high band, of the three errors and, last, of the computed output. `seconds` `(N, 4)`: time of the three
+    trials and of the computed evaluation.
     """
 
     recording: Recording
@@ -41,10 +47,11 @@ class Trials:
         return tuple(step - anchor for step, anchor in enumerate(self.anchors))
 
     def shares(self, step: int, attention: int, mlp: int) -> tuple[float, float, float]:
-        """Coefficients of the three errors at `step` in the error of an evaluation whose attention and MLP were last computed at these steps.
+        """Coefficients of the three errors at `step` in the error of an evaluation whose attention and MLP were last
+        computed at these steps.
 
-        The error of a kind grows as the distance in sigma from where it was computed, and what both have beyond the sum of each, as the smaller
-        of the two; at the distance that was tried it is what was measured.
+        The error of a kind grows as the distance in sigma from where it was computed, and what both have beyond the
+        sum of each, as the smaller of the two; at the distance that was tried it is what was measured.
         """
         nodes = self.recording.nodes
         tried = nodes[self.anchors[step]] - nodes[step]
@@ -62,7 +69,13 @@ class Trials:
 class TrialRecorder:
     """Watches a run of `trial_plan` (calibrate.bench.TrialWatch). `clock`: seconds from any start."""
 
-    def __init__(self, timeline: Timeline, scale: tuple[float, ...], refreshes: tuple[int, ...], clock: Callable[[], float] = perf_counter):
+    def __init__(
+        self,
+        timeline: Timeline,
+        scale: tuple[float, ...],
+        refreshes: tuple[int, ...],
+        clock: Callable[[], float] = perf_counter,
+    ):
         self.recorder, self.refreshes, self.clock = Recorder(timeline, scale), refreshes, clock
         self._timeline, self._since = timeline, 0.0
         self._tried: dict[frozenset[Kind], Tensor] = {}
@@ -82,7 +95,7 @@ class TrialRecorder:
         own = self._lap(output)
         self.recorder.end(output)
         errors = [self._tried.get(state, output) - output for state in STATES]
-        kept = torch.stack([probe(error, ELEMENTS) for error in errors])
+        kept = torch.stack([sampled_elements(error, ELEMENTS) for error in errors])
         seconds = torch.tensor([*(self._took.get(state, float("nan")) for state in STATES), own])
         self._rows[self._step] = (kept, band_grams(torch.stack([*errors, output])), seconds)
         return output
@@ -97,10 +110,18 @@ class TrialRecorder:
         """Raises CacheError if the sampler cannot be recorded, or if nothing could be tried."""
         recording = self.recorder.recording()
         if recording is None:
-            raise CacheError("The sampler does not call the model at just its steps, or something was not finite: a plan cannot be made for it.")
-        errors, bands, seconds = (torch.stack(found) for found in zip(*(self._rows[step] for step in sorted(self._rows)), strict=True))
+            raise CacheError(
+                "The sampler does not call the model at just its steps, or something was not finite: a plan cannot be "
+                "made for it."
+            )
+        errors, bands, seconds = (
+            torch.stack(found) for found in zip(*(self._rows[step] for step in sorted(self._rows)), strict=True)
+        )
         if not errors.any():
-            raise CacheError("Attention and MLP could not be reused: nothing of them fits the cache. Raise memory, or lower the size.")
+            raise CacheError(
+                "Attention and MLP could not be reused: nothing of them fits the cache. Raise memory, or lower the "
+                "size."
+            )
         return Trials(recording, anchors_of(len(recording.nodes), self.refreshes), errors, bands, seconds)
 
 

@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from torch import Tensor, nn
 
 from ..hosts import Blocks, Host, blocks_of
-from ..run import Run
+from ..run.run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
 from .between import Between
 from .block import MountedBlock, State, fresh
 from .footprint import footprint, joins, padded, tokens
-from .part import Part, ReadWeights, Tap, Weights, is_edited, is_watched
+from .mount import Mount, ReadWeights, Tap, Weights, is_edited, is_watched
 from .scoped import Forward, overridden
 from .stack import Stack
 from .state import of_call
@@ -30,9 +30,13 @@ class MountedList:
 
     def __init__(self, spec: Blocks, blocks: list[nn.Module], tap: Tap, read: ReadWeights, between: Between):
         self.spec = spec
-        self.blocks = [MountedBlock(block, f"{spec.path}.{i}", spec.mounts, tap, read) for i, block in enumerate(blocks)]
+        self.blocks = [
+            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, tap, read) for i, block in enumerate(blocks)
+        ]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
-        self.stack = Stack(blocks, spec.path, spec.carries, tap.sites, counts, between) if spec.carries and blocks else None
+        self.stack = (
+            Stack(blocks, spec.path, spec.carries, tap.sites, counts, between) if spec.carries and blocks else None
+        )
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
@@ -46,13 +50,16 @@ class MountedList:
 class Mounts:
     """The sites of one model in one run.
 
-    `read`: how to get the full weights of a linear layer. At the first computed evaluation each different block is checked
-    against its untouched forward, in every state that the run's table uses; blocks of the same make share the verdict.
+    `read`: how to get the full weights of a linear layer. At the first computed evaluation each different block is
+    checked against its untouched forward, in every state that the run's table uses; blocks of the same make share
+    the verdict.
     """
 
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
         self.run, tap, between = run, Tap(run), Between(run.outside)
-        self.states: frozenset[State] = frozenset(s & MODULES for s in (run.trying or run.table.states())) - {frozenset()}
+        self.states: frozenset[State] = frozenset(s & MODULES for s in (run.trying or run.table.states())) - {
+            frozenset()
+        }
         self.lists = [MountedList(blocks, blocks_of(model, blocks), tap, read, between) for blocks in host.blocks]
         self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():
@@ -63,11 +70,13 @@ class Mounts:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts nor keeps, and what
-        it could keep is known."""
+        """The context in which to run the model: its sites answer. Does nothing when this evaluation neither
+        predicts nor keeps, and what it could keep is known."""
         run = self.run
         run.tally.block_calls += 1
-        if not run.measured.open and not any(kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES):
+        if not run.measured.open and not any(
+            kind in run.evaluation.predicted or run.keeps(kind) for kind in run.table.kinds & MODULES
+        ):
             yield
             return
         try:
@@ -95,8 +104,8 @@ class Mounts:
         return all(found.stack for found in self.lists if found.blocks)
 
     def merge_alone(self, reason: str) -> None:
-        """Keep no single site from now on, and say why: predictions of single sites are decided inside the model, and a compiled one would be
-        compiled anew for each."""
+        """Keep no single site from now on, and say why: predictions of single sites are decided inside the model,
+        and a compiled one would be compiled anew for each."""
         self.run.measured.alone = True
         for stack in (found.stack for found in self.lists if found.stack):
             stack.compiled = True
@@ -116,9 +125,14 @@ class Mounts:
                 stack.give_up("another node edits its streams between the blocks")
 
     def _notice_unreached(self) -> None:
-        """Give up on blocks that this model does not run by their forward, which is all that can be mounted, or does not run at all."""
+        """Give up on blocks that this model does not run by their forward, which is all that can be mounted, or does
+        not run at all."""
         if self.blocks and not self._began and not any(block.entered for block in self.blocks):
-            self.run.bar(MODULES, "none of its blocks is run by its forward: attention and mlp are computed (AB-Cache works on any model)")
+            self.run.bar(
+                MODULES,
+                "none of its blocks is run by its forward: attention and mlp are computed (AB-Cache works on any "
+                "model)",
+            )
 
     def _one_of_each_make(self) -> Iterator[MountedBlock]:
         seen = set()
@@ -128,9 +142,11 @@ class Mounts:
                 yield block
 
     def _check(self, block: MountedBlock, args: tuple, kwargs: dict) -> object:
-        """The block's own output, untouched. Then, on copies, parts of all blocks of this make are demoted until what is left reproduces it.
+        """The block's own output, untouched. Then, on copies, parts of all blocks of this make are demoted until
+        what is left reproduces it.
 
-        Copies only help if the block's own run has left all else as it was: what another node keeps between calls must not be run twice.
+        Copies only help if the block's own run has left all else as it was: what another node keeps between calls
+        must not be run twice.
         """
         try:
             given, held = fresh(args, kwargs), of_call(args, kwargs)
@@ -139,8 +155,11 @@ class Mounts:
             return block.original(*args, **kwargs)
         wanted = block.original(*args, **kwargs)
         if name := next((name for name, _ in held.changed()), ""):
-            self.run.bar(MODULES, f"{name} keeps something from call to call, so no block must be run twice to check its mounts: "
-                                  "attention and mlp are computed")
+            self.run.bar(
+                MODULES,
+                f"{name} keeps something from call to call, so no block must be run twice to check its mounts: "
+                "attention and mlp are computed",
+            )
         else:
             self._demote_until_sound(block, wanted, *given)
         return wanted
@@ -159,10 +178,12 @@ class Mounts:
         except OutOfMemory:
             self.run.bar(MODULES, NO_ROOM)
 
-    def _demote_all_like(self, block: MountedBlock, part: Part) -> None:
+    def _demote_all_like(self, block: MountedBlock, part: Mount) -> None:
         rung = next(i for i, ladder in enumerate(block.ladders) if ladder and ladder[0] is part)
         left = {b.demote(rung) for b in self.blocks if b.signature == block.signature}
-        self.run.demote(f"{type(block.block).__name__} ({block.reasons[-1]}): {part.label} -> {', '.join(sorted(left))}")
+        self.run.demote(
+            f"{type(block.block).__name__} ({block.reasons[-1]}): {part.label} -> {', '.join(sorted(left))}"
+        )
 
     def _report_fallbacks(self) -> None:
         for block in self._one_of_each_make():

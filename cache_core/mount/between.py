@@ -13,8 +13,9 @@ Streams = list[Tensor]
 class Between(TorchDispatchMode):
     """Streams that a block has returned, each copied before the first operation that writes into it.
 
-    ComfyUI samples in inference mode, where tensors count no versions, so that writes have to be seen when they happen. This sees the operations
-    between two blocks, which are few or none; while a block runs it is off. `outside`: the context in which copies are made.
+    ComfyUI samples in inference mode, where tensors count no versions, so that writes have to be seen when they
+    happen. This sees the operations between two blocks, which are few or none; while a block runs it is off.
+    `outside`: the context in which copies are made.
     """
 
     supports_higher_order_operators = True
@@ -33,7 +34,8 @@ class Between(TorchDispatchMode):
             self.__enter__()
 
     def reached(self, streams: Streams) -> None:
-        """The next block of the list that returned `streams` begins. Those of other lists are copied: it may write into them unseen."""
+        """The next block of the list that returned `streams` begins. Those of other lists are copied: it may write
+        into them unseen."""
         watched, self._watched = self._watched, []
         for other in watched:
             if other is not streams:
@@ -47,7 +49,9 @@ class Between(TorchDispatchMode):
             self._on = False
             self.__exit__(None, None, None)
 
-    def __torch_dispatch__(self, operation: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+    def __torch_dispatch__(
+        self, operation: Callable, types: object, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
         written = {_memory(x) for x in _written(operation, args, kwargs or {})} if self._watched else set()
         for streams in self._watched if written else ():
             if any(_memory(x) in written for x in streams):

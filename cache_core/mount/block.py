@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ..hosts import Call, Fused, Joint, Sites
+from ..hosts import Call, Fused, Joint, SiteNames
 from ..site import Kind
 from ..store import OutOfMemory
-from .call import CallPart
-from .fused import FusedPart
-from .joint import JointPart
-from .kernel import KernelPart
-from .part import Part, ReadWeights, Tap
-from .probe import Probe, copied, distance, shapes_of, tolerance
+from .call import CallMount
+from .fused import FusedMount
+from .joint import JointMount
+from .kernel import KernelMount
+from .mount import Mount, ReadWeights, Tap
+from .replay import Replay, copied, distance, shapes_of, tolerance
 from .scoped import Forward
 
 State = frozenset[Kind]
@@ -20,8 +20,10 @@ State = frozenset[Kind]
 
 def signature(block: nn.Module) -> tuple:
     """What two blocks must share to behave alike: classes, number types and sizes of everything inside."""
-    modules = tuple((name, type(m), tuple((k, type(p), p.dtype, p.shape) for k, p in m.named_parameters(recurse=False)))
-                    for name, m in block.named_modules())
+    modules = tuple(
+        (name, type(m), tuple((k, type(p), p.dtype, p.shape) for k, p in m.named_parameters(recurse=False)))
+        for name, m in block.named_modules()
+    )
     return (type(block), modules)
 
 
@@ -40,38 +42,49 @@ class MountedBlock:
     Each mount is a ladder of parts, the most capable one first; `demote` steps down a rung. The last rung is nothing.
     """
 
-    def __init__(self, block: nn.Module, path: str, mounts: tuple[Call | Joint | Fused, ...], tap: Tap, read: ReadWeights):
+    def __init__(
+        self, block: nn.Module, path: str, mounts: tuple[Call | Joint | Fused, ...], tap: Tap, read: ReadWeights
+    ):
         self.block, self.path, self.tap, self.signature = block, path, tap, signature(block)
         self.original: Forward = block.forward
         self.reasons: list[str] = []
         self.ladders = [self._ladder(mount, read) for mount in mounts]
-        self.sites = [site for mount, ladder in zip(mounts, self.ladders, strict=True) for site in self._reachable(mount, ladder[0]).items()]
+        self.sites = [
+            site
+            for mount, ladder in zip(mounts, self.ladders, strict=True)
+            for site in self._reachable(mount, ladder[0]).items()
+        ]
         self.check: Callable[[MountedBlock, tuple, dict], object] | None = None
         self.entered = False  # whether the model has ever called its forward
 
-    def _reachable(self, mount: Call | Joint | Fused, part: Part) -> Sites:
-        """What an uncached block calls: the sites of its first part, or, if that was a fallback from the start, of the mount."""
+    def _reachable(self, mount: Call | Joint | Fused, part: Mount) -> SiteNames:
+        """What an uncached block calls: the sites of its first part, or, if that was a fallback from the start, of
+        the mount."""
         planned = mount.sites(self.path)
-        return part.sites if part.sites.keys() == planned.keys() and not isinstance(part, KernelPart) else planned
+        return part.sites if part.sites.keys() == planned.keys() and not isinstance(part, KernelMount) else planned
 
     def count(self, kind: Kind) -> int:
         """How many sites of `kind` the block has, still mounted or not."""
         return sum(len(names) for own, names in self.sites if own is kind)
 
-    def _ladder(self, mount: Call | Joint | Fused, read: ReadWeights) -> list[Part]:
+    def _ladder(self, mount: Call | Joint | Fused, read: ReadWeights) -> list[Mount]:
         if isinstance(mount, Call):
-            return [CallPart(self.block, self.path, mount, self.tap)]
-        kernel = KernelPart(self.path, self.tap)
+            return [CallMount(self.block, self.path, mount, self.tap)]
+        kernel = KernelMount(self.path, self.tap)
         try:
             fused = isinstance(mount, Fused)
-            part = FusedPart(self.block, self.path, mount, self.tap, read) if fused else JointPart(self.block, self.path, mount, self.tap)
+            part = (
+                FusedMount(self.block, self.path, mount, self.tap, read)
+                if fused
+                else JointMount(self.block, self.path, mount, self.tap)
+            )
         except (AttributeError, TypeError) as reason:
             self.reasons.append(f"{self.path}: {reason}; {kernel.label}")
             return [kernel]
         return [part, kernel]
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Mount]:
         """The part in use on each ladder."""
         return [ladder[0] for ladder in self.ladders if ladder]
 
@@ -99,12 +112,13 @@ class MountedBlock:
                 part.inside = False
                 part.leave()
 
-    def failing(self, states: frozenset[State], wanted: object, args: tuple, kwargs: dict) -> Part | None:
-        """The first part that makes something else than `wanted`, or is never reached, when one of `states` is replayed from a computed call."""
+    def failing(self, states: frozenset[State], wanted: object, args: tuple, kwargs: dict) -> Mount | None:
+        """The first part that makes something else than `wanted`, or is never reached, when one of `states` is
+        replayed from a computed call."""
         own = self.tap.sites
         try:
             for part in self.parts:
-                self.tap.sites = probe = Probe(part.sites)
+                self.tap.sites = probe = Replay(part.sites)
                 fault = self._fault(probe, states, part, wanted, args, kwargs)
                 if fault:
                     self.reasons.append(f"{self.path}: {fault}")
@@ -113,7 +127,9 @@ class MountedBlock:
         finally:
             self.tap.sites = own
 
-    def _fault(self, probe: Probe, states: frozenset[State], part: Part, wanted: object, args: tuple, kwargs: dict) -> str:
+    def _fault(
+        self, probe: Replay, states: frozenset[State], part: Mount, wanted: object, args: tuple, kwargs: dict
+    ) -> str:
         """What is wrong with one part; empty if nothing is."""
         try:
             self.again(args, kwargs)

@@ -2,15 +2,16 @@
 
 from torch import Tensor, nn
 
-from .. import engine
 from ..hosts import Call, submodule
+from ..run import engine
 from ..site import Kind
-from .part import Part, Tap
+from .mount import Mount, Tap
 from .scoped import Forward
 
 
-class CallPart(Part):
-    """A submodule that returns a tuple is several sites; all are predicted, or none. What is no tensor in it is returned as it was."""
+class CallMount(Mount):
+    """A submodule that returns a tuple is several sites; all are predicted, or none. What is no tensor in it is
+    returned as it was."""
 
     label = "module outputs"
 
@@ -19,7 +20,11 @@ class CallPart(Part):
         self.kind: Kind = spec.kind
         self.layouts: dict[str, tuple[bool, ...]] = {}  # by submodule: which of its outputs are tensors
         found = {name: module for name in spec.names if (module := submodule(block, name)) is not None}
-        self.sites = {spec.kind: tuple(site for name in found for site in Call(spec.kind, (name,), spec.outputs).sites(path)[spec.kind])}
+        self.sites = {
+            spec.kind: tuple(
+                site for name in found for site in Call(spec.kind, (name,), spec.outputs).sites(path)[spec.kind]
+            )
+        }
         wrap = self._tensor if spec.outputs == 1 else self._tuple
         self.forwards = [(module, wrap(module.forward, f"{path}.{name}")) for name, module in found.items()]
 
@@ -38,7 +43,9 @@ class CallPart(Part):
             layout, sites = self.layouts.get(name, ()), self.tap.sites
             names = [f"{name}.{i}" for i, is_tensor in enumerate(layout) if is_tensor]
             if names and sites.predicts(self.kind, *names):
-                return tuple(sites.predict(self.kind, f"{name}.{i}") if is_tensor else None for i, is_tensor in enumerate(layout))
+                return tuple(
+                    sites.predict(self.kind, f"{name}.{i}") if is_tensor else None for i, is_tensor in enumerate(layout)
+                )
             outputs = original(*args, **kwargs)
             self.layouts[name] = tuple(isinstance(value, Tensor) for value in outputs)
             for i, value in enumerate(outputs):

@@ -27,39 +27,70 @@ def padded(model: nn.Module, count: int) -> int:
 
 
 def joins(host: Host) -> bool:
-    """Whether the text's tokens go through the blocks. Where they do not, the blocks attend to them in a second attention."""
-    return all([kind for mount in blocks.mounts for kind in mount.sites("")].count(Kind.ATTENTION) == 1 for blocks in host.blocks)
+    """Whether the text's tokens go through the blocks. Where they do not, the blocks attend to them in a second
+    attention."""
+    return all(
+        [kind for mount in blocks.mounts for kind in mount.sites("")].count(Kind.ATTENTION) == 1
+        for blocks in host.blocks
+    )
 
 
 def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: int, element_size: int) -> Footprint:
-    """The bytes kept, when for each of its features a site keeps values of `element_size` bytes: `picture` ones of the picture's tokens and
-    `text` ones of the text's, each tokens times rows times samples.
+    """The bytes kept, when for each of its features a site keeps values of `element_size` bytes: `picture` ones of
+    the picture's tokens and `text` ones of the text's, each tokens times rows times samples.
 
     An estimate: the first computed evaluation shows what is kept (Measured).
     """
     kinds = MODULES & frozenset().union(*table.states())
-    lists = [(blocks, [_sizes(block, blocks, picture, text) for block in blocks_of(model, blocks)]) for blocks in host.blocks]
+    lists = [
+        (blocks, [_sizes(block, blocks, picture, text) for block in blocks_of(model, blocks)]) for blocks in host.blocks
+    ]
     every = [[sum(size for kind, size in sites if kind in kinds) for sites in found] for _, found in lists]
-    merged = sum(max((sum(size for kind, size in sites if kind is Kind.MLP) for sites in found), default=0) if blocks.carries else sum(whole)
-                 for (blocks, found), whole in zip(lists, every, strict=True) if kinds)
-    widths = [_width(block, mount.needs) for blocks, _ in lists for block in blocks_of(model, blocks) for mount in blocks.mounts]
+    merged = sum(
+        max((sum(size for kind, size in sites if kind is Kind.MLP) for sites in found), default=0)
+        if blocks.carries
+        else sum(whole)
+        for (blocks, found), whole in zip(lists, every, strict=True)
+        if kinds
+    )
+    widths = [
+        _width(block, mount.needs)
+        for blocks, _ in lists
+        for block in blocks_of(model, blocks)
+        for mount in blocks.mounts
+    ]
     largest = max((size for whole in every for size in whole), default=0)
-    return Footprint(element_size * sum(map(sum, every)), element_size * merged, 2 * element_size * largest,
-                     share(max(widths, default=1), element_size))
+    return Footprint(
+        element_size * sum(map(sum, every)),
+        element_size * merged,
+        2 * element_size * largest,
+        share(max(widths, default=1), element_size),
+    )
 
 
 def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tuple[Kind, int]]:
     """Values that the sites of one block keep, by kind."""
-    return [(kind, size) for mount in blocks.mounts for kind in mount.sites("") for size in _values(block, blocks, mount, picture, text)]
+    return [
+        (kind, size)
+        for mount in blocks.mounts
+        for kind in mount.sites("")
+        for size in _values(block, blocks, mount, picture, text)
+    ]
 
 
 def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, picture: int, text: int) -> list[int]:
     """Values of each site of a mount. One that has sites for several streams lacks some in some blocks."""
-    names = mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()
+    names = (
+        mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()
+    )
     if len(names) < 2 and not {*names} & {*blocks.text}:
         return [_width(block, mount.needs) * (picture + text)]
     ends = {name: f"{name}.proj" if isinstance(mount, Joint) else name for name in names}
-    return [_width(block, (end,)) * (text if name in blocks.text else picture) for name, end in ends.items() if submodule(block, end) is not None]
+    return [
+        _width(block, (end,)) * (text if name in blocks.text else picture)
+        for name, end in ends.items()
+        if submodule(block, end) is not None
+    ]
 
 
 def _width(block: nn.Module, names: tuple[str, ...]) -> int:

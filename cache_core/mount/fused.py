@@ -5,16 +5,17 @@ from torch import Tensor, nn
 
 from ..hosts import Fused, submodule
 from ..site import Kind
-from .part import Part, ReadWeights, Tap, blank, can_skip_attention, no_attention, with_override
+from .mount import Mount, ReadWeights, Tap, blank, can_skip_attention, no_attention, with_override
 
 ATTENTION, MLP = Kind.ATTENTION, Kind.MLP
 
 
-class FusedPart(Part):
+class FusedMount(Mount):
     """The last layer is linear, so its output is the attention's share plus the MLP's: each is a site.
 
-    A computed call runs the untouched fused layers; when its values are needed later, one more product with the attention
-    columns tells the shares apart. A call that predicts one kind multiplies only the other kind's rows and columns.
+    A computed call runs the untouched fused layers; when its values are needed later, one more product with the
+    attention columns tells the shares apart. A call that predicts one kind multiplies only the other kind's rows and
+    columns.
     """
 
     label = "attention and mlp"
@@ -27,8 +28,18 @@ class FusedPart(Part):
         self.first, self.last, norm, act = (submodule(block, name) for name in spec.needs)
         self.width = block.hidden_size
         self.sites = spec.sites(path)
-        self._first, self._last, self._norm, self._act = self.first.forward, self.last.forward, norm.forward, act.forward
-        self.forwards = [(self.first, self.project_in), (self.last, self.project_out), (norm, self.normalise), (act, self.activate)]
+        self._first, self._last, self._norm, self._act = (
+            self.first.forward,
+            self.last.forward,
+            norm.forward,
+            act.forward,
+        )
+        self.forwards = [
+            (self.first, self.project_in),
+            (self.last, self.project_out),
+            (norm, self.normalise),
+            (act, self.activate),
+        ]
 
     def enter(self, kwargs: dict) -> dict:
         predicted = {kind for kind in self.sites if self.predicts(kind)}
@@ -48,7 +59,9 @@ class FusedPart(Part):
         if len(self.predicted) == 2:
             return blank(x, features)
         rows = slice(qkv, None) if ATTENTION in self.predicted else slice(0, qkv)
-        out = x.new_zeros(*x.shape[:-1], features)  # not empty: recycled memory may hold the right values and pass the check
+        out = x.new_zeros(
+            *x.shape[:-1], features
+        )  # not empty: recycled memory may hold the right values and pass the check
         with self.read(self.first, x) as (weight, bias):
             out[..., rows] = F.linear(x, weight[rows], None if bias is None else bias[rows])
         return out

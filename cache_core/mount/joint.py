@@ -1,14 +1,15 @@
-"""The attention of a double-stream block, reached by its leaves: the block's own code runs, its expensive calls do not."""
+"""The attention of a double-stream block, reached by its leaves: the block's own code runs, its expensive calls do
+not."""
 
 from torch import Tensor, nn
 
 from ..hosts import Joint, submodule
 from ..site import Kind
-from .part import Part, Tap, blank, can_skip_attention, no_attention, with_override
+from .mount import Mount, Tap, blank, can_skip_attention, no_attention, with_override
 from .scoped import Forward
 
 
-class JointPart(Part):
+class JointMount(Mount):
     """Predicting attention skips qkv, their norms, the rotary positions, the kernel and the projection."""
 
     label = "attention"
@@ -22,7 +23,9 @@ class JointPart(Part):
             if attention is None:
                 continue
             self.forwards.append((attention.qkv, self._qkv(attention.qkv.forward, 3 * getattr(attention, spec.unit))))
-            self.forwards += [(norm, self._norm(norm.forward)) for norm in (getattr(attention, name) for name in spec.norms)]
+            self.forwards += [
+                (norm, self._norm(norm.forward)) for norm in (getattr(attention, name) for name in spec.norms)
+            ]
             if getattr(attention, "proj", None) is not None:
                 names.append(site)
                 self.forwards.append((attention.proj, self._proj(attention.proj.forward, site)))
@@ -30,7 +33,9 @@ class JointPart(Part):
 
     def enter(self, kwargs: dict) -> dict:
         self.skipping = self.predicts(Kind.ATTENTION) and can_skip_attention(kwargs)
-        return with_override(kwargs, no_attention, **({"pe": None} if "pe" in kwargs else {})) if self.skipping else kwargs
+        return (
+            with_override(kwargs, no_attention, **({"pe": None} if "pe" in kwargs else {})) if self.skipping else kwargs
+        )
 
     def leave(self) -> None:
         self.skipping = False

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ..site import Kind
-from .part import OVERRIDE, Part, Tap, can_skip_attention, with_override
+from .mount import OVERRIDE, Mount, Tap, can_skip_attention, with_override
 
 
-class KernelPart(Part):
-    """Works for every kind of weight. The linear layers run; the output of the attention between them may be a predicted one."""
+class KernelMount(Mount):
+    """Works for every kind of weight. The linear layers run; the output of the attention between them may be a
+    predicted one."""
 
     label = "attention kernel only"
 

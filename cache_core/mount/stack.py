@@ -4,7 +4,7 @@ import inspect
 
 from torch import Tensor, compiler, nn
 
-from ..run import Run
+from ..run.run import Run
 from ..site import MODULES, Kind
 from .between import Between
 from .scoped import Forward
@@ -13,25 +13,48 @@ Forwards = list[tuple[nn.Module, Forward]]
 
 
 class Stack:
-    """Where attention and MLP are only ever predicted together, the list's first block adds the residual and the others pass on what they get.
+    """Where attention and MLP are only ever predicted together, the list's first block adds the residual and the
+    others pass on what they get.
 
-    `carries`: the blocks' arguments that are streams, in the order in which they are returned. A residual is the list's last output less its
-    first input and less what was added between two blocks (ControlNet), which the model's own code adds again. `sound` turns
-    False when the blocks turn out not to work like this. A residual that does not fit the stream it meets is not added: the list is computed.
+    `carries`: the blocks' arguments that are streams, in the order in which they are returned. A residual is the
+    list's last output less its first input and less what was added between two blocks (ControlNet), which the
+    model's own code adds again. `sound` turns False when the blocks turn out not to work like this. A residual that
+    does not fit the stream it meets is not added: the list is computed.
 
-    The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that a compiled model has one
-    graph that predicts and one that keeps, and neither is made again when the run goes on.
+    The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that
+    a compiled model has one graph that predicts and one that keeps, and neither is made again when the run goes on.
 
-    Nothing is added between most blocks. `between` tells where something was; only there is it reckoned, or everywhere if the model is `compiled`.
+    Nothing is added between most blocks. `between` tells where something was; only there is it reckoned, or
+    everywhere if the model is `compiled`.
     """
 
-    def __init__(self, blocks: list[nn.Module], path: str, carries: tuple[str | int, ...], run: Run, counts: dict[Kind, int],
-                 between: Between):
-        self.run, self.path, self.carries, self.counts, self.between, self.sound = run, path, carries, counts, between, True
-        self.compiled, self._placed = False, dict[Forward, dict[str, int]]()  # where the arguments of each kind of block are, by name
+    def __init__(
+        self,
+        blocks: list[nn.Module],
+        path: str,
+        carries: tuple[str | int, ...],
+        run: Run,
+        counts: dict[Kind, int],
+        between: Between,
+    ):
+        self.run, self.path, self.carries, self.counts, self.between, self.sound = (
+            run,
+            path,
+            carries,
+            counts,
+            between,
+            True,
+        )
+        self.compiled, self._placed = (
+            False,
+            dict[Forward, dict[str, int]](),
+        )  # where the arguments of each kind of block are, by name
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self._known = False  # whether any of the blocks has ever been run by its forward
-        self._keeping = [(block, self._keep(block.forward, self._places(block), i == len(blocks) - 1)) for i, block in enumerate(blocks)]
+        self._keeping = [
+            (block, self._keep(block.forward, self._places(block), i == len(blocks) - 1))
+            for i, block in enumerate(blocks)
+        ]
         self._predicting = [(block, self._predict(self._places(block), computed)) for block, computed in self._keeping]
         self.drop()
 
@@ -71,7 +94,9 @@ class Stack:
         """Hold no tensor any more."""
         self.between.stop()
         self._entered, self._fault = False, ""
-        self._kept = self._misfit = False  # whether its residuals are to be kept; whether those it predicted did not fit its streams
+        self._kept = self._misfit = (
+            False  # whether its residuals are to be kept; whether those it predicted did not fit its streams
+        )
         self._added: list[Tensor] = []  # what a predicted list adds to its streams
         self._base: list[Tensor] = []  # what a computed list was given, from its first block on and between two
         self._passed: list[Tensor] = []  # what its last block returned, or a copy if that was written to since
@@ -103,7 +128,10 @@ class Stack:
             tally.predicted_calls[kind] -= self.counts[kind]
             tally.computed_calls[kind] += self.counts[kind]
         tally.predicted_calls[Kind.BLOCKS] -= len(self.sites)
-        self.run.note(f"the shapes inside the model changed at step {self.run.evaluation.step}: its blocks start their histories anew")
+        self.run.note(
+            f"the shapes inside the model changed at step {self.run.evaluation.step}: its blocks start their "
+            "histories anew"
+        )
 
     def _predict(self, places: dict[str, int], computed: Forward) -> Forward:
         def forward(*args: object, **kwargs: object) -> object:
@@ -155,7 +183,9 @@ class Stack:
 
     def _after(self, streams: list[Tensor], outputs: tuple, last: bool) -> None:
         """A computed block has returned `outputs`."""
-        after = [given if x is None else x for x, given in zip(outputs, streams, strict=False)]  # the last block may drop a stream
+        after = [
+            given if x is None else x for x, given in zip(outputs, streams, strict=False)
+        ]  # the last block may drop a stream
         if len(outputs) != len(streams) or [x.shape for x in after] != [x.shape for x in self._base]:
             self._fault, self._base, self._passed = "its blocks do not return what they are given", [], []
         elif last:
@@ -170,7 +200,8 @@ class Stack:
 
     @property
     def _reckons(self) -> bool:
-        """Whether what was added is reckoned wherever something may have been: what watches operations would keep models from being compiled."""
+        """Whether what was added is reckoned wherever something may have been: what watches operations would keep
+        models from being compiled."""
         return self.compiled or compiler.is_compiling()
 
     def _copies(self, streams: list[Tensor]) -> list[Tensor]:

@@ -1,4 +1,5 @@
-"""What a call can reach beside tensors, and whether the call has changed it: state that a second call would find changed."""
+"""What a call can reach beside tensors, and whether the call has changed it: state that a second call would find
+changed."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,8 @@ ELSEWHERE = ("wrappers", "callbacks")  # transformer options that run around the
 
 
 class Held:
-    """The contents of everything in `named` that can hold something, as they are now. Tensors and modules are not looked into.
+    """The contents of everything in `named` that can hold something, as they are now. Tensors and modules are not
+    looked into.
 
     `objects`: also what patches keep in their attributes and closures, not only containers.
     """
@@ -27,7 +29,11 @@ class Held:
 
     def changed(self) -> Iterator[tuple[str, object]]:
         """Name and holder of what has been put in, taken out or replaced since."""
-        return ((name, holder) for name, holder, before in self.known.values() if not same(before, self._members(holder) or ()))
+        return (
+            (name, holder)
+            for name, holder, before in self.known.values()
+            if not same(before, self._members(holder) or ())
+        )
 
     def _look(self, name: str, value: object, depth: int) -> None:
         members = self._members(value)
@@ -47,7 +53,8 @@ class Held:
 
 
 def of_object(value: object) -> tuple | None:
-    """Objects that a function, a bound method or an object holds on to; None for tensors, modules, and what manages a model."""
+    """Objects that a function, a bound method or an object holds on to; None for tensors, modules, and what manages
+    a model."""
     if isfunction(value):
         cells = (thing for cell in value.__closure__ or () for thing in within(cell))
         return (*cells, *(value.__defaults__ or ()), *vars(value).values())
@@ -71,17 +78,25 @@ def within(cell: Any) -> list[object]:
 def same(before: tuple, after: tuple) -> bool:
     """Whether nothing has been exchanged. Numbers and texts count by their value, all else by being the same thing."""
     plain = (bool, int, float, str, type(None))
-    return len(before) == len(after) and all(a is b or (type(a) is type(b) and type(a) in plain and a == b)
-                                             for a, b in zip(before, after, strict=True))
+    return len(before) == len(after) and all(
+        a is b or (type(a) is type(b) and type(a) in plain and a == b) for a, b in zip(before, after, strict=True)
+    )
 
 
 def of_call(args: tuple, kwargs: dict) -> Held:
-    """Everything that a block can reach in a call with these arguments: each of them, and each of its transformer options."""
+    """Everything that a block can reach in a call with these arguments: each of them, and each of its transformer
+    options."""
     options = kwargs.get("transformer_options")
     named = [(f"argument {i}", value) for i, value in enumerate(args)]
     named += [(f"argument {name}", value) for name, value in kwargs.items() if value is not options]
     for name, value in options.items() if isinstance(options, dict) else ():
-        named += sorted_patches(value) if name in ("patches", "patches_replace") else [] if name in ELSEWHERE else [(name, value)]
+        named += (
+            sorted_patches(value)
+            if name in ("patches", "patches_replace")
+            else []
+            if name in ELSEWHERE
+            else [(name, value)]
+        )
     return Held(named)
 
 

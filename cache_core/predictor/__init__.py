@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from .extrapolation import GAIN_LIMIT, REUSE, Coefficients, Predictor
+from .extrapolation import GAIN_LIMIT, REUSE, Coefficients, Extrapolation
 from .fitted import Fit, Fitted, same
 from .weights import binomial, damp, lagrange
 
 
-class Prediction(Protocol):
-    """What a run asks. `order`: samples of a site that predictions are made from. `reach`: outputs of the model that a computed one is
-    corrected by, itself among them; 0 where none ever is."""
+class Predictor(Protocol):
+    """What a run asks. `order`: samples of a site that predictions are made from. `reach`: outputs of the model that
+    a computed one is corrected by, itself among them; 0 where none ever is."""
 
     @property
     def order(self) -> int: ...
@@ -27,4 +27,16 @@ class Prediction(Protocol):
         ...
 
 
-__all__ = ["GAIN_LIMIT", "REUSE", "Coefficients", "Fit", "Fitted", "Prediction", "Predictor", "binomial", "damp", "lagrange", "same"]
+__all__ = [
+    "GAIN_LIMIT",
+    "REUSE",
+    "Coefficients",
+    "Fit",
+    "Fitted",
+    "Predictor",
+    "Extrapolation",
+    "binomial",
+    "damp",
+    "lagrange",
+    "same",
+]

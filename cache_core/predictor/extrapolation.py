@@ -8,16 +8,17 @@ from ..errors import check_choice, check_range
 from .weights import binomial, damp, lagrange
 
 Coefficients = Literal["node-aware", "paper"]
-GAIN_LIMIT = 3.5  # what the nodes use: order 2 reaches as far ahead as 1.25 times the distance of its samples, then reuse is better
+# what the nodes use: order 2 reaches as far ahead as 1.25 times the distance of its samples, then reuse is better
+GAIN_LIMIT = 3.5
 
 
 @dataclass(frozen=True)
-class Predictor:
+class Extrapolation:
     """Extrapolation of order `order`: samples used, and the error slope the tests measure. Order 1 is plain reuse.
 
     `coefficients`: "node-aware" takes Lagrange weights on the real nodes, "paper" the binomials of AB-Cache.
-    `damping`: share of plain reuse mixed in, 0 to 1. `gain_limit`: the order falls while the sum of |weights|, which is how much
-    noise in the samples is amplified, is above this.
+    `damping`: share of plain reuse mixed in, 0 to 1. `gain_limit`: the order falls while the sum of |weights|, which
+    is how much noise in the samples is amplified, is above this.
     """
 
     order: int = 1
@@ -50,11 +51,11 @@ class Predictor:
         raw = binomial(order) if self.coefficients == "paper" else lagrange(nodes[:order], at)
         return damp(raw, self.damping)
 
-    def pair(self) -> tuple["Predictor", "Predictor"]:
-        """The embedded pair: this predictor, of order 2 at least, and the one an order lower. Neither has a gain limit: where both
-        were cut to reuse they would agree on nothing but that."""
+    def pair(self) -> tuple["Extrapolation", "Extrapolation"]:
+        """The embedded pair: this predictor, of order 2 at least, and the one an order lower. Neither has a gain
+        limit: where both were cut to reuse they would agree on nothing but that."""
         high = replace(self, order=max(2, self.order), gain_limit=float("inf"))
         return high, replace(high, order=high.order - 1)
 
 
-REUSE = Predictor()
+REUSE = Extrapolation()

@@ -1,17 +1,18 @@
-"""Prediction with weights that were fitted for each step of one sampling (calibrate.Tracker), instead of following from the nodes."""
+"""Prediction with weights that were fitted for each step of one sampling (calibrate.Tracker), instead of following
+from the nodes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .extrapolation import Predictor
+from .extrapolation import Extrapolation
 
 SAME = 1e-4  # relative distance below which two sigmas are one: schedulers differ by less between devices
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The weights of the samples at `nodes`, newest first, for the output at clock value `at`. Where `at` is itself the newest node, the
-    output was computed and is corrected for the gap before it."""
+    """The weights of the samples at `nodes`, newest first, for the output at clock value `at`. Where `at` is itself
+    the newest node, the output was computed and is corrected for the gap before it."""
 
     at: float
     nodes: tuple[float, ...]
@@ -31,7 +32,7 @@ class Fitted:
     """`fits` where one applies, else `fallback`: after a restart, or when a sampler calls the model elsewhere."""
 
     fits: tuple[Fit, ...]
-    fallback: Predictor = field(default_factory=lambda: Predictor(2))
+    fallback: Extrapolation = field(default_factory=lambda: Extrapolation(2))
 
     @property
     def order(self) -> int:

@@ -1,4 +1,5 @@
-"""Weights of past outputs, as pure functions of the clock values they were computed at. Any number type, Fraction included."""
+"""Weights of past outputs, as pure functions of the clock values they were computed at. Any number type, Fraction
+included."""
 
 from collections.abc import Sequence
 from math import comb
@@ -10,10 +11,10 @@ Number = TypeVar("Number")
 def lagrange(nodes: Sequence[Number], at: Number) -> tuple[Number, ...]:
     """Coefficients of the polynomial through the samples at `nodes`, evaluated at `at`.
 
-    `w_j = prod_{m != j} (at - s_m) / (s_j - s_m)`. `nodes`: distinct clock values, newest first. Weights sum to 1 and are exact
-    for polynomials of degree < len(nodes) on any nodes. This is value extrapolation, which aims at the full-compute run; it
-    is not the Adams-Bashforth quadrature, which aims at the exact ODE. AB-Cache, arXiv 2504.10540, eq. 3.6, is the case of
-    equally spaced nodes one step apart.
+    `w_j = prod_{m != j} (at - s_m) / (s_j - s_m)`. `nodes`: distinct clock values, newest first. Weights sum to 1
+    and are exact for polynomials of degree < len(nodes) on any nodes. This is value extrapolation, which aims at the
+    full-compute run; it is not the Adams-Bashforth quadrature, which aims at the exact ODE. AB-Cache, arXiv
+    2504.10540, eq. 3.6, is the case of equally spaced nodes one step apart.
     """
     weights = []
     for j, own in enumerate(nodes):

@@ -3,12 +3,33 @@
 from .adaptive import Adaptive
 from .edited import Edited, changed, differences, format_edits, parse_edits
 from .interval import Frame, Interval, Steps, evenly, format_steps, parse_steps
-from .planned import Planned
 from .released import Released
 from .table import Table, everything, from_steps, nest, side_by_side
+from .table_at import TableAt
 from .two_stage import TwoStage
 
-Schedule = Interval | Steps | TwoStage | Released | Edited | Adaptive | Planned
+Schedule = Interval | Steps | TwoStage | Released | Edited | Adaptive | TableAt
 
-__all__ = ["Adaptive", "Edited", "Frame", "Interval", "Planned", "Released", "Schedule", "Steps", "Table", "TwoStage", "changed", "differences",
-           "evenly", "everything", "format_edits", "format_steps", "from_steps", "nest", "parse_edits", "parse_steps", "side_by_side"]
+__all__ = [
+    "Adaptive",
+    "Edited",
+    "Frame",
+    "Interval",
+    "TableAt",
+    "Released",
+    "Schedule",
+    "Steps",
+    "Table",
+    "TwoStage",
+    "changed",
+    "differences",
+    "evenly",
+    "everything",
+    "format_edits",
+    "format_steps",
+    "from_steps",
+    "nest",
+    "parse_edits",
+    "parse_steps",
+    "side_by_side",
+]

@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass
 
-from ..clock import Timeline
 from ..errors import check_range
 from ..site import Kind
+from ..timeline import Timeline
 from .interval import Frame
 from .table import Table, from_steps
 
 
 @dataclass(frozen=True)
 class Adaptive:
-    """Predict until the disagreement of the order-k and order-(k-1) predictions, summed since the last computed evaluation,
-    would pass `tolerance`, and never more than `most` times in a row.
+    """Predict until the disagreement of the order-k and order-(k-1) predictions, summed since the last computed
+    evaluation, would pass `tolerance`, and never more than `most` times in a row.
 
-    The disagreement is relative: ||order k - order k-1|| / ||order k||, over all conditionings at once. Summing it is a far
-    better rule than looking at one step (METHODS.md section 5). One decision per evaluation.
+    The disagreement is relative: ||order k - order k-1|| / ||order k||, over all conditionings at once. Summing it
+    is a far better rule than looking at one step (METHODS.md section 5). One decision per evaluation.
     """
 
     kinds: frozenset[Kind]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..clock import Timeline
 from ..errors import ConfigError, brief
 from ..site import MODULES, Kind
+from ..timeline import Timeline
 from .interval import check_named, format_steps, parse_steps
 from .released import Released
 from .table import Table
@@ -20,7 +20,8 @@ Edits = Mapping[tuple[int, Kind], bool]  # step and kind, to whether it is compu
 
 @dataclass(frozen=True)
 class Edited:
-    """The table of `base` with the cells that `text` names changed; those of steps that the sampling does not have are left out."""
+    """The table of `base` with the cells that `text` names changed; those of steps that the sampling does not have
+    are left out."""
 
     base: TwoStage | Released
     text: str
@@ -36,6 +37,7 @@ class Edited:
 
 def changed(table: Table, edits: Edits) -> Table:
     """`table` with other cells. Raises ConfigError where step 0 would reuse."""
+
     def row(step: int, computed: frozenset[Kind]) -> frozenset[Kind]:
         return frozenset(kind for kind in table.kinds if edits.get((step, kind), kind in computed))
 
@@ -49,7 +51,8 @@ def differences(base: Table, wanted: Table) -> dict[tuple[int, Kind], bool]:
 
 
 def parse_edits(text: str) -> dict[tuple[int, Kind], bool]:
-    """The edits that a text such as `compute attention 6,9; reuse both 12-14` names; later ones win. Raises ConfigError for anything else."""
+    """The edits that a text such as `compute attention 6,9; reuse both 12-14` names; later ones win. Raises
+    ConfigError for anything else."""
     edits: dict[tuple[int, Kind], bool] = {}
     named = 0
     for part in filter(None, (part.strip() for part in text.split(";"))):

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..clock import Timeline
 from ..errors import ConfigError, brief, check_range
 from ..site import Kind
+from ..timeline import Timeline
 from .table import Table, from_steps
 
 MOST_NAMED = 20_000
@@ -15,8 +15,8 @@ MOST_NAMED = 20_000
 class Frame:
     """The steps that are computed whatever the interval says.
 
-    `warmup`: steps at the start. `final`: steps at the end. `start`, `end`: percentages in [0, 1] of the sampling, as ComfyUI
-    counts them, outside which every step is computed.
+    `warmup`: steps at the start. `final`: steps at the end. `start`, `end`: percentages in [0, 1] of the sampling,
+    as ComfyUI counts them, outside which every step is computed.
     """
 
     warmup: int = 3
@@ -93,7 +93,8 @@ class Steps:
 
 
 def evenly(steps: int, budget: int) -> tuple[int, ...]:
-    """`budget` of `steps` steps, evenly spaced, the first and the last among them. Raises ConfigError unless 2 <= budget <= steps."""
+    """`budget` of `steps` steps, evenly spaced, the first and the last among them. Raises ConfigError unless 2 <=
+    budget <= steps."""
     check_range("budget", budget, 2, steps)
     return tuple(sorted({round(j * (steps - 1) / (budget - 1)) for j in range(budget)}))
 
@@ -110,14 +111,18 @@ def format_steps(steps: Iterable[int]) -> str:
 
 
 def check_named(count: int, name: str) -> None:
-    """Raise ConfigError if the text of the widget `name` names more steps, each as often as it is named, than any sampling could need: reading it
-    would take a server's time."""
+    """Raise ConfigError if the text of the widget `name` names more steps, each as often as it is named, than any
+    sampling could need: reading it would take a server's time."""
     if count > MOST_NAMED:
-        raise ConfigError(f"{name} names {count} steps or more, counting again those named again; {MOST_NAMED} are allowed. Name each step once.")
+        raise ConfigError(
+            f"{name} names {count} steps or more, counting again those named again; {MOST_NAMED} are allowed. Name "
+            "each step once."
+        )
 
 
 def parse_steps(text: str, name: str = "computed_steps") -> tuple[int, ...]:
-    """The steps that a list such as `0-4,6,9,13,49` names, ascending. Raises ConfigError, about the widget `name`, for anything else."""
+    """The steps that a list such as `0-4,6,9,13,49` names, ascending. Raises ConfigError, about the widget `name`,
+    for anything else."""
     steps: set[int] = set()
     named = 0
     for part in text.replace(" ", "").split(","):

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from ..clock import Timeline
 from ..site import MODULES, Kind
+from ..timeline import Timeline
 from .table import Table
 
-# Steps that reuse both, in the order they are run: 22 full, then `both, full` nine times, then both both both full, both both
-# full twice, with the last step full. The file stores the same 50 entries from the cleanest step to the noisiest.
+# Steps that reuse both, in the order they are run: 22 full, then `both, full` nine times, then both both both full,
+# both both full twice, with the last step full. The file stores the same 50 entries from the cleanest step to the
+# noisiest.
 _FULL, _BOTH = False, True
 RELEASED = (_FULL,) * 22 + (_BOTH, _FULL) * 9 + (_BOTH, _BOTH, _BOTH, _FULL) + (_BOTH, _BOTH, _FULL) * 2
 
@@ -23,12 +24,16 @@ class Released:
     kinds: frozenset[Kind] = field(default=MODULES, init=False)
 
     def table(self, timeline: Timeline) -> Table:
-        rows = (self.kinds if reused == before else frozenset() for before, reused in pairwise(_reused_before(timeline.steps)))
+        rows = (
+            self.kinds if reused == before else frozenset()
+            for before, reused in pairwise(_reused_before(timeline.steps))
+        )
         return Table(self.kinds, tuple(rows))
 
 
 def _reused_before(steps: int) -> list[int]:
-    """How many steps are reused before each of `steps` steps, and in all: the released count, at the same share of the run."""
+    """How many steps are reused before each of `steps` steps, and in all: the released count, at the same share of
+    the run."""
     released = list(accumulate(RELEASED, initial=0))
     counts = []
     for step in range(steps + 1):

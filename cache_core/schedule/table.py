@@ -11,8 +11,8 @@ from ..site import Kind, names
 class Table:
     """For each step the kinds that are computed; the other `kinds` are predicted there.
 
-    A row of FEB-Cache is one of four states: compute both, reuse attention, reuse MLP, reuse both.
-    Raises ConfigError for no rows, for kinds that the table does not schedule, and for a first step that predicts something
+    A row of FEB-Cache is one of four states: compute both, reuse attention, reuse MLP, reuse both. Raises
+    ConfigError for no rows, for kinds that the table does not schedule, and for a first step that predicts something
     (there is nothing to predict from).
     """
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from ..clock import Timeline
 from ..errors import check_range
 from ..site import MODULES, Kind
+from ..timeline import Timeline
 from .interval import Frame, sparsest
 from .table import Table
 
@@ -13,12 +13,12 @@ from .table import Table
 class TwoStage:
     """Keep the stage's fragile kind fresh and reuse the other.
 
-    High noise (model time above `boundary`): low frequencies are fragile and attention carries them, so the MLP is reused,
-    computed every `mlp_interval` steps. Low noise: high frequencies are fragile and the MLP carries them, so attention is
-    reused, computed every `attention_interval` steps. The fragile kind is computed every `fragile_interval` steps; above 1 it
-    is reused as well, and all four states can occur. In a stage a shorter interval takes the place of one that would
-    compute more (`sparsest`). FEB-Cache, arXiv 2503.07120: the stages and states of Algorithm 1, which finds its steps by
-    measuring.
+    High noise (model time above `boundary`): low frequencies are fragile and attention carries them, so the MLP is
+    reused, computed every `mlp_interval` steps. Low noise: high frequencies are fragile and the MLP carries them, so
+    attention is reused, computed every `attention_interval` steps. The fragile kind is computed every
+    `fragile_interval` steps; above 1 it is reused as well, and all four states can occur. In a stage a shorter
+    interval takes the place of one that would compute more (`sparsest`). FEB-Cache, arXiv 2503.07120: the stages and
+    states of Algorithm 1, which finds its steps by measuring.
     """
 
     attention_interval: int = 3

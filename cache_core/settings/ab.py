@@ -3,16 +3,27 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..clock import Timeline
 from ..errors import check_range
 from ..plan import Plan
-from ..predictor import GAIN_LIMIT, Predictor
+from ..predictor import GAIN_LIMIT, Extrapolation
 from ..schedule import Adaptive, Frame, Interval, Steps, parse_steps
 from ..site import OUTPUT
+from ..timeline import Timeline
 from .presets import AUTO, Values, auto_warmup, resolve
 
-DEFAULTS = {"order": 2, "interval": 5, "warmup_steps": 8, "final_steps": 1, "start_percent": 0.0, "end_percent": 1.0,
-            "coefficients": "node-aware", "damping": 0.0, "computed_steps": "", "after_guidance": False, "tolerance": 0.0}
+DEFAULTS = {
+    "order": 2,
+    "interval": 5,
+    "warmup_steps": 8,
+    "final_steps": 1,
+    "start_percent": 0.0,
+    "end_percent": 1.0,
+    "coefficients": "node-aware",
+    "damping": 0.0,
+    "computed_steps": "",
+    "after_guidance": False,
+    "tolerance": 0.0,
+}
 PRESETS = {  # measured on the lab's model, 50 steps: `python3 scripts/demo.py`
     "auto": {},
     "quality": {"interval": 3},
@@ -20,7 +31,12 @@ PRESETS = {  # measured on the lab's model, 50 steps: `python3 scripts/demo.py`
     "fast": {"interval": 6, "warmup_steps": 5},
     "paper": {"interval": 6, "warmup_steps": 5, "final_steps": 0, "coefficients": "paper"},
 }
-LEARNED = {"auto": 3.0, "quality": 2.0, "balanced": 3.0, "fast": 4.0}  # steps for each computed one, once a plan is learned
+LEARNED = {
+    "auto": 3.0,
+    "quality": 2.0,
+    "balanced": 3.0,
+    "fast": 4.0,
+}  # steps for each computed one, once a plan is learned
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,6 @@ class ABSettings:
     after_guidance: bool
     tolerance: float
     learn: bool = False
-    guard: bool = False
     memory: ClassVar[float] = 0.0  # what it keeps is a few latents
 
     def __post_init__(self) -> None:
@@ -54,9 +69,10 @@ class ABSettings:
     def of(cls, preset: str, given: Values) -> "ABSettings":
         """The settings of a node whose widgets, in `given`, stand beside `preset`. Widgets left out show their defaults."""
         widgets = {**DEFAULTS, **given}
-        learn, guard = (bool(widgets.pop(name, False)) for name in ("learn", "guard"))  # no part of a preset: they are about plans
+        widgets.pop("guard", None)  # of workflows that older packs saved
+        learn = bool(widgets.pop("learn", False))  # no part of a preset
         name, values = resolve(PRESETS, DEFAULTS, preset, widgets)
-        return cls(name, **values, learn=learn, guard=guard)
+        return cls(name, **values, learn=learn)
 
     @property
     def name(self) -> str:
@@ -64,14 +80,17 @@ class ABSettings:
 
     @property
     def learns(self) -> float:
-        """The speed-up, in evaluations, of the plan that is to be learned for this sampling; 0 where the widgets are the plan."""
+        """The speed-up, in evaluations, of the plan that is to be learned for this sampling; 0 where the widgets are
+        the plan."""
         return LEARNED.get(self.preset, 0.0) if self.learn else 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
         """Raises ConfigError for a value out of range."""
-        free = self.coefficients == "paper" or self.tolerance  # as published; and a tolerance already limits how far a prediction reaches
+        free = (
+            self.coefficients == "paper" or self.tolerance
+        )  # as published; and a tolerance already limits how far a prediction reaches
         limit = float("inf") if free else GAIN_LIMIT
-        predictor = Predictor(self.order, self.coefficients, self.damping, limit)
+        predictor = Extrapolation(self.order, self.coefficients, self.damping, limit)
         return Plan(self._schedule(timeline), predictor, name=self.name, guided=self.after_guidance)
 
     def _schedule(self, timeline: Timeline) -> Interval | Steps | Adaptive:

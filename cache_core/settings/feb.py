@@ -3,21 +3,35 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..clock import Timeline
-from ..corrector import NoiseScale
 from ..errors import check_choice, check_range
+from ..noise_scale import NoiseScale
 from ..plan import Plan
-from ..predictor import GAIN_LIMIT, Predictor
+from ..predictor import GAIN_LIMIT, Extrapolation
 from ..schedule import Edited, Frame, Released, TwoStage
+from ..timeline import Timeline
 from .presets import AUTO, Values, auto_warmup, resolve
 
 ORDERS = {"reuse": 1, "order 2": 2, "order 3": 3}
 TABLES = ("two-stage", "released")
 MOST_MEMORY = 1024.0
-DEFAULTS = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 1, "stage_boundary": 0.4, "warmup_steps": 5, "final_steps": 1,
-            "start_percent": 0.0, "end_percent": 1.0, "predictor": "reuse", "noise_scale_high": 1.0, "noise_scale_low": 1.0, "table": "two-stage",
-            "edited_steps": ""}
-PRESETS = {  # measured on the lab's model, where reusing both at once beats the stage rule at equal compute: `python3 scripts/demo.py`
+DEFAULTS = {
+    "attention_interval": 3,
+    "mlp_interval": 3,
+    "fragile_interval": 1,
+    "stage_boundary": 0.4,
+    "warmup_steps": 5,
+    "final_steps": 1,
+    "start_percent": 0.0,
+    "end_percent": 1.0,
+    "predictor": "reuse",
+    "noise_scale_high": 1.0,
+    "noise_scale_low": 1.0,
+    "table": "two-stage",
+    "edited_steps": "",
+}
+# measured on the lab's model, where reusing both at once beats the stage rule at equal compute: `python3
+# scripts/demo.py`
+PRESETS = {
     "auto": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
     "quality": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 12},
     "balanced": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
@@ -73,10 +87,12 @@ class FEBSettings:
     def plan(self, timeline: Timeline) -> Plan:
         """Raises ConfigError for a value out of range."""
         scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
-        predictor = Predictor(ORDERS[self.predictor], gain_limit=GAIN_LIMIT)
+        predictor = Extrapolation(ORDERS[self.predictor], gain_limit=GAIN_LIMIT)
         base = self._schedule(timeline.steps)
         schedule = Edited(base, self.edited_steps) if self.edited_steps.strip() else base
-        return Plan(schedule, predictor, scale, self.name, merge=self.table != "released")  # the authors keep every site
+        return Plan(
+            schedule, predictor, scale, self.name, merge=self.table != "released"
+        )  # the authors keep every site
 
     def _schedule(self, steps: int) -> TwoStage | Released:
         """The authors' table, or the two-stage rule."""

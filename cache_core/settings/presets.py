@@ -9,7 +9,9 @@ AUTO, CUSTOM = "auto", "custom"
 Values = Mapping[str, object]
 
 
-def resolve(presets: Mapping[str, Values], defaults: Values, preset: str, given: Values) -> tuple[str, dict[str, object]]:
+def resolve(
+    presets: Mapping[str, Values], defaults: Values, preset: str, given: Values
+) -> tuple[str, dict[str, object]]:
     """The preset's name and the values in force.
 
     With `custom` the widgets are taken as they stand. With any other preset a widget that still shows its default is
@@ -25,7 +27,8 @@ def resolve(presets: Mapping[str, Values], defaults: Values, preset: str, given:
 
 
 def auto_warmup(steps: int) -> int:
-    """Steps at the start that `auto` computes, where the output changes fastest: a sixth, and with few steps up to 8, but no more than 30 %.
+    """Steps at the start that `auto` computes, where the output changes fastest: a sixth, and with few steps up to
+    8, but no more than 30 %.
 
     Measured on the lab's model: `python3 -m lab.sweep`.
     """

@@ -8,7 +8,8 @@ GROUP = 64  # features of a token that share a scale: a few outlying ones spoil 
 
 
 def quantise(value: Tensor, codes: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Codes like `value` `(..., C)`, of type `codes` (torch.int8 or FP8), and float32 scales `(..., C / 64)`, or `(..., 1)` if 64 does not divide C.
+    """Codes like `value` `(..., C)`, of type `codes` (torch.int8 or FP8), and float32 scales `(..., C / 64)`, or
+    `(..., 1)` if 64 does not divide C.
 
     The largest feature of a group becomes the largest code.
     """

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..predictor import Predictor
-from .kept import PLAIN, Form, Kept, combine
+from ..predictor import Extrapolation
 from .transfer import Arrival, Transfer
+from .value import PLAIN, Form, Kept, combine
 
 SAME = 1e-6  # relative distance below which two clock values are one node
 
@@ -25,7 +25,8 @@ class History:
     def push(self, node: float, value: Tensor, form: Form = PLAIN, transfer: Transfer | None = None) -> None:
         """Keep a copy of a sample. A repeated node replaces the older sample there; what falls out makes room first.
 
-        A sample of another shape, number type or device is the first of a new history: it cannot be added to older ones.
+        A sample of another shape, number type or device is the first of a new history: it cannot be added to older
+        ones.
         """
         if any(layout(kept) != (value.shape, value.dtype, value.device) for kept in self.kept):
             self.nodes.clear()
@@ -79,13 +80,16 @@ def layout(kept: Kept) -> tuple[torch.Size, torch.dtype, torch.device]:
     return kept.parts[0].shape, kept.dtype, kept.device
 
 
-def disagreement(histories: Sequence[History], high: Predictor, low: Predictor, node: float) -> float:
-    """||high - low|| / ||high|| of the two predictions at `node`, over all `histories`; inf when there are too few samples."""
+def disagreement(histories: Sequence[History], high: Extrapolation, low: Extrapolation, node: float) -> float:
+    """||high - low|| / ||high|| of the two predictions at `node`, over all `histories`; inf when there are too few
+    samples."""
     if not histories or any(len(history.nodes) < 2 for history in histories):
         return float("inf")
     apart = size = torch.zeros((), dtype=torch.float32, device=histories[0].kept[0].device)
     for history in histories:
         value = history.combine(high.weights(history.nodes, node))
-        apart = apart + (value - history.combine(low.weights(history.nodes, node))).square().sum(dtype=torch.float32).to(apart.device)
+        apart = apart + (value - history.combine(low.weights(history.nodes, node))).square().sum(
+            dtype=torch.float32
+        ).to(apart.device)
         size = size + value.square().sum(dtype=torch.float32).to(size.device)
     return float((apart / size).sqrt())  # the one synchronisation of the evaluation

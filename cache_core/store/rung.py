@@ -9,15 +9,16 @@ import torch
 from ..schedule import Table
 from ..site import MODULES
 from .eight_bit import FP8
-from .kept import Form
+from .value import Form
 
 
 @dataclass(frozen=True)
 class Rung:
     """One way to keep what the table needs.
 
-    `merged`: a list of blocks is one residual, what it adds to its streams, instead of all its sites; needs a table that never
-    predicts one kind alone. `coarser`: the table is made so first: steps that predict one kind compute both.
+    `merged`: a list of blocks is one residual, what it adds to its streams, instead of all its sites; needs a table
+    that never predicts one kind alone. `coarser`: the table is made so first: steps that predict one kind compute
+    both.
     """
 
     merged: bool = False
@@ -27,12 +28,17 @@ class Rung:
 
     @property
     def form(self) -> Form:
-        """A residual of many blocks has outlying features, which fp8 bears; single sites have few, and int8 is finer (`python3 -m lab.memory`)."""
+        """A residual of many blocks has outlying features, which fp8 bears; single sites have few, and int8 is finer
+        (`python3 -m lab.memory`)."""
         return Form(self.offloaded, (FP8 if self.merged else torch.int8) if self.eight_bit else None)
 
     def __str__(self) -> str:
-        words = ("one residual per list of blocks" if self.merged else "every site", "only steps that reuse both kinds" if self.coarser else "",
-                 "8 bits" if self.eight_bit else "", "in host memory" if self.offloaded else "on the device")
+        words = (
+            "one residual per list of blocks" if self.merged else "every site",
+            "only steps that reuse both kinds" if self.coarser else "",
+            "8 bits" if self.eight_bit else "",
+            "in host memory" if self.offloaded else "on the device",
+        )
         return ", ".join(filter(None, words))
 
 
@@ -49,9 +55,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes that a plan keeps: `whole` with every site, `merged` with one residual per list of blocks where that is possible.
+    """Bytes that a plan keeps: `whole` with every site, `merged` with one residual per list of blocks where that is
+    possible.
 
-    `window`: two blocks' worth, what must be on the device while offloaded values come and go. `eight_bit`: the share that 8 bits take.
+    `window`: two blocks' worth, what must be on the device while offloaded values come and go. `eight_bit`: the
+    share that 8 bits take.
     """
 
     whole: int
@@ -84,7 +92,8 @@ def together(table: Table) -> bool:
 
 
 def ladder(table: Table, merge: bool) -> tuple[Rung, ...]:
-    """The rungs that `table` allows, first the one that keeps most. `merge`: blocks are merged from the start where the table allows it."""
+    """The rungs that `table` allows, first the one that keeps most. `merge`: blocks are merged from the start where
+    the table allows it."""
     base = Rung(merged=together(table))
     rungs = [] if merge else [Rung()]
     rungs += _forms(base)
@@ -94,13 +103,17 @@ def ladder(table: Table, merge: bool) -> tuple[Rung, ...]:
 
 
 def whole(table: Table) -> tuple[Rung, ...]:
-    """The rungs that keep every site of `table`, whatever it predicts together: a run that tries both kinds alone needs them."""
+    """The rungs that keep every site of `table`, whatever it predicts together: a run that tries both kinds alone
+    needs them."""
     return tuple(_forms(Rung())) if table.kinds & MODULES else (Rung(),)
 
 
 def _forms(rung: Rung) -> list[Rung]:
     """`rung`, and ways to make it smaller: host memory first, which is exact, then 8 bits, then both."""
-    return [replace(rung, offloaded=host, eight_bit=small) for host, small in ((False, False), (True, False), (False, True), (True, True))]
+    return [
+        replace(rung, offloaded=host, eight_bit=small)
+        for host, small in ((False, False), (True, False), (False, True), (True, True))
+    ]
 
 
 def coarser(table: Table) -> Table:

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ..site import Kind
 from .history import History
-from .kept import PLAIN
 from .rung import Budget, Footprint, Rung
 from .transfer import Arrival, OutOfMemory, Transfer, afforded
+from .value import PLAIN
 
 Key = tuple[Kind, str, int]  # kind and name of a site, number of a stream
 
@@ -26,13 +26,16 @@ class Full(Exception):
 class Store:
     """Histories by key. `rung` says in which form values are kept from now on; older ones stay as they are.
 
-    `bytes` are on the device that holds most, values fetched ahead included; `host_bytes` in host memory, of all devices. `budget`:
-    that of every device that `budgets` does not name. Values in host memory are fetched ahead, for each device in the order in which
-    they were first kept, as far as `window` bytes reach. `outside`: the context in which tensors are made that may outlast the block
-    that they are made in; where a model replays its allocations, others get their memory.
+    `bytes` are on the device that holds most, values fetched ahead included; `host_bytes` in host memory, of all
+    devices. `budget`: that of every device that `budgets` does not name. Values in host memory are fetched ahead,
+    for each device in the order in which they were first kept, as far as `window` bytes reach. `outside`: the
+    context in which tensors are made that may outlast the block that they are made in; where a model replays its
+    allocations, others get their memory.
     """
 
-    def __init__(self, rungs: tuple[Rung, ...] = (Rung(),), outside: Callable[[], AbstractContextManager[object]] = nullcontext):
+    def __init__(
+        self, rungs: tuple[Rung, ...] = (Rung(),), outside: Callable[[], AbstractContextManager[object]] = nullcontext
+    ):
         self._outside = outside
         self.ladder, self.budget = rungs, Budget()  # the rungs that are left, the one in use first
         self.window: float = float("inf")
@@ -44,10 +47,14 @@ class Store:
         self._histories: dict[Key, History] = {}
         self._transfer = Transfer()
         self._queues: dict[torch.device, deque[Key]] = {}
-        self._ahead: dict[Key, tuple[list[Arrival], torch.device, int]] = {}  # and the bytes that they add to the device
+        self._ahead: dict[
+            Key, tuple[list[Arrival], torch.device, int]
+        ] = {}  # and the bytes that they add to the device
         self._ahead_bytes: Counter[torch.device] = Counter()
         self._unproven: list[tuple[Key, float, Tensor]] = []  # where a value is kept, and its proof
-        self._given: dict[tuple[str, int], tuple] = {}  # shapes that a block was last given in a stream, without the batch
+        self._given: dict[
+            tuple[str, int], tuple
+        ] = {}  # shapes that a block was last given in a stream, without the batch
 
     def __contains__(self, key: Key) -> bool:
         return key in self._histories
@@ -79,7 +86,8 @@ class Store:
         return self.ladder[0]
 
     def fit(self, footprint: Footprint, budget: Budget, device: torch.device | None = None) -> bool:
-        """Go to the first rung that fits `budget`, that of `device` or of every one; False, and the rung stays, if there is none."""
+        """Go to the first rung that fits `budget`, that of `device` or of every one; False, and the rung stays, if
+        there is none."""
         self.window = footprint.window
         if device is None:
             self.budget = budget
@@ -96,7 +104,8 @@ class Store:
         return bool(below)
 
     def push(self, key: Key, node: float, value: Tensor, depth: int) -> None:
-        """Keep a copy of `value`. Raises Full if the budget is passed; the value is kept all the same, for the caller to forget."""
+        """Keep a copy of `value`. Raises Full if the budget is passed; the value is kept all the same, for the
+        caller to forget."""
         self.used |= key[0] is not Kind.MODEL
         history = self._histories.setdefault(key, History(depth))
         self._land(key)
@@ -109,7 +118,8 @@ class Store:
         self._note_peak(value.device)
 
     def move(self, keys: Collection[Key], device: torch.device) -> bool:
-        """Take what is kept of `keys` to `device`, as it is; False, and nothing is moved, where it would pass the budget there."""
+        """Take what is kept of `keys` to `device`, as it is; False, and nothing is moved, where it would pass the
+        budget there."""
         histories = [self._histories[key] for key in keys]
         arriving = sum(kept.device_bytes for history in histories for kept in history.kept if kept.device != device)
         if self._on[device] + arriving > self._budget(device).device:
@@ -122,7 +132,8 @@ class Store:
         return True
 
     def enter(self, block: str, streams: Sequence[int], shapes: Sequence[torch.Size]) -> bool:
-        """Forget what is kept of a block in streams in which it was last given other shapes than now; returns whether there were any."""
+        """Forget what is kept of a block in streams in which it was last given other shapes than now; returns
+        whether there were any."""
         given = tuple(tuple(shape[1:]) for shape in shapes)
         stale = {stream for stream in streams if self._given.get((block, stream), given) != given}
         self._given.update(((block, stream), given) for stream in streams)
@@ -131,12 +142,14 @@ class Store:
         return bool(stale)
 
     def prove(self) -> list[Kind]:
-        """Forget, of the values kept since the last time, those with a NaN or an infinity in them; returns their kinds. To be called before anything
-        is predicted. It waits for each device once."""
+        """Forget, of the values kept since the last time, those with a NaN or an infinity in them; returns their
+        kinds. To be called before anything is predicted. It waits for each device once."""
         unproven, self._unproven, spoilt = self._unproven, [], []
         for device in dict.fromkeys(proof.device for *_, proof in unproven):
             keys, nodes, proofs = zip(*(found for found in unproven if found[2].device == device), strict=True)
-            sound = afforded(lambda proofs=proofs: torch.stack(proofs).isfinite().tolist(), []) or list(map(isfinite, proofs))
+            sound = afforded(lambda proofs=proofs: torch.stack(proofs).isfinite().tolist(), []) or list(
+                map(isfinite, proofs)
+            )
             spoilt += [pair for *pair, good in zip(keys, nodes, sound, strict=True) if not good]
         for key, node in spoilt:
             self._drop(key, node)

@@ -53,7 +53,8 @@ def imported(path, nodes):
 
 
 def units(folder):
-    """For each module or package directly in `folder`, the ones there that its files import. The folder's own face is left out."""
+    """For each module or package directly in `folder`, the ones there that its files import. The folder's own face
+    is left out."""
     graph = {}
     for path in files(folder):
         unit = path.relative_to(ROOT / folder).parts[0].removesuffix(".py")
@@ -81,7 +82,11 @@ def test_the_engine_knows_neither_comfyui_nor_the_nodes_nor_the_lab(path):
 
 @pytest.mark.parametrize("path", files("cache_core", "nodes"), ids=name)
 def test_the_pack_imports_itself_relatively(path):
-    absolute = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)]
+    absolute = [
+        node
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
+    ]
     assert not [m for m in imported(path, absolute) if m.split(".")[0] in ("cache_core", "nodes", "lab")]
 
 
@@ -98,7 +103,9 @@ def test_no_file_is_longer_than_250_lines(path):
 @pytest.mark.parametrize("path", files("cache_core", "nodes"), ids=name)
 def test_nothing_is_reset_and_no_exception_is_swallowed_unnamed(path):
     nodes = list(ast.walk(tree(path)))
-    assert not [n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and n.name.lstrip("_") == "reset"]
+    assert not [
+        n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and n.name.lstrip("_") == "reset"
+    ]
     assert not [n.lineno for n in nodes if isinstance(n, ast.ExceptHandler) and n.type is None]
 
 
@@ -110,4 +117,9 @@ def test_the_diagram_in_architecture_md_is_what_is(folder):
     lines = [line.split("   ")[0].split() for line in diagram.splitlines()]
     level = {unit: -number for number, line in enumerate(lines) for unit in line}
     assert sorted(unit for line in lines for unit in line) == sorted(graph)
-    assert not [(unit, other) for unit, others in graph.items() for other in others & graph.keys() if level[other] >= level[unit]]
+    assert not [
+        (unit, other)
+        for unit, others in graph.items()
+        for other in others & graph.keys()
+        if level[other] >= level[unit]
+    ]

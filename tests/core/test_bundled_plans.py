@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cache_core import MODULES, OUTPUT, Kind, Released, Timeline
-from cache_core.plan_file import BUNDLED, load
+from cache_core.saved_plan.file import BUNDLED, load
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,9 @@ from cache_core.calibrate.ab import dense_early, neighbours
 
 @pytest.mark.parametrize("steps", [20, 28, 50, 100])
 @pytest.mark.parametrize("speedup", [1.2, 2, 3, 5, 8])
-def test_a_dense_early_schedule_has_the_steps_asked_for_the_first_and_last_among_them_and_wider_gaps_later(steps, speedup):
+def test_a_dense_early_schedule_has_the_steps_asked_for_the_first_and_last_among_them_and_wider_gaps_later(
+    steps, speedup
+):
     count = Request(speedup).count(steps)
     chosen = dense_early(steps, count)
     assert len(set(chosen)) == count
@@ -41,7 +43,9 @@ def test_an_allowance_affords_what_is_left_and_says_how_much_is_spent():
     assert said == [(0.25, "recording"), (0.5, "recording")]
 
 
-@pytest.mark.parametrize("wrong", [{"speedup": 1.0}, {"speedup": float("nan")}, {"drift": -0.1}, {"samples": 0}, {"budget": 1.9}])
+@pytest.mark.parametrize(
+    "wrong", [{"speedup": 1.0}, {"speedup": float("nan")}, {"drift": -0.1}, {"samples": 0}, {"budget": 1.9}]
+)
 def test_a_request_out_of_range_is_refused(wrong):
     with pytest.raises(ConfigError, match="allowed is"):
         Request(**wrong)

@@ -10,7 +10,10 @@ PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 def test_the_oldest_python_and_the_oldest_comfyui_that_are_supported_are_tested():
     assert re.search(r'requires-python = ">=(.*)"', PROJECT)[1] == re.search(r'python: \["([\d.]+)"', WORKFLOW)[1]
-    assert f"v{re.search(r'requires-comfyui = .>=(.*).$', PROJECT, re.MULTILINE)[1]}" == re.search(r'\["(v[\d.]+)"', WORKFLOW)[1]
+    assert (
+        f"v{re.search(r'requires-comfyui = .>=(.*).$', PROJECT, re.MULTILINE)[1]}"
+        == re.search(r'\["(v[\d.]+)"', WORKFLOW)[1]
+    )
 
 
 def test_every_system_runs_the_command_that_anyone_runs():
@@ -27,5 +30,7 @@ def test_what_is_published_is_checked():
 def test_what_tests_import_is_pinned_and_looked_for():
     pinned = {re.split("==", line)[0] for line in (ROOT / "requirements-dev.txt").read_text().split()}
     needed = re.search(r"NEEDED = \((.*)\)", (ROOT / "scripts" / "test.py").read_text())[1]
-    assert {name.strip('" ').replace("PIL", "pillow").replace("_", "-") for name in needed.split(",")} == pinned - {"numpy"}
+    assert {name.strip('" ').replace("PIL", "pillow").replace("_", "-") for name in needed.split(",")} == pinned - {
+        "numpy"
+    }
     assert all("==" in line for line in (ROOT / "requirements-dev.txt").read_text().split())

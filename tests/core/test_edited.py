@@ -13,7 +13,9 @@ def test_a_list_of_steps_is_read_as_it_is_written(steps):
     assert not steps or parse_steps(format_steps(steps)) == tuple(sorted(set(steps)))
 
 
-@pytest.mark.parametrize("text", ["", "compute attention 6,9", "reuse both 3-5", "compute mlp 1; reuse both 3; reuse mlp 7-8"])
+@pytest.mark.parametrize(
+    "text", ["", "compute attention 6,9", "reuse both 3-5", "compute mlp 1; reuse both 3; reuse mlp 7-8"]
+)
 def test_edits_are_read_as_they_are_written(text):
     assert format_edits(parse_edits(text)) == text
 
@@ -31,7 +33,9 @@ def test_steps_that_the_sampling_does_not_have_are_left_out():
     assert Edited(BASE, "compute both 30").table(TEN) == BASE.table(TEN)
 
 
-@pytest.mark.parametrize("text", ["3", "compute 3", "compute model 3", "skip mlp 3", "compute mlp", "compute mlp x", "compute mlp 5-3"])
+@pytest.mark.parametrize(
+    "text", ["3", "compute 3", "compute model 3", "skip mlp 3", "compute mlp", "compute mlp x", "compute mlp 5-3"]
+)
 def test_what_is_no_edit_is_refused_with_an_example(text):
     with pytest.raises(ConfigError, match="edited_steps has .*write"):
         parse_edits(text)

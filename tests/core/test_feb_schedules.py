@@ -27,7 +27,8 @@ def test_the_released_table_computes_34_steps_and_reuses_both_at_16():
 
 @pytest.mark.parametrize("steps", [12, 20, 25, 28, 30, 40, 60, 75, 100])
 def test_the_released_table_keeps_its_share_at_other_step_counts(steps):
-    # Was wrong once (schedule/released.py, table): picking every n-th entry of an alternating table aliases: at 25 steps, 12 reuses in a row.
+    # Was wrong once (schedule/released.py, table): picking every n-th entry of an alternating table aliases: at 25
+    # steps, 12 reuses in a row.
     rows = Released().table(timeline(steps)).rows
     assert abs(rows.count(MODULES) - steps * 34 / 50) <= 1
 
@@ -50,7 +51,11 @@ def test_the_other_kind_is_computed_at_its_interval():
 
 def test_a_fragile_interval_reaches_all_four_states():
     assert TwoStage(fragile_interval=1).table(timeline(40)).states() == {frozenset({ATTENTION}), frozenset({MLP})}
-    assert TwoStage(fragile_interval=2).table(timeline(40)).states() == {frozenset({ATTENTION}), frozenset({MLP}), MODULES}
+    assert TwoStage(fragile_interval=2).table(timeline(40)).states() == {
+        frozenset({ATTENTION}),
+        frozenset({MLP}),
+        MODULES,
+    }
 
 
 def test_the_stage_is_told_by_model_time_not_by_step():
@@ -72,7 +77,7 @@ def test_a_larger_interval_of_any_kind_never_computes_more_of_either_kind(seed):
     frame = Frame(draw.randrange(12), draw.randrange(4), start / 100, draw.randint(start + 1, 100) / 100)
     intervals = [draw.randint(1, 10), draw.randint(1, 10), draw.randint(1, 6)]
     for place, most in enumerate((10, 10, 6)):
-        choices = [[*intervals[:place], interval, *intervals[place + 1:]] for interval in range(1, most + 1)]
+        choices = [[*intervals[:place], interval, *intervals[place + 1 :]] for interval in range(1, most + 1)]
         tables = [TwoStage(*chosen, 0.4, frame).table(line) for chosen in choices]
         for kind in MODULES:
             counts = [len(table.computed(kind)) for table in tables]
@@ -89,7 +94,9 @@ def test_intervals_of_one_compute_everything():
     assert not TwoStage(1, 1, 1).table(timeline(20)).states()
 
 
-@pytest.mark.parametrize("bad", [{"attention_interval": 0}, {"mlp_interval": 11}, {"fragile_interval": 7}, {"boundary": -0.1}])
+@pytest.mark.parametrize(
+    "bad", [{"attention_interval": 0}, {"mlp_interval": 11}, {"fragile_interval": 7}, {"boundary": -0.1}]
+)
 def test_a_stage_rule_names_the_value_it_refuses(bad):
     (value,) = bad.values()
     with pytest.raises(ConfigError, match=str(value)):

@@ -1,4 +1,5 @@
-"""A file is whole whenever it is there: two processes that write one name, a reader that is in the way, a process that died."""
+"""A file is whole whenever it is there: two processes that write one name, a reader that is in the way, a process
+that died."""
 
 import os
 import time
@@ -61,7 +62,11 @@ def test_a_file_that_somebody_reads_is_replaced_once_it_is_closed(refused, tmp_p
 def test_a_write_that_fails_says_so_and_leaves_what_was_there(error, pauses, tmp_path):
     path = tmp_path / "p"
     path.write_bytes(b"old")
-    with mock.patch.object(Path, "replace", side_effect=error), mock.patch("time.sleep") as paused, pytest.raises(OSError, match=str(error)):
+    with (
+        mock.patch.object(Path, "replace", side_effect=error),
+        mock.patch("time.sleep") as paused,
+        pytest.raises(OSError, match=str(error)),
+    ):
         write_atomically(path, b"new")
     assert paused.call_count == pauses
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("p", b"old")]

@@ -41,8 +41,10 @@ def gap_cost(gram, nodes, weights, before, start, end, fits=False):
 def cost_of(chosen, gram, nodes=NODES, weights=WEIGHTS, grown=None, fits=False):
     """What the gaps of these steps cost in sum."""
     befores, grown = (None, *chosen), np.ones(len(nodes)) if grown is None else grown
-    return sum(gap_cost(gram, nodes, weights, before, start, end, fits) * grown[end] ** 2
-               for before, start, end in zip(befores, chosen, chosen[1:], strict=False))
+    return sum(
+        gap_cost(gram, nodes, weights, before, start, end, fits) * grown[end] ** 2
+        for before, start, end in zip(befores, chosen, chosen[1:], strict=False)
+    )
 
 
 def cost_in(costs, before, start, end):
@@ -203,6 +205,7 @@ def test_where_errors_grow_the_early_steps_are_computed_more_often():
     steps, count = 50, 10
     nodes = tuple(1 - i / steps for i in range(steps))
     v = outputs(3, steps)
+
     def chosen(grown, fits):
         return best_steps(v @ v.T, nodes, (-1 / steps,) * steps, count, 2, grown, fits)
 

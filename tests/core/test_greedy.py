@@ -4,7 +4,7 @@ import pytest
 
 from cache_core import MODULES, ConfigError, Kind, Table
 from cache_core.calibrate.greedy import algorithm_1, candidate, greedy, vote
-from cache_core.costs import Costs
+from cache_core.saved_plan.costs import Costs
 
 ATTENTION, MLP, NONE = frozenset({Kind.ATTENTION}), frozenset({Kind.MLP}), frozenset()
 TIMES = tuple(1 - i / 10 for i in range(10))

@@ -81,8 +81,9 @@ def test_a_larger_interval_never_computes_more_steps_of_any_window(seed):
 
 def test_an_interval_is_kept_wherever_no_shorter_one_computes_less():
     for steps, warmup, interval in product((20, 28, 50), range(9), range(1, 13)):
-        places = [tuple(s for s in range(steps) if s % n == 0 or s < warmup or s == steps - 1)
-                  for n in range(1, interval + 1)]
+        places = [
+            tuple(s for s in range(steps) if s % n == 0 or s < warmup or s == steps - 1) for n in range(1, interval + 1)
+        ]
         if len(places[-1]) == min(map(len, places)):
             assert computed(Interval(OUTPUT, interval, Frame(warmup)), steps) == places[-1]
 
@@ -110,26 +111,43 @@ def test_a_list_computes_just_its_steps():
     assert computed(Steps(OUTPUT, (0, 3, 9)), 10) == (0, 3, 9)
 
 
-@pytest.mark.parametrize(("listed", "named"), [((0, 3, 20), "20"), ((-1, 0), "-1"), ((1, 2), r"\[1, 2\]"), ((), r"\[\]")])
+@pytest.mark.parametrize(
+    ("listed", "named"), [((0, 3, 20), "20"), ((-1, 0), "-1"), ((1, 2), r"\[1, 2\]"), ((), r"\[\]")]
+)
 def test_a_list_that_does_not_fit_the_sampling_is_refused_by_name(listed, named):
     with pytest.raises(ConfigError, match=named):
         computed(Steps(OUTPUT, listed), 20)
 
 
-@pytest.mark.parametrize(("text", "steps"), [
-    ("0-4,6,9,13,49", (0, 1, 2, 3, 4, 6, 9, 13, 49)),
-    ("7", (7,)),
-    (" 3, 0 - 1 ,3", (0, 1, 3)),
-    ("5-5", (5,)),
-])
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("0-4,6,9,13,49", (0, 1, 2, 3, 4, 6, 9, 13, 49)),
+        ("7", (7,)),
+        (" 3, 0 - 1 ,3", (0, 1, 3)),
+        ("5-5", (5,)),
+    ],
+)
 def test_a_written_list_is_read(text, steps):
     assert parse_steps(text) == steps
 
 
-@pytest.mark.parametrize(("text", "named"), [
-    ("0,x,4", "'x'"), ("0,,4", "''"), ("", "''"), ("0-", "'0-'"), ("-3", "'-3'"), ("4-2", "'4-2'"), ("1.5", "'1.5'"), ("0-10000", "'0-10000'"),
-    ("1-2-3", "'1-2-3'"), ("99999999999", "'99999999999'"), ("²", "'²'"),
-])
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("0,x,4", "'x'"),
+        ("0,,4", "''"),
+        ("", "''"),
+        ("0-", "'0-'"),
+        ("-3", "'-3'"),
+        ("4-2", "'4-2'"),
+        ("1.5", "'1.5'"),
+        ("0-10000", "'0-10000'"),
+        ("1-2-3", "'1-2-3'"),
+        ("99999999999", "'99999999999'"),
+        ("²", "'²'"),
+    ],
+)
 def test_a_list_that_cannot_be_read_is_refused_by_name(text, named):
     with pytest.raises(ConfigError, match=named):
         parse_steps(text)
@@ -152,7 +170,13 @@ def test_a_budget_that_cannot_be_met_is_refused(budget):
 
 def test_adaptive_computes_above_its_tolerance_and_when_it_cannot_tell():
     rule = Adaptive(OUTPUT, tolerance=0.1, most=4)
-    assert [rule.computes(d, 0) for d in (0.0, 0.1, 0.11, float("inf"), float("nan"))] == [False, False, True, True, True]
+    assert [rule.computes(d, 0) for d in (0.0, 0.1, 0.11, float("inf"), float("nan"))] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_adaptive_never_predicts_more_than_its_most_in_a_row():
@@ -165,10 +189,20 @@ def test_adaptive_promises_only_what_its_frame_forces():
     assert computed(Adaptive(OUTPUT, 0.1, 4, UNFRAMED), 10) == (0,)
 
 
-@pytest.mark.parametrize("build", [
-    lambda: Interval(OUTPUT, 0), lambda: Interval(OUTPUT, 101), lambda: Adaptive(OUTPUT, 0.0, 4), lambda: Adaptive(OUTPUT, 0.1, 0),
-    lambda: Frame(warmup=-1), lambda: Frame(final=101), lambda: Frame(start=1.5), lambda: Frame(end=-0.5), lambda: Frame(start=0.6, end=0.6),
-])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Interval(OUTPUT, 0),
+        lambda: Interval(OUTPUT, 101),
+        lambda: Adaptive(OUTPUT, 0.0, 4),
+        lambda: Adaptive(OUTPUT, 0.1, 0),
+        lambda: Frame(warmup=-1),
+        lambda: Frame(final=101),
+        lambda: Frame(start=1.5),
+        lambda: Frame(end=-0.5),
+        lambda: Frame(start=0.6, end=0.6),
+    ],
+)
 def test_settings_out_of_range_are_refused(build):
     with pytest.raises(ConfigError, match=r"(interval|tolerance|warmup_steps|final_steps|percent) is -?[\d.]+"):
         build()

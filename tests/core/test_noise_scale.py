@@ -5,7 +5,7 @@ import math
 import pytest
 
 from cache_core import ConfigError, NoiseScale, scale_noise
-from cache_core.corrector import OFF, PAPER_TEXT, RELEASED_CODE, staged_scale
+from cache_core.noise_scale import OFF, PAPER_TEXT, RELEASED_CODE, staged_scale
 
 HIGH, LOW, BOUNDARY = 0.98, 0.96, 0.4
 

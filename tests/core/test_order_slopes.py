@@ -6,7 +6,7 @@ from statistics import linear_regression, mean
 
 import pytest
 
-from cache_core import Predictor
+from cache_core import Extrapolation
 
 SIZES = (32, 64, 128, 256)
 
@@ -55,16 +55,16 @@ def slope(predictor, grid_of):
 @pytest.mark.parametrize("grid_of", [uniform, graded, alternating, rough])
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_the_error_falls_with_the_step_to_the_power_of_the_order(order, grid_of):
-    predictor = Predictor(order=order)
+    predictor = Extrapolation(order=order)
     assert slope(predictor, grid_of) == pytest.approx(predictor.order, abs=0.25)
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_the_papers_constants_have_their_order_on_even_steps_alone(order):
-    paper = Predictor(order=order, coefficients="paper")
+    paper = Extrapolation(order=order, coefficients="paper")
     assert slope(paper, uniform) == pytest.approx(order, abs=0.25)
     assert slope(paper, alternating) == pytest.approx(1, abs=0.25)
 
 
 def test_damping_costs_the_second_order():
-    assert slope(Predictor(order=2, damping=0.5), uniform) == pytest.approx(1, abs=0.25)
+    assert slope(Extrapolation(order=2, damping=0.5), uniform) == pytest.approx(1, abs=0.25)

@@ -15,7 +15,11 @@ def test_every_bug_has_tests_and_they_exist(bug):
     assert bug["tests"]
     for test in bug["tests"]:
         path, _, name = test.partition("[")[0].partition("::")
-        functions = {node.name for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)}
+        functions = {
+            node.name
+            for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+            if isinstance(node, ast.FunctionDef)
+        }
         assert name in functions, test
 
 

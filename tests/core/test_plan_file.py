@@ -8,23 +8,37 @@ import torch
 from safetensors.torch import save_file
 
 from cache_core import MODULES, ConfigError, NoiseScale, Timeline
-from cache_core.cache_plan import CachePlan, Origin, model_plan
-from cache_core.costs import Costs
-from cache_core.curves import Curves
-from cache_core.plan_file import KEY, load, save
 from cache_core.predictor import Fit
-from cache_core.schedule import Planned, from_steps
+from cache_core.saved_plan.costs import Costs
+from cache_core.saved_plan.curves import Curves
+from cache_core.saved_plan.file import KEY, load, save
+from cache_core.saved_plan.saved_plan import Origin, SavedPlan, model_plan
+from cache_core.schedule import TableAt, from_steps
 
 SIGMAS = Timeline.even(10).sigmas
 FITS = (Fit(0.8, (0.9, 1.0), (2.0, -1.0)), Fit(0.7, (0.7, 0.9, 1.0), (1.1, 0.2, -0.3)), Fit(0.6, (0.7,), (1.0,)))
 PLAN = model_plan((0, 1, 3, 9), SIGMAS, Origin("Flux", "abc", "euler", 256, 1, "2026-01-01"), FITS, 0.0123)
 CURVES = Curves((((((0.1, 0.2),) * 2,) * 3),) * 2)
-FEB = CachePlan(Origin("Flux", samples=8), Planned(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=1, drift=0.1,
-                corrector=NoiseScale(0.99, 1.02, 0.3, staged=False), costs=Costs(0.7, 0.6, 0.2, 0.1), curves=CURVES)
+FEB = SavedPlan(
+    Origin("Flux", samples=8),
+    TableAt(from_steps(MODULES, (0, 2, 9), 10), SIGMAS),
+    order=1,
+    drift=0.1,
+    corrector=NoiseScale(0.99, 1.02, 0.3, staged=False),
+    costs=Costs(0.7, 0.6, 0.2, 0.1),
+    curves=CURVES,
+)
 
 
-@pytest.mark.parametrize("plan", [PLAN, model_plan((0, 9), SIGMAS, Origin("")),
-                                  CachePlan(Origin("Flux"), Planned(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3), FEB])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        PLAN,
+        model_plan((0, 9), SIGMAS, Origin("")),
+        SavedPlan(Origin("Flux"), TableAt(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3),
+        FEB,
+    ],
+)
 def test_what_is_saved_is_loaded(plan, tmp_path):
     save(plan, tmp_path / "plans" / "p.safetensors")
     loaded = load(tmp_path / "plans" / "p.safetensors")
@@ -55,32 +69,64 @@ def damaged(tmp_path, change=None, **tensors):
 ORIGIN = {"model": "Flux", "weights": "", "sampler": "", "cells": 1, "samples": 0, "made": ""}
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({"version": 2}, "Update the pack"), ({"rows": []}, "rows"), ({"rows": [["model"]] * 11}, "rows"), ({"rows": [[]] * 10}, "step 0"),
-    ({"rows": [["engine"]] * 10}, "not a plan"), ({"kinds": 7}, "not a plan"), ({"origin": {}}, "not a plan"), ({"order": 9}, "order"),
-    ({"drift": "far"}, "not a plan"), ({"drift": -1}, "drift is -1"), ({"drift": float("nan")}, "drift is nan"), ({"drift": 10**400}, "not a plan"),
-    ({"order": float("inf")}, "not a plan"), ({"kinds": [], "rows": [[]] * 10}, "for nothing"), ({"kinds": ["blocks"]}, "for blocks"),
-    ({"kinds": ["attention", "model"]}, "for attention and model"), ({"origin": {**ORIGIN, "cells": -1}}, "cells is -1"),
-    ({"origin": {**ORIGIN, "samples": 10**20}}, "samples is"),
-    ({"corrector": {"high": 2.0, "low": 1, "boundary": 0.4, "staged": True}}, "noise_scale_high"),
-    ({"corrector": 7}, "not a plan"), ({"corrector": {"high": 1.0}}, "not a plan"), ({"costs": {"attention": 0.5}}, "not a plan"),
-    ({"costs": {"attention": -1, "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention"),
-    ({"costs": {"attention": "nan", "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention")])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"version": 2}, "Update the pack"),
+        ({"rows": []}, "rows"),
+        ({"rows": [["model"]] * 11}, "rows"),
+        ({"rows": [[]] * 10}, "step 0"),
+        ({"rows": [["engine"]] * 10}, "not a plan"),
+        ({"kinds": 7}, "not a plan"),
+        ({"origin": {}}, "not a plan"),
+        ({"order": 9}, "order"),
+        ({"drift": "far"}, "not a plan"),
+        ({"drift": -1}, "drift is -1"),
+        ({"drift": float("nan")}, "drift is nan"),
+        ({"drift": 10**400}, "not a plan"),
+        ({"order": float("inf")}, "not a plan"),
+        ({"kinds": [], "rows": [[]] * 10}, "for nothing"),
+        ({"kinds": ["blocks"]}, "for blocks"),
+        ({"kinds": ["attention", "model"]}, "for attention and model"),
+        ({"origin": {**ORIGIN, "cells": -1}}, "cells is -1"),
+        ({"origin": {**ORIGIN, "samples": 10**20}}, "samples is"),
+        ({"corrector": {"high": 2.0, "low": 1, "boundary": 0.4, "staged": True}}, "noise_scale_high"),
+        ({"corrector": 7}, "not a plan"),
+        ({"corrector": {"high": 1.0}}, "not a plan"),
+        ({"costs": {"attention": 0.5}}, "not a plan"),
+        ({"costs": {"attention": -1, "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention"),
+        ({"costs": {"attention": "nan", "mlp": 0.5, "both": 0.2, "merged": 0.1}}, "cost of reusing attention"),
+    ],
+)
 def test_facts_that_make_no_plan_are_refused(change, reason, tmp_path):
     with pytest.raises(ConfigError, match=reason):
         load(damaged(tmp_path, change)).plan(Timeline.even(10), "x")
 
 
-@pytest.mark.parametrize(("tensors", "reason"), [
-    ({"sigmas": torch.zeros(11)}, "do not fall"), ({"sigmas": torch.full((11,), float("nan"))}, "rows and sigmas"),
-    ({"sigmas": torch.ones(3)}, "rows"), ({"sigmas": torch.zeros(11, dtype=torch.complex64)}, "sigmas are torch.complex64"),
-    ({"sigmas": torch.arange(11)}, "sigmas are torch.int64"), ({"sigmas": torch.ones(11).to(torch.float8_e4m3fn)}, "sigmas are torch.float8"),
-    ({"fits": torch.ones(())}, "not a plan"), ({"curves": torch.ones(60_000, 1, 1, 1)}, "error curves"),
-    ({"fits": torch.full((2, 5), float("nan"))}, "not finite"), ({"fits": torch.full((2, 5), 1e9)}, "larger than"),
-    ({"curves": torch.ones(2, 3, 2)}, "error curves"), ({"curves": torch.ones(2, 3, 3, 5)}, "error curves"),
-    ({"curves": -torch.ones(2, 3, 2, 5)}, "error curves"), ({"curves": torch.ones(2, 3, 2, 65)}, "error curves"),
-    ({"curves": torch.full((2, 3, 2, 5), float("inf"))}, "error curves"), ({"curves": torch.ones(2, 3, 2, 0)}, "error curves"),
-    ({"fits": torch.ones(2, 4)}, "shape"), ({"fits": torch.ones(3)}, "shape"), ({"fits": torch.ones(2000, 3)}, "shape")])
+@pytest.mark.parametrize(
+    ("tensors", "reason"),
+    [
+        ({"sigmas": torch.zeros(11)}, "do not fall"),
+        ({"sigmas": torch.full((11,), float("nan"))}, "rows and sigmas"),
+        ({"sigmas": torch.ones(3)}, "rows"),
+        ({"sigmas": torch.zeros(11, dtype=torch.complex64)}, "sigmas are torch.complex64"),
+        ({"sigmas": torch.arange(11)}, "sigmas are torch.int64"),
+        ({"sigmas": torch.ones(11).to(torch.float8_e4m3fn)}, "sigmas are torch.float8"),
+        ({"fits": torch.ones(())}, "not a plan"),
+        ({"curves": torch.ones(60_000, 1, 1, 1)}, "error curves"),
+        ({"fits": torch.full((2, 5), float("nan"))}, "not finite"),
+        ({"fits": torch.full((2, 5), 1e9)}, "larger than"),
+        ({"curves": torch.ones(2, 3, 2)}, "error curves"),
+        ({"curves": torch.ones(2, 3, 3, 5)}, "error curves"),
+        ({"curves": -torch.ones(2, 3, 2, 5)}, "error curves"),
+        ({"curves": torch.ones(2, 3, 2, 65)}, "error curves"),
+        ({"curves": torch.full((2, 3, 2, 5), float("inf"))}, "error curves"),
+        ({"curves": torch.ones(2, 3, 2, 0)}, "error curves"),
+        ({"fits": torch.ones(2, 4)}, "shape"),
+        ({"fits": torch.ones(3)}, "shape"),
+        ({"fits": torch.ones(2000, 3)}, "shape"),
+    ],
+)
 def test_tensors_that_make_no_plan_are_refused(tensors, reason, tmp_path):
     with pytest.raises(ConfigError, match=reason):
         load(damaged(tmp_path, **tensors))
@@ -91,11 +137,19 @@ def test_words_from_a_file_are_short_and_on_one_line(tmp_path):
     assert (origin.model, len(origin.made)) == ("ab[31mc", 200)
 
 
-@pytest.mark.parametrize("change", [
-    {"version": "\x1b[2J" + "x" * 9000}, {"version": 10**4000}, {"version": [[2]] * 9000}, {"order": 10**4000},
-    {"drift": -(10**300)}, {"origin": {**ORIGIN, "cells": 10**4000}},
-    {"costs": {"attention": 1e308, "mlp": 0.5, "both": 0.2, "merged": 0.1}},
-    {"corrector": {"high": 1e308, "low": 1, "boundary": 0.4, "staged": True}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "\x1b[2J" + "x" * 9000},
+        {"version": 10**4000},
+        {"version": [[2]] * 9000},
+        {"order": 10**4000},
+        {"drift": -(10**300)},
+        {"origin": {**ORIGIN, "cells": 10**4000}},
+        {"costs": {"attention": 1e308, "mlp": 0.5, "both": 0.2, "merged": 0.1}},
+        {"corrector": {"high": 1e308, "low": 1, "boundary": 0.4, "staged": True}},
+    ],
+)
 def test_what_is_wrong_with_a_file_is_said_in_few_letters_whatever_it_holds(change, tmp_path):
     # Was wrong once (plan_file.load): a version of a megabyte was shown whole, with whatever it did to a terminal.
     with pytest.raises(ConfigError) as error:
@@ -130,7 +184,8 @@ def test_a_model_s_file_and_a_huge_one_are_refused(tmp_path):
 
 
 def test_a_file_of_before_there_were_scales_costs_and_curves_is_read(tmp_path):
-    """Plans without them are written as they were then, and what is written now can be read by a pack that does not know them."""
+    """Plans without them are written as they were then, and what is written now can be read by a pack that does not
+    know them."""
     path = tmp_path / "p.safetensors"
     save(PLAN, path)
     from safetensors import safe_open

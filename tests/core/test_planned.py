@@ -3,9 +3,9 @@
 import pytest
 
 from cache_core import MODULES, OUTPUT, ConfigError, Kind, Table, Timeline
-from cache_core.cache_plan import CachePlan, Origin, model_plan
-from cache_core.predictor import Fit, Fitted, Predictor
-from cache_core.schedule import Planned, from_steps
+from cache_core.predictor import Extrapolation, Fit, Fitted
+from cache_core.saved_plan.saved_plan import Origin, SavedPlan, model_plan
+from cache_core.schedule import TableAt, from_steps
 
 FIFTY = Timeline.even(50)
 CHOSEN = (0, 1, 2, 4, 6, 9, 13, 20, 30, 40, 49)
@@ -35,7 +35,7 @@ def test_at_another_count_of_steps_the_share_and_the_density_stay_and_a_note_say
     assert computed[0] == 0
     early = sum(here.sigmas[s] > 0.8 for s in computed) / len(computed)
     assert early == pytest.approx(sum(FIFTY.sigmas[s] > 0.8 for s in CHOSEN) / len(CHOSEN), abs=0.2)
-    assert isinstance(plan.predictor, Predictor)
+    assert isinstance(plan.predictor, Extrapolation)
     assert "moved over sigma" in plan.notes[0]
     assert f"{steps} from" in plan.notes[0]
 
@@ -50,7 +50,10 @@ def test_another_shift_with_as_many_steps_is_another_sampling():
 def test_a_plan_for_blocks_that_reuses_both_kinds_together_is_merged():
     both = from_steps(MODULES, CHOSEN, 50)
     apart = Table(MODULES, tuple(row | ({Kind.MLP} if step == 3 else set()) for step, row in enumerate(both.rows)))
-    assert [CachePlan(Origin(""), Planned(table, FIFTY.sigmas)).plan(FIFTY, "x").merge for table in (both, apart)] == [True, False]
+    assert [SavedPlan(Origin(""), TableAt(table, FIFTY.sigmas)).plan(FIFTY, "x").merge for table in (both, apart)] == [
+        True,
+        False,
+    ]
 
 
 def test_another_model_and_other_weights_are_refused_with_both_sides():
@@ -63,11 +66,11 @@ def test_another_model_and_other_weights_are_refused_with_both_sides():
 
 def test_a_plan_needs_a_sigma_more_than_it_has_rows():
     with pytest.raises(ConfigError, match="needs 51 sigmas"):
-        Planned(from_steps(OUTPUT, CHOSEN, 50), FIFTY.sigmas[1:])
+        TableAt(from_steps(OUTPUT, CHOSEN, 50), FIFTY.sigmas[1:])
 
 
 def test_a_fit_is_used_where_its_samples_are_there_and_else_the_fallback():
-    fitted = Fitted((Fit(0.5, (0.6, 0.8), (1.5, -0.5)), Fit(0.4, (0.4, 0.6), (1.1, -0.1))), Predictor(1))
+    fitted = Fitted((Fit(0.5, (0.6, 0.8), (1.5, -0.5)), Fit(0.4, (0.4, 0.6), (1.1, -0.1))), Extrapolation(1))
     assert fitted.weights((0.6, 0.8, 1.0), 0.5) == (1.5, -0.5)
     assert fitted.weights((0.6,), 0.5) == fitted.weights((0.7, 0.8), 0.5) == fitted.weights((0.6, 0.8), 0.45) == (1,)
     assert fitted.correction((0.4, 0.6)) == (1.1, -0.1)

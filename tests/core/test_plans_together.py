@@ -47,7 +47,9 @@ def test_uncached_computes_every_kind_at_every_step():
 
 def test_plans_for_different_kinds_of_block_sites_are_both_followed():
     # Was wrong once (plan.py, table_of): of two plans that are not for the model, the second is dropped without a word.
-    table = table_of((Plan(Interval(frozenset({ATTENTION}), 2, UNFRAMED)), Plan(Interval(frozenset({MLP}), 5, UNFRAMED))), LINE)
+    table = table_of(
+        (Plan(Interval(frozenset({ATTENTION}), 2, UNFRAMED)), Plan(Interval(frozenset({MLP}), 5, UNFRAMED))), LINE
+    )
     assert table.computed(ATTENTION) == tuple(range(0, 20, 2))
     assert table.computed(MLP) == tuple(range(0, 20, 5))
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from cache_core import ConfigError, Predictor
+from cache_core import ConfigError, Extrapolation
 from cache_core.predictor import binomial, damp, lagrange
 
 SEEDS = range(40)
@@ -74,30 +74,32 @@ def test_full_damping_is_reuse_and_no_damping_changes_nothing():
 
 @pytest.mark.parametrize("coefficients", ["node-aware", "paper"])
 def test_the_order_grows_with_the_samples_at_hand(coefficients):
-    predictor = Predictor(order=4, coefficients=coefficients)
+    predictor = Extrapolation(order=4, coefficients=coefficients)
     nodes = [0.5, 0.6, 0.7, 0.8, 0.9]
     assert [len(predictor.weights(nodes[:have], 0.4)) for have in range(1, 6)] == [1, 2, 3, 4, 4]
 
 
 def test_only_the_newest_samples_are_weighed():
     nodes = [0.5, 0.6, 0.7, 0.8]
-    assert Predictor(order=2).weights(nodes, 0.4) == Predictor(order=2).weights(nodes[:2], 0.4)
+    assert Extrapolation(order=2).weights(nodes, 0.4) == Extrapolation(order=2).weights(nodes[:2], 0.4)
 
 
 @pytest.mark.parametrize("coefficients", ["node-aware", "paper"])
 @pytest.mark.parametrize(("limit", "order"), [(15, 4), (14, 3), (7, 3), (6, 2), (3, 2), (2, 1), (0, 1)])
 def test_the_order_falls_until_the_noise_gain_is_within_its_limit(limit, order, coefficients):
-    predictor = Predictor(order=4, coefficients=coefficients, gain_limit=limit)
+    predictor = Extrapolation(order=4, coefficients=coefficients, gain_limit=limit)
     assert len(predictor.weights([1.0, 2.0, 3.0, 4.0], 0.0)) == order  # gains of orders 1 to 4 there: 1, 3, 7, 15
 
 
 def test_predicting_from_nothing_is_refused():
     with pytest.raises(ValueError, match="no sample"):
-        Predictor().weights([], 0.5)
+        Extrapolation().weights([], 0.5)
 
 
-@pytest.mark.parametrize("bad", [{"order": 0}, {"order": 5}, {"damping": -0.1}, {"damping": float("nan")}, {"coefficients": "magic"}])
+@pytest.mark.parametrize(
+    "bad", [{"order": 0}, {"order": 5}, {"damping": -0.1}, {"damping": float("nan")}, {"coefficients": "magic"}]
+)
 def test_a_predictor_names_the_value_it_refuses(bad):
     (value,) = bad.values()
     with pytest.raises(ConfigError, match=str(value)):
-        Predictor(**bad)
+        Extrapolation(**bad)

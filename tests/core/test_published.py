@@ -51,12 +51,14 @@ def test_what_the_pack_its_page_and_its_readme_need_is_published(paths):
 
 def test_what_is_published_loads_alone(script, paths, tmp_path):
     alone = script.copied(paths, tmp_path / "feb-ab-cache")
-    code = ("import importlib.util as u, pathlib, pkgutil, sys; root = pathlib.Path(sys.argv[1]); "
-            "s = u.spec_from_file_location('p', root / '__init__.py', submodule_search_locations=[str(root)]); "
-            "m = u.module_from_spec(s); sys.modules['p'] = m; s.loader.exec_module(m); "
-            "[__import__(f'p.{each.name}') for name in ('cache_core', 'nodes') "
-            "for each in pkgutil.walk_packages([str(root / name)], f'{name}.')]; "
-            "print(len(m.NODE_CLASS_MAPPINGS), (root / m.WEB_DIRECTORY).is_dir())")
+    code = (
+        "import importlib.util as u, pathlib, pkgutil, sys; root = pathlib.Path(sys.argv[1]); "
+        "s = u.spec_from_file_location('p', root / '__init__.py', submodule_search_locations=[str(root)]); "
+        "m = u.module_from_spec(s); sys.modules['p'] = m; s.loader.exec_module(m); "
+        "[__import__(f'p.{each.name}') for name in ('cache_core', 'nodes') "
+        "for each in pkgutil.walk_packages([str(root / name)], f'{name}.')]; "
+        "print(len(m.NODE_CLASS_MAPPINGS), (root / m.WEB_DIRECTORY).is_dir())"
+    )
     done = subprocess.run([sys.executable, "-B", "-c", code, alone], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.split() == [str(len(list((ROOT / "web" / "docs").glob("*.md")))), "True"], done.stderr
 
@@ -67,8 +69,9 @@ def test_python_that_is_published_can_be_shown_on_every_windows(script, paths):
             (ROOT / path).read_text(encoding="utf-8").encode("cp1252")
 
 
-@pytest.mark.parametrize(("code", "skipped"), [("raise SystemExit(3)", True), ("raise ValueError", True),
-                                               ("raise SystemExit(1)", False)])
+@pytest.mark.parametrize(
+    ("code", "skipped"), [("raise SystemExit(3)", True), ("raise ValueError", True), ("raise SystemExit(1)", False)]
+)
 def test_a_checker_that_breaks_is_skipped_and_one_that_finds_something_is_not(script, code, skipped):
     if skipped:
         with pytest.raises(script.SkipError):

@@ -10,7 +10,7 @@ from cache_core.calibrate.candidates import by_programme
 from cache_core.calibrate.recording import Recording
 from cache_core.calibrate.refresh import Programme, nearest
 from cache_core.calibrate.trials import STATES, Trials, refreshes
-from cache_core.costs import Costs
+from cache_core.saved_plan.costs import Costs
 from cache_core.schedule import Table
 
 STEPS = 6
@@ -35,14 +35,18 @@ def displacement(passes, table):
         state = table.predicted(step) if step < len(table.rows) else frozenset()
         if not state:
             near = nearest(passes, start, step)
-            total += sum(float(moved[i].square().sum()) for i, p in enumerate(passes) if p in near and torch.is_tensor(moved[i]))
+            total += sum(
+                float(moved[i].square().sum()) for i, p in enumerate(passes) if p in near and torch.is_tensor(moved[i])
+            )
             moved, start = [0.0] * len(passes), step
             last = dict.fromkeys(MODULES, step)
             continue
         last.update(dict.fromkeys(MODULES - state, step))
         for i, p in enumerate(passes):
             shares = p.shares(step, last[Kind.ATTENTION], last[Kind.MLP])
-            moved[i] = moved[i] + p.recording.weights[step] * sum(s * e.double() for s, e in zip(shares, p.errors[step], strict=True))
+            moved[i] = moved[i] + p.recording.weights[step] * sum(
+                s * e.double() for s, e in zip(shares, p.errors[step], strict=True)
+            )
     return total
 
 
@@ -58,7 +62,11 @@ def all_tables(alone):
 def test_no_other_table_within_the_budget_displaces_the_sample_less(seed, speedup, alone):
     passes = [trials(seed), trials(seed + 10, refreshed=(0, 3))]
     chosen = Programme(passes, COSTS, alone).table(speedup)
-    within = [t for t in all_tables(alone) if sum(COSTS.of(t.predicted(s), not alone) for s in range(STEPS)) <= STEPS / speedup + 1e-9]
+    within = [
+        t
+        for t in all_tables(alone)
+        if sum(COSTS.of(t.predicted(s), not alone) for s in range(STEPS)) <= STEPS / speedup + 1e-9
+    ]
     assert COSTS.speedup(chosen) >= speedup
     least = min(displacement(passes, t) for t in within)
     assert displacement(passes, chosen) == pytest.approx(least, rel=1e-6)
@@ -93,7 +101,9 @@ def test_the_passes_whose_trials_are_as_old_as_they_would_be_speak_for_a_gap():
     assert nearest([first, second], 4, 6) == [first]
 
 
-@pytest.mark.parametrize(("attention", "names"), [(0.3, ["planned, four states, order 2", "planned, four states, reuse"]), (0.99, [])])
+@pytest.mark.parametrize(
+    ("attention", "names"), [(0.3, ["planned, four states, order 2", "planned, four states, reuse"]), (0.99, [])]
+)
 def test_a_table_without_half_refreshes_is_left_to_the_merged_ones(attention, names):
     """With half refreshes as dear as whole ones, the best of the four-state tables has none."""
     errors = torch.randn(STEPS, 3, 4, generator=torch.Generator().manual_seed(1))

@@ -1,4 +1,5 @@
-"""What SECURITY.md says the pack does not do, read from its source. What routes and plan files accept is tested in tests/nodes/test_fuzz.py."""
+"""What SECURITY.md says the pack does not do, read from its source. What routes and plan files accept is tested in
+tests/nodes/test_fuzz.py."""
 
 import ast
 import re
@@ -11,17 +12,72 @@ ROOT = Path(__file__).resolve().parents[2]
 PACK = [ROOT / "__init__.py", *sorted((ROOT / "cache_core").rglob("*.py")), *sorted((ROOT / "nodes").rglob("*.py"))]
 PAGES = sorted((ROOT / "web" / "js").glob("*.js"))
 NEEDED = {"torch", "numpy", "safetensors", "PIL", "comfy", "folder_paths"}  # all of them there with ComfyUI
-HARMLESS = {"__future__", "asyncio", "collections", "contextlib", "copy", "dataclasses", "datetime", "enum", "functools", "hashlib", "inspect",
-            "itertools", "json", "logging", "math", "pathlib", "random", "secrets", "statistics", "sys", "textwrap", "threading", "time", "types",
-            "typing", "weakref", "zlib"}
-ONLY = {"aiohttp": {"nodes/routes.py"}, "asyncio": {"nodes/routes.py"}}  # the server's own library, for its answers; reading a stream
+HARMLESS = {
+    "__future__",
+    "asyncio",
+    "collections",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "enum",
+    "functools",
+    "hashlib",
+    "inspect",
+    "itertools",
+    "json",
+    "logging",
+    "math",
+    "pathlib",
+    "random",
+    "secrets",
+    "statistics",
+    "sys",
+    "textwrap",
+    "threading",
+    "time",
+    "types",
+    "typing",
+    "weakref",
+    "zlib",
+}
+ONLY = {
+    "aiohttp": {"nodes/routes.py"},
+    "asyncio": {"nodes/routes.py"},
+}  # the server's own library, for its answers; reading a stream
 CODE = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
-METHODS = {"load_module", "exec_module", "import_module", "open_connection", "create_subprocess_exec", "create_subprocess_shell",
-           "load_state_dict_from_url"}
-FILES = {"open", "write", "write_text", "write_bytes", "read_text", "read_bytes", "unlink", "mkdir", "rmdir", "touch", "rename", "symlink_to",
-         "save_file", "load_file", "safe_open"}
-AT_FILES = {"cache_core/files.py", "cache_core/plan_file.py", "cache_core/calibrate/memo.py",
-            "nodes/calibrate.py"}  # plans, and what an interrupted calibration has
+METHODS = {
+    "load_module",
+    "exec_module",
+    "import_module",
+    "open_connection",
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "load_state_dict_from_url",
+}
+FILES = {
+    "open",
+    "write",
+    "write_text",
+    "write_bytes",
+    "read_text",
+    "read_bytes",
+    "unlink",
+    "mkdir",
+    "rmdir",
+    "touch",
+    "rename",
+    "symlink_to",
+    "save_file",
+    "load_file",
+    "safe_open",
+}
+AT_FILES = {
+    "cache_core/files.py",
+    "cache_core/plan_file.py",
+    "cache_core/calibrate/memo.py",
+    "nodes/calibrate.py",
+}  # plans, and what an interrupted calibration has
 
 
 def name(path):
@@ -50,8 +106,21 @@ def test_nothing_is_imported_that_could_unpickle_reach_a_network_or_start_a_proc
     allowed = NEEDED | HARMLESS | set(ONLY)
     assert imported(path) <= allowed
     assert not {module for module in imported(path) if name(path) not in ONLY.get(module, {name(path)})}
-    assert {"pickle", "marshal", "shelve", "socket", "ssl", "http", "urllib", "requests", "subprocess", "multiprocessing", "ctypes", "os",
-            "importlib"}.isdisjoint(allowed)
+    assert {
+        "pickle",
+        "marshal",
+        "shelve",
+        "socket",
+        "ssl",
+        "http",
+        "urllib",
+        "requests",
+        "subprocess",
+        "multiprocessing",
+        "ctypes",
+        "os",
+        "importlib",
+    }.isdisjoint(allowed)
     assert set(sys.stdlib_module_names) >= HARMLESS - {"__future__"}
 
 
@@ -60,7 +129,9 @@ def test_no_text_is_run_as_code_and_nothing_is_unpickled(path):
     plain, methods = called(path)
     assert not plain & CODE
     assert not {attribute for _, attribute in methods} & METHODS
-    assert not methods & {(of, attribute) for of in ("torch", "np", "numpy") for attribute in ("load", "save", "fromfile", "memmap")}
+    assert not methods & {
+        (of, attribute) for of in ("torch", "np", "numpy") for attribute in ("load", "save", "fromfile", "memmap")
+    }
 
 
 @pytest.mark.parametrize("path", PACK, ids=name)
@@ -76,7 +147,10 @@ def test_a_page_asks_its_own_server_only_and_shows_text_as_text(path):
     assert not re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text)
     assert not re.findall(r"\beval\(|new Function|XMLHttpRequest|WebSocket|sendBeacon|\bfetch\(", text)
     assert set(re.findall(r"https?://[^\"' ]*", text)) <= {"http://www.w3.org/2000/svg"}
-    assert all(source.startswith(("../", "./", "/scripts/")) for source in re.findall(r"(?:from|import\()\s*[\"']([^\"']+)", text))
+    assert all(
+        source.startswith(("../", "./", "/scripts/"))
+        for source in re.findall(r"(?:from|import\()\s*[\"']([^\"']+)", text)
+    )
 
 
 def test_security_md_names_the_tests_that_hold_it_to_its_word():

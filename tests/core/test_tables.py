@@ -43,7 +43,8 @@ def test_a_value_is_needed_just_when_a_later_prediction_reads_it(order):
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_a_nested_plan_needs_nothing_for_the_steps_at_which_it_rests(order):
-    # Was wrong once (schedule/table.py, needed): a step at which the whole model is predicted counts as one that predicts the blocks.
+    # Was wrong once (schedule/table.py, needed): a step at which the whole model is predicted counts as one that
+    # predicts the blocks.
     for chance in map(random.Random, range(50)):
         outer = random_table(chance, OUTPUT)
         table = nest(outer, random_table(chance, MODULES, len(outer.computed(MODEL))))
@@ -68,12 +69,15 @@ def test_a_table_from_steps_computes_all_kinds_there_and_none_elsewhere():
     assert from_steps(MODULES, [0, 2], 4).rows == (BOTH, NONE, BOTH, NONE)
 
 
-@pytest.mark.parametrize(("rows", "complaint"), [
-    ((), "empty"),
-    ((NONE, BOTH), "step 0"),
-    ((frozenset({MLP}), BOTH), "step 0"),
-    ((BOTH, OUTPUT), "does not schedule"),
-])
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ((), "empty"),
+        ((NONE, BOTH), "step 0"),
+        ((frozenset({MLP}), BOTH), "step 0"),
+        ((BOTH, OUTPUT), "does not schedule"),
+    ],
+)
 def test_a_table_that_cannot_be_run_is_refused(rows, complaint):
     with pytest.raises(ConfigError, match=complaint):
         Table(MODULES, rows)

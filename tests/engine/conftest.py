@@ -20,7 +20,9 @@ def _one_thread_no_gradients():
 
 @pytest.fixture
 def fail_clone(monkeypatch):
-    """A function that lets the `nth` call of Tensor.clone from there on find no memory; it returns a list that gets the shapes it is called for."""
+    """A function that lets the `nth` call of Tensor.clone from there on find no memory; it returns a list that gets
+    the shapes it is called for."""
+
     def fail(nth: int) -> list[torch.Size]:
         calls, clone = [], torch.Tensor.clone
 
@@ -32,4 +34,5 @@ def fail_clone(monkeypatch):
 
         monkeypatch.setattr(torch.Tensor, "clone", full)
         return calls
+
     return fail

@@ -21,11 +21,16 @@ def plant(root, path, module):
 
 def attend(q, k, v, options):
     """Attention of `(B, heads, L, D)`, through the override that ComfyUI's models consult."""
+
     def kernel(q, k, v, heads, **_):
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
     override = options.get("optimized_attention_override")
-    return override(kernel, q, k, v, HEADS, skip_reshape=True, transformer_options=options) if override else kernel(q, k, v, HEADS)
+    return (
+        override(kernel, q, k, v, HEADS, skip_reshape=True, transformer_options=options)
+        if override
+        else kernel(q, k, v, HEADS)
+    )
 
 
 class Several(nn.Module):

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from cache_core import OUTPUT, Adaptive, Frame, Kind, Plan, Predictor, Run, Timeline
-from cache_core.engine import evaluate
+from cache_core import OUTPUT, Adaptive, Extrapolation, Frame, Kind, Plan, Run, Timeline
+from cache_core.run.engine import evaluate
 from lab.sample import flow_sigmas
 
 STEPS = 24
@@ -14,11 +14,15 @@ WARMUP = 3
 
 
 def decisions(tolerance, most, order=2, **curves):
-    """What a run decides for outputs that follow `curves`, one for each conditioning, functions of sigma; None = absent there.
+    """What a run decides for outputs that follow `curves`, one for each conditioning, functions of sigma; None =
+    absent there.
 
     # computed, . predicted, one mark an evaluation; the conditionings come in calls of their own.
     """
-    run = Run((Plan(Adaptive(OUTPUT, tolerance, most, Frame(WARMUP, 1)), Predictor(order=order)),), Timeline.flow(flow_sigmas(STEPS)))
+    run = Run(
+        (Plan(Adaptive(OUTPUT, tolerance, most, Frame(WARMUP, 1)), Extrapolation(order=order)),),
+        Timeline.flow(flow_sigmas(STEPS)),
+    )
     marks = ""
     for sigma in flow_sigmas(STEPS)[:-1]:
         evaluation = run.begin(sigma)
@@ -59,7 +63,8 @@ def test_the_largest_tolerance_predicts_as_many_in_a_row_as_it_may(order, most):
 
 
 def test_disagreements_are_summed_since_the_last_computed_step():
-    # On a line the pair disagrees at the m-th prediction by m times a step's rise: 1, 2, 3, 4, ... units; their sums are 1, 3, 6, ...
+    # On a line the pair disagrees at the m-th prediction by m times a step's rise: 1, 2, 3, 4, ... units; their sums
+    # are 1, 3, 6, ...
     unit = 1 / STEPS / 100
     assert decisions(4.5 * unit, 20, a=gentle)[WARMUP:-1] == "..#..#..#..#..#..#.."
     assert decisions(0.5 * unit, 20, a=gentle) == "#" * STEPS
@@ -79,6 +84,7 @@ def test_all_conditionings_of_an_evaluation_share_one_decision():
 
 
 def test_a_conditioning_that_has_left_no_longer_decides():
-    # Was wrong once (run.py, _pair_distance): it looks at every history there is. One that is over, with one sample, forbids predicting for good;
-    # with more, it disagrees ever more, the further it is behind (a prompt for the first part of the sampling only).
+    # Was wrong once (run.py, _pair_distance): it looks at every history there is. One that is over, with one sample,
+    # forbids predicting for good; with more, it disagrees ever more, the further it is behind (a prompt for the first
+    # part of the sampling only).
     assert decisions(0.5, 4, a=steady, early=lambda s: 1.0 if s == 1 else None) == decisions(0.5, 4, a=steady)

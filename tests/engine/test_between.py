@@ -1,4 +1,5 @@
-"""What is added between blocks is noticed when it is written, in inference mode, too, and a list that is kept costs next to nothing."""
+"""What is added between blocks is noticed when it is written, in inference mode, too, and a list that is kept costs
+next to nothing."""
 
 from collections import Counter
 from contextlib import nullcontext
@@ -110,8 +111,18 @@ def beside_a_quantised_weight(x):
     return written(x)
 
 
-WAYS = [written, written_twice, returned, written_by_out, written_in_a_list, replaced, written_where_nobody_looks, written_by_a_compiled_function,
-        beside_an_operation_of_higher_order, beside_a_quantised_weight]
+WAYS = [
+    written,
+    written_twice,
+    returned,
+    written_by_out,
+    written_in_a_list,
+    replaced,
+    written_where_nobody_looks,
+    written_by_a_compiled_function,
+    beside_an_operation_of_higher_order,
+    beside_a_quantised_weight,
+]
 
 
 def between_blocks(model, change, on):
@@ -123,8 +134,10 @@ def between_blocks(model, change, on):
 def added_between(model, *given):
     """What the single list's second block is given less what the first one returned."""
     found = []
-    hooks = [model.single_blocks[0].register_forward_hook(lambda _, args, out: found.append(out.clone())),
-             model.single_blocks[1].register_forward_pre_hook(lambda _, args: found.append(args[0].clone()))]
+    hooks = [
+        model.single_blocks[0].register_forward_hook(lambda _, args, out: found.append(out.clone())),
+        model.single_blocks[1].register_forward_pre_hook(lambda _, args: found.append(args[0].clone())),
+    ]
     model(*given, {})
     for hook in hooks:
         hook.remove()
@@ -156,7 +169,9 @@ class Reshaping(Single):
 
 def test_streams_that_change_shape_between_blocks_keep_every_site_and_say_so(mode):
     model = toy(single=(Single, Reshaping))
-    model.single_blocks[1].register_forward_pre_hook(lambda _, args, kwargs: ((args[0][:, 1:], *args[1:]), {**kwargs, "pe": None}), with_kwargs=True)
+    model.single_blocks[1].register_forward_pre_hook(
+        lambda _, args, kwargs: ((args[0][:, 1:], *args[1:]), {**kwargs, "pe": None}), with_kwargs=True
+    )
     bench = Bench(model, merged("#.#."))
     assert torch.equal(bench(*inputs()), model(*inputs(), {}))
     assert bench.run.demotions == ["single_blocks (its streams change shape between its blocks): every site is kept"]

@@ -1,4 +1,5 @@
-"""A calibration as a whole, on the lab's models: it is deterministic, keeps within its budget and never ends below what it tried."""
+"""A calibration as a whole, on the lab's models: it is deterministic, keeps within its budget and never ends below
+what it tried."""
 
 from dataclasses import replace
 from datetime import date
@@ -7,11 +8,11 @@ from unittest import mock
 import pytest
 import torch
 
-from cache_core import OUTPUT, ConfigError, Plan, Predictor, Steps, Timeline, evenly
-from cache_core.cache_plan import Origin, model_plan
+from cache_core import OUTPUT, ConfigError, Extrapolation, Plan, Steps, Timeline, evenly
 from cache_core.calibrate import Allowance, Memo, Normal, Recorder, Request, Tracker, calibrate, growth, steps_from
-from cache_core.chart import Panel, Strip, picture
 from cache_core.predictor import GAIN_LIMIT
+from cache_core.saved_plan.saved_plan import Origin, model_plan
+from cache_core.show.chart import Panel, Strip, picture
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO
 from lab.sample import load
@@ -33,7 +34,9 @@ class Counting:
         self.timeline, self.scale, self.signal = bench.timeline, bench.scale, bench.signal
 
     def sample(self, *args, **kwargs):
-        handle = self.bench.model.register_forward_pre_hook(lambda *_: setattr(self, "evaluations", self.evaluations + 1))
+        handle = self.bench.model.register_forward_pre_hook(
+            lambda *_: setattr(self, "evaluations", self.evaluations + 1)
+        )
         try:
             return self.bench.sample(*args, **kwargs)
         finally:
@@ -80,7 +83,9 @@ def test_the_drift_of_the_state_is_none_until_the_first_gap(bench):
 def test_each_part_of_the_method_can_be_switched_off(bench, part):
     request, off = Request(3, samples=2, budget=8), {part: False}
     whole, found = calibrate(bench, Origin("Flux"), request), calibrate(bench, Origin("Flux"), replace(request, **off))
-    steps = [{attempt.name.removesuffix(", order 2"): attempt.steps for attempt in each.attempts} for each in (whole, found)]
+    steps = [
+        {attempt.name.removesuffix(", order 2"): attempt.steps for attempt in each.attempts} for each in (whole, found)
+    ]
     assert ("planned" in steps[1]) == off.get("planned", True)
     assert "refined" not in off or steps[1]["planned"] == steps[0]["planned"]
     assert ("refined" in steps[1]) == off.get("refined", True)
@@ -94,7 +99,10 @@ def test_schedules_are_planned_for_what_errors_grow_to_and_for_fitted_prediction
     recording = calibrate(bench, Origin("Flux"), Request(3, samples=1, budget=2)).recording
     growing = growth(bench.signal)
     counts = range(4, STEPS - 2)
-    assert any(steps_from([recording], n, growing) != steps_from([recording], n, growing if grown else None, fits) for n in counts)
+    assert any(
+        steps_from([recording], n, growing) != steps_from([recording], n, growing if grown else None, fits)
+        for n in counts
+    )
 
 
 def test_the_drift_of_a_plan_is_that_of_a_sample_it_was_not_fitted_to(bench):
@@ -111,7 +119,7 @@ def test_the_weights_of_the_chosen_schedule_are_fitted_to_all_samples(bench):
         recorder = Recorder(bench.timeline, bench.scale)
         bench.sample(number, watch=recorder)
         tracker = Tracker(recorder.recording(), found.best.steps, normal)
-        bench.sample(number, (Plan(Steps(OUTPUT, found.best.steps), Predictor(2)),), tracker)
+        bench.sample(number, (Plan(Steps(OUTPUT, found.best.steps), Extrapolation(2)),), tracker)
     assert found.plan.fits == tuple(tracker.fits.values())
     assert found.plan.fits != min(found.attempts, key=lambda attempt: attempt.drift).fits
 
@@ -124,8 +132,8 @@ def test_even_steps_are_judged_as_the_node_runs_them(bench):
         return shifted.sample(0, (plan,))
 
     judged = sampled(model_plan(even, shifted.timeline.sigmas, Origin("", samples=1)).plan(shifted.timeline, "even"))
-    assert torch.equal(judged, sampled(Plan(Steps(OUTPUT, even), Predictor(2, gain_limit=GAIN_LIMIT))))
-    assert not torch.equal(judged, sampled(Plan(Steps(OUTPUT, even), Predictor(2))))
+    assert torch.equal(judged, sampled(Plan(Steps(OUTPUT, even), Extrapolation(2, gain_limit=GAIN_LIMIT))))
+    assert not torch.equal(judged, sampled(Plan(Steps(OUTPUT, even), Extrapolation(2))))
 
 
 def test_with_one_sample_the_schedule_is_not_refined_because_that_sample_would_be_learned_by_heart(bench):
@@ -178,5 +186,9 @@ def test_a_picture_shows_each_part_and_survives_values_that_cannot_be_drawn():
 
 
 def test_a_strip_draws_every_state_and_the_stage_boundary_differently():
-    drawn = [picture([Strip("x", [state] * 3, boundary)]) for state in ("computed", "reused", "predicted", "resting", None) for boundary in (None, 2)]
+    drawn = [
+        picture([Strip("x", [state] * 3, boundary)])
+        for state in ("computed", "reused", "predicted", "resting", None)
+        for boundary in (None, 2)
+    ]
     assert not [1 for i, a in enumerate(drawn) for b in drawn[:i] if torch.equal(a, b)]

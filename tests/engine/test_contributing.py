@@ -20,12 +20,14 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 @pytest.fixture
 def example(monkeypatch):
     """A function that runs one of the Python examples, and returns its module."""
+
     def run(number):
         source = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[number]
         module = ModuleType(f"example_{number}")
         monkeypatch.setitem(sys.modules, module.__name__, module)
         exec(source, module.__dict__)  # noqa: S102 - this project's own text
         return module, source
+
     return run
 
 
@@ -56,4 +58,6 @@ def test_every_file_and_command_that_is_named_is_there():
     paths = set(re.findall(r"[\w./]*(?:scripts|tests|cache_core|lab|\.github)/[\w./]+\.(?:py|yml)", TEXT))
     assert len(paths) >= 8
     assert not [path for path in paths if not (ROOT / path).is_file()]
-    assert not [name for name in re.findall(r"-m (lab\.\w+)", TEXT) if not (ROOT / f"{name.replace('.', '/')}.py").is_file()]
+    assert not [
+        name for name in re.findall(r"-m (lab\.\w+)", TEXT) if not (ROOT / f"{name.replace('.', '/')}.py").is_file()
+    ]

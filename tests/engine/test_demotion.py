@@ -109,7 +109,8 @@ def test_a_single_block_that_bypasses_a_leaf_keeps_its_attention_kernel(block, s
 
 @pytest.mark.parametrize("state", ["m", "."])
 def test_a_single_block_that_uses_a_skipped_value_elsewhere_keeps_its_attention_kernel(state):
-    # Was wrong once (mount/fused.py, project_in): new_empty hands the check the memory of the call before, in which the right values still are.
+    # Was wrong once (mount/fused.py, project_in): new_empty hands the check the memory of the call before, in which the
+    # right values still are.
     bench = Bench(toy((), (SingleWithValueResidual,) * 2), plan(f"#{state}"))
     first, later = repeat(bench, 2)
     assert len(bench.run.demotions) == 1
@@ -170,4 +171,6 @@ def test_a_sound_block_beside_a_demoted_one_keeps_all_its_sites():
     assert [d.split(" ")[0] for d in bench.run.demotions] == ["SingleWithInlineActivation"]
     for output in later:
         torch.testing.assert_close(output, first, atol=1e-5, rtol=0)
-    assert len(list(bench.run.store.tensors())) == 2 + 2 + 1 + 2  # double: attention and MLP of two streams; kernel; both shares
+    assert (
+        len(list(bench.run.store.tensors())) == 2 + 2 + 1 + 2
+    )  # double: attention and MLP of two streams; kernel; both shares

@@ -5,9 +5,9 @@ import torch
 from toy import plan
 
 from cache_core import MODULES, OUTPUT, Kind, Run, Timeline, report
-from cache_core.engine import evaluate
+from cache_core.run.engine import evaluate
+from cache_core.run.streams import Streams, Taken
 from cache_core.store import Budget, Footprint, Full, Rung, Store
-from cache_core.streams import Streams, Taken
 from lab.sample import flow_sigmas
 
 SIGMAS = flow_sigmas(10)
@@ -52,6 +52,7 @@ def test_a_past_for_which_the_other_device_has_no_room_is_left_behind_and_said(w
     if why == "budget":
         run.store.budgets[OUTSIDE] = Budget(device=15)
     else:
+
         def full(*given):
             raise torch.OutOfMemoryError("no room")
 

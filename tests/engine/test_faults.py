@@ -1,4 +1,5 @@
-"""Memory that runs out in any one operation of the store, and module outputs that are not finite: the picture is finished, and the report says so."""
+"""Memory that runs out in any one operation of the store, and module outputs that are not finite: the picture is
+finished, and the report says so."""
 
 import weakref
 from functools import cache
@@ -9,10 +10,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from toy import Bench, Double, Marks, Single, inputs, plan, prepare_runs, small_flux, standing, toy
 
-from cache_core import OUTPUT, Kind, Plan, Predictor, Run, Timeline
-from cache_core.engine import evaluate
-from cache_core.guard import Guard
+from cache_core import OUTPUT, Extrapolation, Kind, Plan, Run, Timeline
 from cache_core.predictor import Fit, Fitted
+from cache_core.run.engine import evaluate
 from cache_core.settings import ABSettings
 from cache_core.store import Rung, Store
 from lab.sample import flow_sigmas, noise_of, sample
@@ -20,7 +20,9 @@ from lab.sample import flow_sigmas, noise_of, sample
 STEPS, LABELS = 10, torch.tensor([2])
 SIGMAS = flow_sigmas(STEPS)
 OPERATIONS = ("push", "combine", "begin", "prove")  # of a store, all that touch tensors
-SLACK = 2.0  # a lost sample makes a prediction reach further, or of lower order, until the next computed step; 1.7 was seen
+SLACK = (
+    2.0  # a lost sample makes a prediction reach further, or of lower order, until the next computed step; 1.7 was seen
+)
 
 
 def tolerant(order=3):
@@ -28,21 +30,44 @@ def tolerant(order=3):
 
 
 def corrected():
-    """A plan like a calibrated one: outputs are corrected, and a guard looks at each refresh."""
-    fits = (Fit(SIGMAS[5], (SIGMAS[5], SIGMAS[2]), (0.9, 0.1)), Fit(SIGMAS[7], (SIGMAS[7], SIGMAS[5], SIGMAS[2]), (1.0, 0.1, -0.1)))
-    return Plan(Marks("##.#.#.#.#", OUTPUT), Fitted(fits, Predictor(2)), guard=Guard(tuple((sigma, 0.05) for sigma in SIGMAS)))
+    """A plan like a calibrated one: outputs are corrected."""
+    fits = (
+        Fit(SIGMAS[5], (SIGMAS[5], SIGMAS[2]), (0.9, 0.1)),
+        Fit(SIGMAS[7], (SIGMAS[7], SIGMAS[5], SIGMAS[2]), (1.0, 0.1, -0.1)),
+    )
+    return Plan(
+        Marks("##.#.#.#.#", OUTPUT),
+        Fitted(fits, Extrapolation(2)),
+    )
 
 
 HOST_8 = {"offloaded": True, "eight_bit": True}
-CASES = {  # plans, the first rung, guidance, and of how many operations inside the store's one fails; its own operations take more each
+# plans, the first rung, guidance, and of how many operations inside the store's one fails; its own operations take more
+# each
+CASES = {
     "every site": ((plan("#.#m#a#."),), Rung(), 1.0, 1),
     "every site, 8 bits, in host memory": ((plan("#.#m#a#."),), Rung(**HOST_8), 1.0, 5),
-    "merged, order 2, in host memory": ((plan("#.#.#..#", merge=True, order=2),), Rung(merged=True, offloaded=True), 1.0, 1),
-    "merged, order 2, 8 bits, in host memory": ((plan("#.#.#..#", merge=True, order=2),), Rung(merged=True, **HOST_8), 1.0, 5),
+    "merged, order 2, in host memory": (
+        (plan("#.#.#..#", merge=True, order=2),),
+        Rung(merged=True, offloaded=True),
+        1.0,
+        1,
+    ),
+    "merged, order 2, 8 bits, in host memory": (
+        (plan("#.#.#..#", merge=True, order=2),),
+        Rung(merged=True, **HOST_8),
+        1.0,
+        5,
+    ),
     "model, order 2": ((plan("##.#..#", OUTPUT, order=2),), None, 1.0, 1),
     "model, tolerance": ((tolerant(),), None, 1.0, 2),
-    "model, corrected and guarded": ((corrected(),), None, 1.0, 1),
-    "merged beside model, guidance": ((plan("#.#.", order=2), plan("##.##.", OUTPUT, order=2)), Rung(merged=True), 3.0, 2),
+    "model, corrected": ((corrected(),), None, 1.0, 1),
+    "merged beside model, guidance": (
+        (plan("#.#.", order=2), plan("##.##.", OUTPUT, order=2)),
+        Rung(merged=True),
+        3.0,
+        2,
+    ),
 }
 
 
@@ -62,16 +87,19 @@ class Failing(TorchDispatchMode):
 
 @pytest.fixture
 def sampled(monkeypatch):
-    """Samples a case; memory runs out in operation `at` of those inside the store's. Returns picture, report, and the operations seen."""
+    """Samples a case; memory runs out in operation `at` of those inside the store's. Returns picture, report, and
+    the operations seen."""
+
     def run(plans, rung, guidance, at=0):
         failing = Failing(at)
         with monkeypatch.context() as patched:
             for name in OPERATIONS:
                 patched.setattr(Store, name, inside(failing, getattr(Store, name)))
             if rung:
-                prepare_runs(patched, lambda run: standing(*run.store.ladder[run.store.ladder.index(rung):])(run))
+                prepare_runs(patched, lambda run: standing(*run.store.ladder[run.store.ladder.index(rung) :])(run))
             picture, report = sample(small_flux(), noise_of([1], (4, 4, 4)), LABELS, SIGMAS, plans, guidance)
         return picture, report, failing.seen
+
     return run
 
 
@@ -79,6 +107,7 @@ def inside(mode, work):
     def call(self, *given):
         with mode:
             return work(self, *given)
+
     return call
 
 
@@ -87,8 +116,11 @@ def far(picture, other):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_when_memory_runs_out_in_any_operation_of_the_store_the_picture_is_as_near_as_what_the_report_names(case, sampled):
-    """Nearness is to the uncached picture, and twice that of the run without a fault, or of one by the rung that the report names, at most."""
+def test_when_memory_runs_out_in_any_operation_of_the_store_the_picture_is_as_near_as_what_the_report_names(
+    case, sampled
+):
+    """Nearness is to the uncached picture, and twice that of the run without a fault, or of one by the rung that the
+    report names, at most."""
     plans, rung, guidance, stride = CASES[case]
     uncached, _ = sample(small_flux(), noise_of([1], (4, 4, 4)), LABELS, SIGMAS, (), guidance)
     sound, report, count = sampled(plans, rung, guidance)
@@ -179,12 +211,18 @@ def all_finite(store):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("rung", [Rung(offloaded=o, eight_bit=e) for o in (False, True) for e in (False, True)], ids=str)
+@pytest.mark.parametrize(
+    "rung", [Rung(offloaded=o, eight_bit=e) for o in (False, True) for e in (False, True)], ids=str
+)
 def test_a_module_output_that_is_not_finite_never_enters_a_history(rung, value, monkeypatch):
     model = toy((Clamped, Double), (Single,))
     bench, mlp = Bench(model, plan("#.#.", order=2)), model.double_blocks[0].img_mlp
     standing(rung)(bench.run)
-    monkeypatch.setattr(bench.run, "begin", after(bench.run.begin, lambda: bench.run.evaluations[-1:] and seen.append(all_finite(bench.run.store))))
+    monkeypatch.setattr(
+        bench.run,
+        "begin",
+        after(bench.run.begin, lambda: bench.run.evaluations[-1:] and seen.append(all_finite(bench.run.store))),
+    )
     seen = []
     mlp.value = value
     bench(*inputs(0))
@@ -194,7 +232,9 @@ def test_a_module_output_that_is_not_finite_never_enters_a_history(rung, value, 
     assert all(output.isfinite().all() for output in outputs)
     sites = 2 * 2 * 2 + 2
     assert [sum(e.predicted_calls.values()) for e in bench.run.evaluations] == [0, sites - 1, 0, sites]
-    assert bench.run.demotions == ["NaN or infinity in mlp: not kept, and computed where there is nothing else to predict from"]
+    assert bench.run.demotions == [
+        "NaN or infinity in mlp: not kept, and computed where there is nothing else to predict from"
+    ]
 
 
 def after(work, look):
@@ -202,6 +242,7 @@ def after(work, look):
         result = work(*given)
         look()
         return result
+
     return call
 
 

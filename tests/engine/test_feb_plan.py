@@ -1,4 +1,5 @@
-"""A FEB plan: within its compute, near the uncached run, no worse than a uniform table, the same each time it is made."""
+"""A FEB plan: within its compute, near the uncached run, no worse than a uniform table, the same each time it is
+made."""
 
 from datetime import date
 from unittest import mock
@@ -6,17 +7,17 @@ from unittest import mock
 import pytest
 import torch
 
-from cache_core import MODULES, CacheError, ConfigError, NoiseScale, Plan, Predictor, Steps, Timeline
-from cache_core.cache_plan import CachePlan, Origin
+from cache_core import MODULES, CacheError, ConfigError, Extrapolation, NoiseScale, Plan, Steps, Timeline
 from cache_core.calibrate import Allowance, Memo, Recorder, Tracker
 from cache_core.calibrate.candidates import planned_steps
 from cache_core.calibrate.exposure import fit_scale, flow_alpha, noise_sizes
 from cache_core.calibrate.feb import Laboratory, choose, fastest, feb_plan, measure
 from cache_core.calibrate.measure import measure_pass, measure_reach, places
 from cache_core.calibrate.recording import Recording
-from cache_core.costs import Costs
-from cache_core.plan_file import load, save
-from cache_core.schedule import Planned, evenly, from_steps
+from cache_core.saved_plan.costs import Costs
+from cache_core.saved_plan.file import load, save
+from cache_core.saved_plan.saved_plan import Origin, SavedPlan
+from cache_core.schedule import TableAt, evenly, from_steps
 from lab.families import FLUX
 from lab.sample import flow_sigmas, noise_of, sample
 from lab.sample import load as load_model
@@ -38,7 +39,9 @@ class Bench:
 
     def drawn(self, seeds, plans=(), watch=None):
         labels = torch.tensor([seed % 8 for seed in seeds])
-        return sample(self.model, noise_of(seeds, FLUX.latents), labels, self.timeline.sigmas, plans, GUIDANCE, watch=watch)[0]
+        return sample(
+            self.model, noise_of(seeds, FLUX.latents), labels, self.timeline.sigmas, plans, GUIDANCE, watch=watch
+        )[0]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,9 @@ def bench():
 @pytest.fixture(scope="module")
 def made(bench):
     seen = []
-    plan, report = feb_plan(bench, Origin("Flux"), SPEEDUP, 2, Allowance(BUDGET, lambda *told: seen.append(told)), costs=COSTS)
+    plan, report = feb_plan(
+        bench, Origin("Flux"), SPEEDUP, 2, Allowance(BUDGET, lambda *told: seen.append(told)), costs=COSTS
+    )
     return plan, report, seen
 
 
@@ -68,11 +73,17 @@ def test_the_plan_takes_no_more_compute_than_was_asked_for(made):
 def test_the_plan_is_no_worse_than_a_uniform_table_on_what_it_was_made_from_and_better_on_other_seeds(bench, made):
     plan, report, _ = made
     drifts = {found.name: found.drift for found in report.compared}
-    assert plan.drift == report.compared[0].drift <= min(drift for name, drift in drifts.items() if name.startswith("uniform"))
+    assert (
+        plan.drift
+        == report.compared[0].drift
+        <= min(drift for name, drift in drifts.items() if name.startswith("uniform"))
+    )
     seeds = [1, 2, 3, 4]
     plain = bench.drawn(seeds)
     uniform = Plan(Steps(MODULES, evenly(STEPS, COSTS.full_steps(STEPS, SPEEDUP))), merge=True)
-    assert apart(bench.drawn(seeds, (plan.plan(bench.timeline, "x"),)), plain) < apart(bench.drawn(seeds, (uniform,)), plain)
+    assert apart(bench.drawn(seeds, (plan.plan(bench.timeline, "x"),)), plain) < apart(
+        bench.drawn(seeds, (uniform,)), plain
+    )
 
 
 class Hiccups:
@@ -116,7 +127,11 @@ def test_the_best_plan_after_a_first_look_is_given_to_be_kept(bench, tmp_path):
     plan, report = feb_plan(bench, Origin("Flux"), SPEEDUP, 1, Allowance(12.0), memo, COSTS, keep=kept.append)
     assert len(kept) == 1
     assert kept[0].speedup >= SPEEDUP
-    assert plan.drift <= kept[0].drift == min(found.drift for found in report.compared if not found.name.endswith("fitted"))
+    assert (
+        plan.drift
+        <= kept[0].drift
+        == min(found.drift for found in report.compared if not found.name.endswith("fitted"))
+    )
 
 
 def test_a_wider_drift_allows_a_faster_plan_and_an_impossible_one_the_slowest(bench, tmp_path):
@@ -139,17 +154,28 @@ def test_sampling_stays_within_the_budget_and_progress_rises_to_it(made):
 
 def test_every_rule_of_the_field_is_compared(made):
     names = {found.name for found in made[1].compared}
-    assert {"uniform, reuse", "uniform, order 2", "presets' steps, reuse", "Algorithm 1", "planned, reuse", "planned for order 2"} <= names
+    assert {
+        "uniform, reuse",
+        "uniform, order 2",
+        "presets' steps, reuse",
+        "Algorithm 1",
+        "planned, reuse",
+        "planned for order 2",
+    } <= names
     assert any(name.endswith("fitted") for name in names)
 
 
 def test_corrections_of_the_model_s_output_are_fitted_and_applied_where_attention_and_mlp_are_cached(bench):
     steps = (0, 1, 3, 6, 10, STEPS - 1)
-    plain, recorder = Plan(Steps(MODULES, steps), Predictor(2), merge=True), Recorder(bench.timeline, bench.scale)
+    plain, recorder = Plan(Steps(MODULES, steps), Extrapolation(2), merge=True), Recorder(bench.timeline, bench.scale)
     final = bench.sample(0, watch=recorder)
     tracker = Tracker(recorder.recording(), steps, between=False)
     tracked = bench.sample(0, (plain,), tracker)
-    plan = CachePlan(Origin("Flux", samples=1), Planned(from_steps(MODULES, steps, STEPS), bench.timeline.sigmas), tuple(tracker.fits.values()))
+    plan = SavedPlan(
+        Origin("Flux", samples=1),
+        TableAt(from_steps(MODULES, steps, STEPS), bench.timeline.sigmas),
+        tuple(tracker.fits.values()),
+    )
     again = bench.sample(0, (plan.plan(bench.timeline, "x"),))
     assert apart(again, tracked) < 1e-5
     assert apart(again, final) < 0.9 * apart(bench.sample(0, (plain,)), final)
@@ -196,11 +222,22 @@ def test_a_cancel_goes_through(bench):
         feb_plan(Cancelling(bench.model), Origin("Flux"), SPEEDUP, 2, Allowance(BUDGET), costs=COSTS)
 
 
-@pytest.mark.parametrize(("change", "named"), [({"speedup": 0.5}, "speedup"), ({"speedup": 8.0}, "speedup"), ({"samples": 0}, "samples"),
-                                               ({"allowance": Allowance(3.0)}, "budget")])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"speedup": 0.5}, "speedup"),
+        ({"speedup": 8.0}, "speedup"),
+        ({"samples": 0}, "samples"),
+        ({"allowance": Allowance(3.0)}, "budget"),
+    ],
+)
 def test_settings_out_of_range_are_refused(bench, change, named):
     with pytest.raises(ConfigError, match=named):
-        feb_plan(bench, Origin("Flux"), **{"speedup": SPEEDUP, "samples": 1, "allowance": Allowance(12.0), "costs": COSTS, **change})
+        feb_plan(
+            bench,
+            Origin("Flux"),
+            **{"speedup": SPEEDUP, "samples": 1, "allowance": Allowance(12.0), "costs": COSTS, **change},
+        )
 
 
 def test_a_sampler_that_looks_between_the_steps_is_refused(bench):
@@ -232,17 +269,19 @@ def test_the_noise_of_a_flow_state_is_found_from_state_and_velocity():
 def test_the_scale_is_found_whichever_its_sign(high, low):
     times = [1 - i / 20 for i in range(20)]
     uncached = [[1.0 + 0.01 * i + sample for i in range(20)] for sample in (0.0, 0.1)]
-    cached = [[size / NoiseScale(high, low).factor(t) for size, t in zip(sizes, times, strict=True)] for sizes in uncached]
+    cached = [
+        [size / NoiseScale(high, low).factor(t) for size, t in zip(sizes, times, strict=True)] for sizes in uncached
+    ]
     found = fit_scale(cached, uncached, times)
     assert (found.high, found.low) == pytest.approx((high, low), abs=2e-5)
 
 
 def test_a_plan_that_reuses_one_kind_alone_keeps_every_site_and_counts_those_steps():
     from cache_core import Kind, Table
-    from cache_core.schedule import Planned
+    from cache_core.schedule import TableAt
 
     rows = (MODULES, frozenset({Kind.MLP}), frozenset(), MODULES)
-    plan = CachePlan(Origin(""), Planned(Table(MODULES, rows), (1.0, 0.7, 0.5, 0.2, 0.0)), order=1, costs=COSTS)
+    plan = SavedPlan(Origin(""), TableAt(Table(MODULES, rows), (1.0, 0.7, 0.5, 0.2, 0.0)), order=1, costs=COSTS)
     assert plan.alone == 1
     assert not plan.plan(Timeline.flow(plan.sigmas), "x").merge
     assert plan.speedup == pytest.approx(4 / 3.0)

@@ -25,10 +25,20 @@ SMALL_MERGED = Rung(merged=True, eight_bit=True)
 TOGETHER, MIXED = "##.#.#..", "##m#a.#."
 
 
-@pytest.mark.parametrize(("rung", "device", "host"), [
-    (EVERY, 1000, 0), (AWAY, 200, 1000), (SMALL, 250, 0), (BOTH, 50, 250),
-    (MERGED, 100, 0), (Rung(merged=True, offloaded=True), 100, 100), (SMALL_MERGED, 25, 0), (COARSER, 100, 0),
-], ids=str)
+@pytest.mark.parametrize(
+    ("rung", "device", "host"),
+    [
+        (EVERY, 1000, 0),
+        (AWAY, 200, 1000),
+        (SMALL, 250, 0),
+        (BOTH, 50, 250),
+        (MERGED, 100, 0),
+        (Rung(merged=True, offloaded=True), 100, 100),
+        (SMALL_MERGED, 25, 0),
+        (COARSER, 100, 0),
+    ],
+    ids=str,
+)
 def test_a_rung_fits_from_what_it_needs_on(rung, device, host):
     assert SOME.needs(rung) == Budget(device, host)
     assert SOME.fits(rung, Budget(device, host))
@@ -46,26 +56,51 @@ def chosen(marks, device, host, merge=False):
     return None if run.demotions else run.store.rung
 
 
-@pytest.mark.parametrize(("marks", "device", "host", "rung"), [
-    (TOGETHER, 1000, INF, EVERY), (TOGETHER, 999, INF, MERGED), (TOGETHER, 100, INF, MERGED), (TOGETHER, 99, INF, SMALL_MERGED),
-    (TOGETHER, 25, 0, SMALL_MERGED), (TOGETHER, 24, INF, None),
-    (MIXED, 1000, INF, EVERY), (MIXED, 999, 1000, AWAY), (MIXED, 200, 1000, AWAY), (MIXED, 199, INF, BOTH), (MIXED, 999, 999, SMALL),
-    (MIXED, 250, 0, SMALL), (MIXED, 249, 250, BOTH), (MIXED, 50, 250, BOTH), (MIXED, 249, 249, COARSER),
-    (MIXED, 49, INF, Rung(True, False, True, True)), (MIXED, 24, INF, None), ("##m#aa#", 250, 0, SMALL), ("##m#aa#", 249, 0, None),
-])
+@pytest.mark.parametrize(
+    ("marks", "device", "host", "rung"),
+    [
+        (TOGETHER, 1000, INF, EVERY),
+        (TOGETHER, 999, INF, MERGED),
+        (TOGETHER, 100, INF, MERGED),
+        (TOGETHER, 99, INF, SMALL_MERGED),
+        (TOGETHER, 25, 0, SMALL_MERGED),
+        (TOGETHER, 24, INF, None),
+        (MIXED, 1000, INF, EVERY),
+        (MIXED, 999, 1000, AWAY),
+        (MIXED, 200, 1000, AWAY),
+        (MIXED, 199, INF, BOTH),
+        (MIXED, 999, 999, SMALL),
+        (MIXED, 250, 0, SMALL),
+        (MIXED, 249, 250, BOTH),
+        (MIXED, 50, 250, BOTH),
+        (MIXED, 249, 249, COARSER),
+        (MIXED, 49, INF, Rung(True, False, True, True)),
+        (MIXED, 24, INF, None),
+        ("##m#aa#", 250, 0, SMALL),
+        ("##m#aa#", 249, 0, None),
+    ],
+)
 def test_the_first_rung_that_fits_is_chosen(marks, device, host, rung):
     assert chosen(marks, device, host) == rung
 
 
 def test_a_plan_that_merges_does_so_in_any_budget():
-    assert [chosen(TOGETHER, device, 0, merge=True) for device in (INF, 100, 99, 24)] == [MERGED, MERGED, SMALL_MERGED, None]
+    assert [chosen(TOGETHER, device, 0, merge=True) for device in (INF, 100, 99, 24)] == [
+        MERGED,
+        MERGED,
+        SMALL_MERGED,
+        None,
+    ]
     assert chosen(MIXED, INF, 0, merge=True) == EVERY
 
 
 def test_a_run_says_what_it_keeps_and_why():
     run = Bench(toy(), plan(MIXED)).run
     run.fit(Footprint(6 * MB, MB, 2 * MB, 0.25), Budget(4 * MB, 8 * MB))
-    wanted = f"cache: 2.0 MB and 6.0 MB in host memory of 4.0 MB and 8.0 MB in host memory allowed: {AWAY} (6.0 MB would keep every site)"
+    wanted = (
+        f"cache: 2.0 MB and 6.0 MB in host memory of 4.0 MB and 8.0 MB in host memory allowed: {AWAY} (6.0 MB "
+        "would keep every site)"
+    )
     assert run.notes == [wanted]
 
 
@@ -78,7 +113,13 @@ def test_a_plan_that_keeps_nothing_fits_any_budget_without_a_word():
 
 
 def test_single_sites_are_coded_as_int8_and_residuals_of_many_blocks_as_fp8():
-    assert [rung.form.codes for rung in (EVERY, MERGED, SMALL, SMALL_MERGED, BOTH)] == [None, None, torch.int8, FP8, torch.int8]
+    assert [rung.form.codes for rung in (EVERY, MERGED, SMALL, SMALL_MERGED, BOTH)] == [
+        None,
+        None,
+        torch.int8,
+        FP8,
+        torch.int8,
+    ]
 
 
 def test_a_run_without_room_computes_attention_and_mlp_and_says_why():
@@ -132,12 +173,17 @@ def test_what_is_foreseen_for_a_lab_model_is_what_it_keeps(family, merge, order,
 
 def test_only_kinds_that_the_table_predicts_are_foreseen():
     model = small_flux()
-    whole, both = (footprint(model, match(model), Bench(model, plan(marks)).run.table, 10, 0, 4) for marks in ("#m", "#."))
+    whole, both = (
+        footprint(model, match(model), Bench(model, plan(marks)).run.table, 10, 0, 4) for marks in ("#m", "#.")
+    )
     assert whole.whole == both.whole / 2 > 0
     assert footprint(model, match(model), Bench(model, plan("")).run.table, 10, 0, 4).whole == 0
 
 
-@pytest.mark.parametrize(("patch", "cells", "count"), [(None, 400, 100), (2, 400, 100), (1, 400, 400), ((1, 2, 2), 400, 100), ((1, 2, 2), 401, 101)])
+@pytest.mark.parametrize(
+    ("patch", "cells", "count"),
+    [(None, 400, 100), (2, 400, 100), (1, 400, 400), ((1, 2, 2), 400, 100), ((1, 2, 2), 401, 101)],
+)
 def test_tokens_are_counted_by_the_models_patch_size(patch, cells, count):
     model = torch.nn.Module()
     if patch:
@@ -184,8 +230,13 @@ def test_each_way_to_keep_less_is_found_for_some_budget():
     assert found >= {EVERY, AWAY, SMALL, BOTH, MERGED, COARSER, SMALL_MERGED}
 
 
-@pytest.mark.parametrize(("marks", "device", "host"), [(TOGETHER, 4 * MB, 0), (TOGETHER, 100 * KB, 0), (MIXED, 4 * MB, INF), (MIXED, 4 * MB, MB)])
-def test_a_run_that_keeps_more_than_was_foreseen_steps_down_and_stays_within_its_budget(marks, device, host, monkeypatch):
+@pytest.mark.parametrize(
+    ("marks", "device", "host"),
+    [(TOGETHER, 4 * MB, 0), (TOGETHER, 100 * KB, 0), (MIXED, 4 * MB, INF), (MIXED, 4 * MB, MB)],
+)
+def test_a_run_that_keeps_more_than_was_foreseen_steps_down_and_stays_within_its_budget(
+    marks, device, host, monkeypatch
+):
     (model, noise, labels), found = many_blocks(), watch_stores(monkeypatch)
     tiny = Footprint(1, 1, 1, 1)
     runs = prepare_runs(monkeypatch, lambda run: run.fit(tiny, Budget(device, host)))
@@ -208,12 +259,15 @@ def latents(model, plans, rungs, monkeypatch):
     return sample(model, noise_of([7]), torch.tensor([4]), flow_sigmas(20), plans)
 
 
-@pytest.mark.parametrize(("schedule", "base"), [(TwoStage(3, 3, 2), EVERY), (TwoStage(2, 2, 2), MERGED)], ids=["mixed", "together"])
+@pytest.mark.parametrize(
+    ("schedule", "base"), [(TwoStage(3, 3, 2), EVERY), (TwoStage(2, 2, 2), MERGED)], ids=["mixed", "together"]
+)
 def test_host_memory_costs_nothing_and_8_bits_a_hundredth_at_most(schedule, base, trained, monkeypatch):
     plans = (Plan(schedule),)
     small = Rung(base.merged, False, True)
     (exact, told), (away, told_away), (rough, told_small) = (
-        latents(trained, plans, (rung,), monkeypatch) for rung in (base, Rung(base.merged, True), small))
+        latents(trained, plans, (rung,), monkeypatch) for rung in (base, Rung(base.merged, True), small)
+    )
     assert torch.equal(away, exact)
     assert 0 < (rough - exact).norm() <= 0.01 * exact.norm()
     assert told_away.peak_host_bytes == told.peak_bytes > 3 * told_small.peak_bytes

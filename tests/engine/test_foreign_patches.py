@@ -89,12 +89,16 @@ def test_attention_is_computed_while_another_pack_looks_at_it(block, patch, monk
 
 @pytest.mark.parametrize("block", [Double, Single])
 def test_the_mlp_stays_cached_while_another_pack_looks_at_the_attention(block, monkeypatch):
-    # Was wrong once (mount/block.py, _fault): attention that may not be skipped in this call counts as a site that is never called, so a single
-    # block is demoted to its kernel, and then to nothing, for the whole run.
+    # Was wrong once (mount/block.py, _fault): attention that may not be skipped in this call counts as a site that is
+    # never called, so a single block is demoted to its kernel, and then to nothing, for the whole run.
     model = toy((block,), ()) if block is Double else toy((), (block,))
     bench, options = Bench(model, plan("#.")), {"patches": {"attn1_patch": [print]}}
     computed = bench(*inputs(), options=options)
     work = watch_work(model, monkeypatch)
     torch.testing.assert_close(bench(*inputs(), options=options), computed, atol=1e-5, rtol=0)
-    mlp = ("double_blocks.0.img_mlp.0", "double_blocks.0.txt_mlp.2") if block is Double else ("single_blocks.0.linear1", "single_blocks.0.linear2")
+    mlp = (
+        ("double_blocks.0.img_mlp.0", "double_blocks.0.txt_mlp.2")
+        if block is Double
+        else ("single_blocks.0.linear1", "single_blocks.0.linear2")
+    )
     assert all(work[layer] < 1 for layer in mlp)

@@ -5,7 +5,7 @@ import torch
 
 from cache_core.store.eight_bit import FP8, dequantise, held, quantise, share
 from cache_core.store.history import History
-from cache_core.store.kept import PLAIN, Form
+from cache_core.store.value import PLAIN, Form
 
 FORMS = [Form(offloaded, codes) for offloaded in (False, True) for codes in (None, torch.int8, FP8)]
 GROUP = 64  # features that share a scale, if it divides their number
@@ -87,7 +87,11 @@ def test_the_bytes_of_a_history_are_those_of_its_samples_where_they_are(form):
     assert found == [(size, 0) if form is PLAIN else (0, size) for size in (40, 80, 80)]
 
 
-OTHERS = {"shape": torch.zeros(1, 5, 64), "number type": torch.zeros(1, 4, 64, dtype=torch.float64), "device": torch.zeros(1, 4, 64, device="meta")}
+OTHERS = {
+    "shape": torch.zeros(1, 5, 64),
+    "number type": torch.zeros(1, 4, 64, dtype=torch.float64),
+    "device": torch.zeros(1, 4, 64, device="meta"),
+}
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
@@ -144,12 +148,18 @@ def test_int8_is_off_by_half_a_step_of_its_group_at_most(width):
 def test_fp8_is_off_by_a_sixteenth_of_each_feature_at_most(width):
     assert FP8.itemsize == 1
     value = noise(2, 5, width)
-    smallest = groups(value).abs().amax(-1, keepdim=True) / 448 * 2**-10  # half the distance of the numbers next to zero
+    smallest = (
+        groups(value).abs().amax(-1, keepdim=True) / 448 * 2**-10
+    )  # half the distance of the numbers next to zero
     assert (groups(coded(value, FP8) - value).abs() <= 1.0001 * (groups(value).abs() / 16).maximum(smallest)).all()
 
 
 @pytest.mark.parametrize("codes", [torch.int8, FP8])
-@pytest.mark.parametrize("value", [torch.zeros(2, 128), torch.full((2, 100), 1e-41), torch.full((2, 64), -3e38)], ids=["zero", "tiny", "huge"])
+@pytest.mark.parametrize(
+    "value",
+    [torch.zeros(2, 128), torch.full((2, 100), 1e-41), torch.full((2, 64), -3e38)],
+    ids=["zero", "tiny", "huge"],
+)
 def test_values_at_the_ends_of_the_numbers_stay_finite(value, codes):
     torch.testing.assert_close(coded(value, codes), value, rtol=1e-3, atol=1e-38)
 
@@ -158,7 +168,9 @@ def test_values_at_the_ends_of_the_numbers_stay_finite(value, codes):
 def test_the_largest_feature_of_a_group_is_exact(codes):
     value = groups(noise(3, 192))
     place = value.abs().argmax(-1, keepdim=True)
-    torch.testing.assert_close(groups(coded(value.flatten(-2), codes)).gather(-1, place), value.gather(-1, place), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        groups(coded(value.flatten(-2), codes)).gather(-1, place), value.gather(-1, place), rtol=1e-6, atol=0
+    )
 
 
 @pytest.mark.parametrize("codes", [torch.int8, FP8])

@@ -1,4 +1,5 @@
-"""Every host, on a mirror of its names: it is recognised, reached and left as it was. The same on the real classes: tests/host/test_hosts.py."""
+"""Every host, on a mirror of its names: it is recognised, reached and left as it was. The same on the real classes:
+tests/host/test_hosts.py."""
 
 from collections import Counter
 
@@ -11,7 +12,7 @@ from toy import Bench, Marks
 from cache_core import MODULES, Plan
 from cache_core.errors import HostError
 from cache_core.hosts import HOSTS, REFUSED, WAN, blocks_of, match, submodule
-from cache_core.run import Run
+from cache_core.run.run import Run
 
 STATES = "##a#m#.#"
 
@@ -43,7 +44,12 @@ def test_every_path_of_a_host_resolves(host):
     model = Mirror(host)
     for spec in host.blocks:
         assert len(blocks_of(model, spec)) == 2
-        assert all(submodule(block, need) is not None for block in blocks_of(model, spec) for mount in spec.mounts for need in mount.needs)
+        assert all(
+            submodule(block, need) is not None
+            for block in blocks_of(model, spec)
+            for mount in spec.mounts
+            for need in mount.needs
+        )
 
 
 def test_no_two_hosts_have_the_same_name_and_each_says_what_users_know_it_as():
@@ -62,7 +68,9 @@ def test_every_site_fires_once_in_a_call_of_the_model(host, monkeypatch):
     bench = Bench(Mirror(host), Plan(Marks("#.")))
     bench(*inputs())
     assert set(fired.values()) == {1}
-    assert Counter(kind for kind, _ in fired if kind in MODULES) == Counter({kind: bench.run.sites[kind] for kind in MODULES})
+    assert Counter(kind for kind, _ in fired if kind in MODULES) == Counter(
+        {kind: bench.run.sites[kind] for kind in MODULES}
+    )
 
 
 def test_computing_everything_changes_nothing(host):

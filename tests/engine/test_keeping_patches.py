@@ -106,7 +106,9 @@ class Handing(torch.nn.Module):
         self.double_blocks, self.kept = torch.nn.ModuleList(), {"end": 0}
 
     def forward(self, x, t, text, options):
-        return self.single_blocks[0](x.clone(), vec=1 + t.view(-1, 1, 1), pe=None, kv_cache=self.kept, transformer_options=options)
+        return self.single_blocks[0](
+            x.clone(), vec=1 + t.view(-1, 1, 1), pe=None, kv_cache=self.kept, transformer_options=options
+        )
 
 
 def test_a_block_that_is_handed_a_memory_is_run_once():

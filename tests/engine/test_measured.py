@@ -69,7 +69,10 @@ def test_conditionings_that_come_later_count_as_well():
 
 def test_conditionings_in_one_call_and_in_two_weigh_the_same():
     def together(bench):
-        bench(*(torch.cat([x, x]) if isinstance(x, torch.Tensor) and len(x) == 1 else x for x in inputs(0)), conditionings=("a", "b"))
+        bench(
+            *(torch.cat([x, x]) if isinstance(x, torch.Tensor) and len(x) == 1 else x for x in inputs(0)),
+            conditionings=("a", "b"),
+        )
 
     assert seen(bench_of(Rung()), evaluate=together).whole == 2 * seen(bench_of(Rung())).whole
 

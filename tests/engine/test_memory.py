@@ -39,7 +39,12 @@ def test_a_plan_that_computes_everything_keeps_nothing(order):
 
 def test_reuse_keeps_one_sample_of_each_site_and_order_2_keeps_two():
     assert kept_after_each_step(Bench(one_of_each(), plan("###.", order=1)), 4, count) == [0, 0, SITES, SITES]
-    assert kept_after_each_step(Bench(one_of_each(), plan("###.", order=2)), 4, count) == [0, SITES, 2 * SITES, 2 * SITES]
+    assert kept_after_each_step(Bench(one_of_each(), plan("###.", order=2)), 4, count) == [
+        0,
+        SITES,
+        2 * SITES,
+        2 * SITES,
+    ]
 
 
 def test_only_the_kind_that_will_be_predicted_is_kept():
@@ -48,7 +53,8 @@ def test_only_the_kind_that_will_be_predicted_is_kept():
 
 
 def test_a_plan_for_blocks_keeps_nothing_for_steps_at_which_the_model_is_predicted():
-    # Was wrong once (schedule/table.py, needed): see tests/core/test_tables.py. Every sample is kept, and the blocks are mounted, for nothing.
+    # Was wrong once (schedule/table.py, needed): see tests/core/test_tables.py. Every sample is kept, and the blocks
+    # are mounted, for nothing.
     bench = Bench(one_of_each(), plan("", order=1), plan("#.#.#.", OUTPUT))
     assert kept_after_each_step(bench, 6, count) == [1] * 6
 
@@ -77,7 +83,8 @@ def test_a_closed_run_remembers_its_peak_and_keeps_nothing():
 
 
 def run_out_at(monkeypatch, *nth):
-    """The list of values to be stored from here on. Those at places `nth`, counted from 1, do not fit; without a place none does."""
+    """The list of values to be stored from here on. Those at places `nth`, counted from 1, do not fit; without a
+    place none does."""
     pushed, push = [], History.push
 
     def full(self, node, *rest):
@@ -110,14 +117,27 @@ def test_after_a_step_down_values_are_kept_and_predicted_again(monkeypatch):
     run_out_at(monkeypatch, SITES)
     bench = Bench(one_of_each(), plan("#.#.#."))
     measures = kept_after_each_step(bench, 6, count)
-    assert measures == [3, 0, 3, 3, 3, 3]  # the other kind, nothing, and on the next rung a residual for each of three streams
+    assert measures == [
+        3,
+        0,
+        3,
+        3,
+        3,
+        3,
+    ]  # the other kind, nothing, and on the next rung a residual for each of three streams
     assert [sum(e.predicted_calls.values()) for e in bench.run.evaluations] == [0, 0, 0, 9, 0, 9]
 
 
-def test_what_is_kept_of_the_kind_that_does_not_fit_is_given_back_at_once_and_the_rest_when_the_next_evaluation_begins(monkeypatch):
+def test_what_is_kept_of_the_kind_that_does_not_fit_is_given_back_at_once_and_the_rest_when_the_next_evaluation_begins(
+    monkeypatch,
+):
     run_out_at(monkeypatch, SITES // 2 + 3)  # the first step keeps the MLPs, the second the attention
     bench = Bench(one_of_each(), plan("#a."))
-    assert kept_after_each_step(bench, 3, lambda run: [kind.value for kind, *_ in run.store]) == [["mlp"] * 3, ["mlp"] * 3, []]
+    assert kept_after_each_step(bench, 3, lambda run: [kind.value for kind, *_ in run.store]) == [
+        ["mlp"] * 3,
+        ["mlp"] * 3,
+        [],
+    ]
 
 
 def test_the_models_output_is_kept_and_predicted_whatever_becomes_of_the_blocks(monkeypatch):
@@ -161,8 +181,11 @@ def test_when_nothing_can_be_stored_each_rung_is_tried_once_and_all_is_computed(
 @pytest.mark.parametrize("rungs", [slice(None), slice(1)], ids=["all rungs", "one rung"])
 @pytest.mark.parametrize("nth", [1, 2, 3])
 @pytest.mark.parametrize("state", ["a", "m"])
-def test_running_out_of_memory_while_another_kind_is_being_predicted_finishes_the_picture(state, nth, rungs, monkeypatch):
-    # Was wrong once (run.py, give_up): it drops the histories that the block underway has already decided to predict from: KeyError.
+def test_running_out_of_memory_while_another_kind_is_being_predicted_finishes_the_picture(
+    state, nth, rungs, monkeypatch
+):
+    # Was wrong once (run.py, give_up): it drops the histories that the block underway has already decided to predict
+    # from: KeyError.
     run_out_at(monkeypatch, SITES // 2 + nth)  # the first step keeps one kind, the second the other
     bench = Bench(one_of_each(), plan(f"#{state}."))
     bench.run.store.ladder = bench.run.store.ladder[rungs]
@@ -183,7 +206,8 @@ def test_the_step_at_which_memory_ran_out_is_named(monkeypatch):
 
 
 def test_steps_of_a_model_output_that_does_not_fit_are_computed_whole(monkeypatch):
-    # Was wrong once (run.py, begin): where the model was to be predicted the blocks rest in the table, which reads as predicting all of them.
+    # Was wrong once (run.py, begin): where the model was to be predicted the blocks rest in the table, which reads as
+    # predicting all of them.
     run_out_at(monkeypatch, SITES // 2 + 1)  # attention's sites, then the model's output
     model = one_of_each()
     bench = Bench(model, plan("#m"), plan("#.#.#.", OUTPUT))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from toy import TEXTS, Bench, Single, flux_inputs, inputs, plan, small_flux, toy, watch_work
 
-from cache_core import MODULES, OUTPUT, Kind, Predictor
-from cache_core.engine import evaluate
+from cache_core import MODULES, OUTPUT, Extrapolation, Kind
 from cache_core.hosts import match
+from cache_core.run.engine import evaluate
 from cache_core.store import Rung
 from lab.sample import flow_sigmas, noise_of, sample
 
@@ -25,7 +25,11 @@ def residuals(model, *given):
     found, hooks = {}, []
 
     def enter(block, args, kwargs):
-        streams = {"double_blocks.img": kwargs["img"], "double_blocks.txt": kwargs["txt"]} if "img" in kwargs else {"single_blocks.x": args[0]}
+        streams = (
+            {"double_blocks.img": kwargs["img"], "double_blocks.txt": kwargs["txt"]}
+            if "img" in kwargs
+            else {"single_blocks.x": args[0]}
+        )
         found.update({site: x.clone() for site, x in streams.items()})
 
     def leave(block, args, out):
@@ -41,7 +45,12 @@ def residuals(model, *given):
 
 
 def kept(run, stream=1):
-    return {site: run.store[key].combine((1,)) for key in run.store for kind, site, number in [key] if kind is Kind.BLOCKS and number == stream}
+    return {
+        site: run.store[key].combine((1,))
+        for key in run.store
+        for kind, site, number in [key]
+        if kind is Kind.BLOCKS and number == stream
+    }
 
 
 def by_hand(x, text, added):
@@ -50,7 +59,9 @@ def by_hand(x, text, added):
     return (joined + added["single_blocks.x"])[:, TEXTS:]
 
 
-@pytest.mark.parametrize(("make", "given"), [(toy, inputs), (small_flux, flux_inputs)], ids=["in place", "not in place"])
+@pytest.mark.parametrize(
+    ("make", "given"), [(toy, inputs), (small_flux, flux_inputs)], ids=["in place", "not in place"]
+)
 def test_a_residual_is_the_last_output_less_the_first_input(make, given):
     model = make()
     wanted = residuals(model, *given())
@@ -77,7 +88,7 @@ def test_residuals_are_extrapolated_like_any_site():
     for seed in (0, 1):
         bench(*inputs(seed))
     sigmas = flow_sigmas(10)
-    newer, older = Predictor(order=2).weights((sigmas[1], sigmas[0]), sigmas[2])
+    newer, older = Extrapolation(order=2).weights((sigmas[1], sigmas[0]), sigmas[2])
     wanted = by_hand(x, text, {site: newer * past[0][site] + older * past[1][site] for site in STREAMS})
     torch.testing.assert_close(bench(x, t, text), wanted, atol=1e-5, rtol=1e-5)
 
@@ -120,7 +131,8 @@ def test_another_shape_starts_the_residuals_of_its_conditioning_anew():
 
 
 def controlled(model, control):
-    """Adds `control["img"]` before the second double block, as ControlNet does, and `control["x"]` before the second single one."""
+    """Adds `control["img"]` before the second double block, as ControlNet does, and `control["x"]` before the second
+    single one."""
 
     def add(_, args, kwargs):
         if "img" in kwargs:
@@ -143,7 +155,11 @@ def test_what_controlnet_adds_between_blocks_is_added_anew_at_predicted_steps():
     for scale in (1.0, -0.5):
         control["img"] *= scale
         control["x"] *= scale
-        added = {**past, "double_blocks.img": past["double_blocks.img"] + control["img"], "single_blocks.x": past["single_blocks.x"] + control["x"]}
+        added = {
+            **past,
+            "double_blocks.img": past["double_blocks.img"] + control["img"],
+            "single_blocks.x": past["single_blocks.x"] + control["x"],
+        }
         torch.testing.assert_close(bench(x, t, text), by_hand(x, text, added), atol=1e-5, rtol=1e-5)
     assert bench.run.demotions == []
 
@@ -154,7 +170,9 @@ def test_lists_whose_streams_another_pack_edits_keep_every_site_and_say_so(patch
     outputs = [(bench(*inputs(seed), options=options), model(*inputs(seed), {})) for seed in range(4)]
     assert [torch.equal(got, computed) for got, computed in outputs] == [True, False, True, False]
     reason = "another node edits its streams between the blocks"
-    assert bench.run.demotions == [f"{path} ({reason}): every site is kept" for path in ("double_blocks", "single_blocks")]
+    assert bench.run.demotions == [
+        f"{path} ({reason}): every site is kept" for path in ("double_blocks", "single_blocks")
+    ]
     assert {kind for kind, *_ in bench.run.store} == MODULES
     assert bench.run.evaluation.predicted_calls == SITES
 
@@ -187,7 +205,11 @@ def test_a_list_that_does_not_return_what_it_is_given_keeps_every_site_and_the_o
     assert bench.run.demotions == ["single_blocks (its blocks do not return what they are given): every site is kept"]
     for output in outputs:
         torch.testing.assert_close(output, model(*inputs(), {}), atol=1e-5, rtol=0)
-    assert {kind: site.startswith("double") for kind, site, _ in bench.run.store} == {Kind.BLOCKS: True, Kind.ATTENTION: False, Kind.MLP: False}
+    assert {kind: site.startswith("double") for kind, site, _ in bench.run.store} == {
+        Kind.BLOCKS: True,
+        Kind.ATTENTION: False,
+        Kind.MLP: False,
+    }
 
 
 def test_a_list_that_carries_nothing_keeps_its_sites_beside_a_merged_one():
@@ -208,11 +230,17 @@ def guided(bench, seed, skipped, with_second=True):
     bench.run.begin(next(bench.sigmas))
     found = []
     for name, options in (("cond", {}), ("skip", {"skipped": skipped}))[: 1 + with_second]:
-        found.append(evaluate(bench.run, (name,), "shape", lambda options=options: bench.model(*inputs(seed), options), bench.mounts))
+        found.append(
+            evaluate(
+                bench.run, (name,), "shape", lambda options=options: bench.model(*inputs(seed), options), bench.mounts
+            )
+        )
     return found
 
 
-@pytest.mark.parametrize("skipped", [[("double", 0)], [("double", 1)], [("single", 0)], [("double", 0), ("single", 1)]], ids=str)
+@pytest.mark.parametrize(
+    "skipped", [[("double", 0)], [("double", 1)], [("single", 0)], [("double", 0), ("single", 1)]], ids=str
+)
 def test_blocks_skipped_in_one_call_leave_other_conditionings_alone(skipped):
     with_both, alone = Bench(toy(), merged("#.#.")), Bench(toy(), merged("#.#."))
     for seed in range(4):
@@ -245,4 +273,7 @@ def test_merged_blocks_under_a_predicted_model_rest():
     bench = Bench(model := toy(), merged("#."), plan("#.##", OUTPUT))
     outputs = [(bench(*inputs(seed)), model(*inputs(seed), {})) for seed in range(5)]
     assert [torch.equal(got, computed) for got, computed in outputs] == [True, False, False, True, True]
-    assert [dict(e.predicted_calls) for e in bench.run.evaluations[1:3]] == [{Kind.MODEL: 1}, {**SITES, Kind.BLOCKS: len(STREAMS)}]
+    assert [dict(e.predicted_calls) for e in bench.run.evaluations[1:3]] == [
+        {Kind.MODEL: 1},
+        {**SITES, Kind.BLOCKS: len(STREAMS)},
+    ]

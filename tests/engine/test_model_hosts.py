@@ -64,7 +64,9 @@ def test_a_compiled_blocks_states_repeat_the_computed_output():
     assert bench.run.demotions == []
 
 
-@pytest.mark.parametrize(("plan_of_run", "mounted"), [(plan("#.", OUTPUT), [False] * 3), (plan("#m"), [True, True, False])])
+@pytest.mark.parametrize(
+    ("plan_of_run", "mounted"), [(plan("#.", OUTPUT), [False] * 3), (plan("#m"), [True, True, False])]
+)
 def test_blocks_are_mounted_only_where_something_of_theirs_is_kept_or_predicted(plan_of_run, mounted):
     model = toy()
     bench, seen = Bench(model, plan_of_run), []

@@ -1,4 +1,5 @@
-"""The order of the whole engine: the distance of a cached run from the full one, on an equation with a known solution."""
+"""The order of the whole engine: the distance of a cached run from the full one, on an equation with a known
+solution."""
 
 from math import log2
 from statistics import linear_regression
@@ -6,8 +7,8 @@ from statistics import linear_regression
 import pytest
 import torch
 
-from cache_core import OUTPUT, Frame, Interval, Plan, Predictor, Run, Timeline
-from cache_core.engine import evaluate
+from cache_core import OUTPUT, Extrapolation, Frame, Interval, Plan, Run, Timeline
+from cache_core.run.engine import evaluate
 from lab.sample import flow_sigmas
 
 SIZES = (16, 32, 64, 128)
@@ -15,9 +16,13 @@ RATE, PULL = torch.tensor([[0.5, 1.5, 3.0]], dtype=torch.float64), 1.0
 
 
 def euler(steps, interval=1, predictor=None):
-    """The end of dx/ds = -RATE x + PULL, s = 1 - sigma, from x = 2: every `interval`-th step is computed, the others predicted."""
+    """The end of dx/ds = -RATE x + PULL, s = 1 - sigma, from x = 2: every `interval`-th step is computed, the others
+    predicted."""
     sigmas = flow_sigmas(steps)
-    run = Run((Plan(Interval(OUTPUT, interval, Frame(warmup=0, final=0)), predictor or Predictor()),), Timeline.flow(sigmas))
+    run = Run(
+        (Plan(Interval(OUTPUT, interval, Frame(warmup=0, final=0)), predictor or Extrapolation()),),
+        Timeline.flow(sigmas),
+    )
     x = torch.full_like(RATE, 2.0)
     for sigma, after in zip(sigmas, sigmas[1:], strict=False):
         run.begin(sigma)
@@ -40,19 +45,21 @@ def test_the_full_run_goes_to_the_solution():
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_the_distance_from_the_full_run_falls_with_the_step_to_the_power_of_the_order(order):
-    assert slope(Predictor(order=order)) == pytest.approx(order, abs=0.25)
+    assert slope(Extrapolation(order=order)) == pytest.approx(order, abs=0.25)
 
 
 def test_a_prediction_within_a_step_is_for_its_own_sigma():
-    run = Run((Plan(Interval(OUTPUT, 4, Frame(warmup=2)), Predictor(order=2)),), Timeline.flow(flow_sigmas(8)))
+    run = Run((Plan(Interval(OUTPUT, 4, Frame(warmup=2)), Extrapolation(order=2)),), Timeline.flow(flow_sigmas(8)))
     asked = [1.0, 7 / 8, 6 / 8, 5.5 / 8, 4.25 / 8]
     answers = []
     for sigma in asked:
         run.begin(sigma)
-        answers.append(float(evaluate(run, ["a"], "shape", lambda sigma=sigma: torch.full((1, 1), sigma, dtype=torch.float64))))
+        answers.append(
+            float(evaluate(run, ["a"], "shape", lambda sigma=sigma: torch.full((1, 1), sigma, dtype=torch.float64)))
+        )
     assert [bool(e.predicted) for e in run.evaluations] == [False, False, True, True, True]
     assert answers == pytest.approx(asked, abs=1e-6)
 
 
 def test_the_papers_constants_are_of_first_order_when_steps_are_left_out():
-    assert slope(Predictor(order=2, coefficients="paper")) == pytest.approx(1, abs=0.25)
+    assert slope(Extrapolation(order=2, coefficients="paper")) == pytest.approx(1, abs=0.25)

@@ -1,7 +1,8 @@
 """What is kept inside a model call is made outside of a recording of its allocations.
 
-The recorder does what ComfyUI's compiler (0.34 and later) relies on: what a block allocates is free again when the next one begins, what it returned
-and what that one is given aside, and everything is free when the call is over. The same memory is somebody else's in the next call.
+The recorder does what ComfyUI's compiler (0.34 and later) relies on: what a block allocates is free again when the
+next one begins, what it returned and what that one is given aside, and everything is free when the call is over. The
+same memory is somebody else's in the next call.
 """
 
 from contextlib import contextmanager, nullcontext
@@ -23,8 +24,8 @@ def storages(*values):
 
 
 class Recorder(TorchDispatchMode):
-    """Records what is allocated in calls of `model` while it is not paused. `outlived`: for each call, how much did not end with its block, or with
-    the call."""
+    """Records what is allocated in calls of `model` while it is not paused. `outlived`: for each call, how much did
+    not end with its block, or with the call."""
 
     def __init__(self, model):
         super().__init__()
@@ -97,8 +98,12 @@ def recorded(make, plans, rung=None, paused=True, steps=6):
 
 def flux_given(seed):
     chance = torch.Generator().manual_seed(seed)
-    return (torch.randn(1, 4, 4, 4, generator=chance), torch.rand(1, generator=chance), torch.randn(1, 4, 32, generator=chance),
-            torch.randn(1, 16, generator=chance))
+    return (
+        torch.randn(1, 4, 4, 4, generator=chance),
+        torch.rand(1, generator=chance),
+        torch.randn(1, 4, 32, generator=chance),
+        torch.randn(1, 16, generator=chance),
+    )
 
 
 FORMS = [{"offloaded": offloaded, "eight_bit": small} for offloaded in (False, True) for small in (False, True)]

@@ -43,24 +43,33 @@ def work_of_state(model, state, monkeypatch):
     bench(*inputs())
     work = watch_work(model, monkeypatch)
     bench(*inputs())
-    return {name.removeprefix("double_blocks.0.").removeprefix("single_blocks.0."): share for name, share in work.items() if name != "time"}
+    return {
+        name.removeprefix("double_blocks.0.").removeprefix("single_blocks.0."): share
+        for name, share in work.items()
+        if name != "time"
+    }
 
 
 ATTENTION_LAYERS = {f"{stream}_attn.{leaf}": 1 for stream in ("img", "txt") for leaf in ("qkv", "proj")} | {"kernel": 1}
 MLP_LAYERS = {f"{stream}_mlp.{leaf}": 1 for stream in ("img", "txt") for leaf in (0, 2)}
 
 
-@pytest.mark.parametrize(("state", "layers"), [("#", ATTENTION_LAYERS | MLP_LAYERS), ("a", ATTENTION_LAYERS), ("m", MLP_LAYERS), (".", {})])
+@pytest.mark.parametrize(
+    ("state", "layers"), [("#", ATTENTION_LAYERS | MLP_LAYERS), ("a", ATTENTION_LAYERS), ("m", MLP_LAYERS), (".", {})]
+)
 def test_a_double_block_runs_only_the_layers_that_its_state_computes(state, layers, monkeypatch):
     assert work_of_state(toy((Double,), ()), state, monkeypatch) == layers
 
 
-@pytest.mark.parametrize(("state", "layers"), [
-    ("#", {"linear1": 1, "kernel": 1, "linear2": 1}),
-    ("a", {"linear1": 1 - MLP_ROWS, "kernel": 1, "linear2": 1 - MLP_COLUMNS}),
-    ("m", {"linear1": MLP_ROWS, "linear2": MLP_COLUMNS}),
-    (".", {}),
-])
+@pytest.mark.parametrize(
+    ("state", "layers"),
+    [
+        ("#", {"linear1": 1, "kernel": 1, "linear2": 1}),
+        ("a", {"linear1": 1 - MLP_ROWS, "kernel": 1, "linear2": 1 - MLP_COLUMNS}),
+        ("m", {"linear1": MLP_ROWS, "linear2": MLP_COLUMNS}),
+        (".", {}),
+    ],
+)
 def test_a_single_block_uses_only_the_rows_and_columns_that_its_state_computes(state, layers, monkeypatch):
     assert work_of_state(toy((), (Single,)), state, monkeypatch) == layers
 
@@ -79,7 +88,9 @@ def test_a_share_is_the_same_beside_a_computed_and_beside_a_predicted_one(marks,
     bench = Bench(toy((), (Single,)), plan(marks, order=2))
     bench(*inputs())
     bench(*inputs())
-    kept = list(bench.run.store.tensors())  # attention's, then the MLP's: two of the kind that the second step computes too
+    kept = list(
+        bench.run.store.tensors()
+    )  # attention's, then the MLP's: two of the kind that the second step computes too
     assert len(kept) == 3
     beside_predicted, beside_computed = kept[again]
     torch.testing.assert_close(beside_predicted, beside_computed, atol=1e-5, rtol=0)
@@ -99,6 +110,11 @@ def test_the_shares_of_a_fused_layer_sum_to_its_output():
 def test_a_two_stage_run_of_every_state_stays_exact_on_a_constant_input():
     bench = Bench(toy(), Plan(TwoStage(3, 3, 2)), steps=12)
     outputs = [bench(*inputs()) for _ in range(12)]
-    assert {str(sorted(k.value for k in e.predicted)) for e in bench.run.evaluations} == {"[]", "['attention']", "['mlp']", "['attention', 'mlp']"}
+    assert {str(sorted(k.value for k in e.predicted)) for e in bench.run.evaluations} == {
+        "[]",
+        "['attention']",
+        "['mlp']",
+        "['attention', 'mlp']",
+    }
     for output in outputs[1:]:
         torch.testing.assert_close(output, outputs[0], atol=1e-5, rtol=0)

@@ -4,13 +4,13 @@ from math import isnan
 
 from toy import Bench, inputs, toy
 
-from cache_core import MODULES, OUTPUT, Frame, Interval, NoiseScale, Plan, Predictor, Timeline, TwoStage, report
-from cache_core import timeline_view as view
-from cache_core.cache_plan import CachePlan, Origin
-from cache_core.chart import Panel, Strip, lines
-from cache_core.curves import BANDS, REUSED, STAGES, Curves
-from cache_core.run_chart import drawn_of
-from cache_core.schedule import Planned, from_steps
+from cache_core import MODULES, OUTPUT, Extrapolation, Frame, Interval, NoiseScale, Plan, Timeline, TwoStage, report
+from cache_core.saved_plan.curves import BANDS, REUSED, STAGES, Curves
+from cache_core.saved_plan.saved_plan import Origin, SavedPlan
+from cache_core.schedule import TableAt, from_steps
+from cache_core.show import timeline as view
+from cache_core.show.chart import Panel, Strip, lines
+from cache_core.show.run_chart import drawn_of
 from lab.sample import flow_sigmas
 
 STEPS = 12
@@ -32,13 +32,18 @@ def drawn(run, plan=None, kind=None, finished=True):
 
 def planned(sigmas):
     """A plan with an error curve for every stage, state and band, and an expected error at every third step."""
-    curves = Curves(tuple(tuple(tuple((0.1, 0.2 + a + b + c) for c in range(len(BANDS))) for b in range(len(REUSED))) for a in range(len(STAGES))))
-    table = Planned(from_steps(MODULES, range(0, STEPS, 3), STEPS), sigmas)
-    return CachePlan(Origin("Toy"), table, curves=curves, expected=tuple((sigma, 0.01) for sigma in sigmas[:-1:3]))
+    curves = Curves(
+        tuple(
+            tuple(tuple((0.1, 0.2 + a + b + c) for c in range(len(BANDS))) for b in range(len(REUSED)))
+            for a in range(len(STAGES))
+        )
+    )
+    table = TableAt(from_steps(MODULES, range(0, STEPS, 3), STEPS), sigmas)
+    return SavedPlan(Origin("Toy"), table, curves=curves, expected=tuple((sigma, 0.01) for sigma in sigmas[:-1:3]))
 
 
 def test_each_kind_is_a_strip_of_what_was_done_with_the_stage_boundary():
-    run = ran(Plan(TwoStage(3, 3, 2)), Plan(Interval(OUTPUT, 2), Predictor(2)))
+    run = ran(Plan(TwoStage(3, 3, 2)), Plan(Interval(OUTPUT, 2), Extrapolation(2)))
     strips = drawn(run, kind=Strip)
     assert {strip.title: strip.states for strip in strips} == view.done(run)
     assert [strip.title for strip in strips] == ["attention", "mlp", "model"]
@@ -47,7 +52,13 @@ def test_each_kind_is_a_strip_of_what_was_done_with_the_stage_boundary():
 
 def test_of_a_run_that_was_stopped_the_other_steps_are_not_reached():
     run = ran(Plan(Interval(OUTPUT, 2, Frame(1))), evaluations=5)
-    assert drawn(run, kind=Strip, finished=False)[0].states == ["computed", "reused", "computed", "reused", "computed"] + [None] * (STEPS - 5)
+    assert drawn(run, kind=Strip, finished=False)[0].states == [
+        "computed",
+        "reused",
+        "computed",
+        "reused",
+        "computed",
+    ] + [None] * (STEPS - 5)
     assert "stopped after 5 evaluations" in " ".join(drawn(run, kind=str, finished=False))
 
 
@@ -61,7 +72,12 @@ def test_the_noise_scale_is_drawn_where_there_is_one():
 def test_the_curves_of_a_plan_are_drawn_for_each_stage_and_frequency_band():
     plan = planned(tuple(flow_sigmas(STEPS)))
     _, *panels = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)
-    assert [[word in panel.title for word in ("high noise", "low frequencies")] for panel in panels] == [[1, 1], [1, 0], [0, 1], [0, 0]]
+    assert [[word in panel.title for word in ("high noise", "low frequencies")] for panel in panels] == [
+        [1, 1],
+        [1, 0],
+        [0, 1],
+        [0, 0],
+    ]
     assert panels[2].curves["mlp"] == plan.curves.of("low noise", "mlp", "low")
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from toy import Bench, Double, Single, inputs, plan, small_flux, toy
 
-from cache_core import MODULES, OUTPUT, Frame, Interval, Kind, Plan, Predictor, Run, Timeline, TwoStage, report
-from cache_core.engine import evaluate
+from cache_core import MODULES, OUTPUT, Extrapolation, Frame, Interval, Kind, Plan, Run, Timeline, TwoStage, report
+from cache_core.run.engine import evaluate
 from lab.sample import flow_sigmas, noise_of, sample
 
 STEPS = 12
@@ -31,7 +31,7 @@ def states(done):
 
 @pytest.mark.parametrize("schedule", [Interval(OUTPUT, 3), Interval(OUTPUT, 1)])
 def test_what_is_computed_and_what_is_predicted_make_all_evaluations_and_keep_the_tables_promise(schedule):
-    done = sampled(Plan(schedule, Predictor(order=2)))
+    done = sampled(Plan(schedule, Extrapolation(order=2)))
     promised = len(schedule.table(Timeline.flow(flow_sigmas(STEPS))).computed(Kind.MODEL))
     assert done.computed == promised
     assert done.computed + states(done).count("predict model") == done.evaluations == STEPS
@@ -104,7 +104,8 @@ def test_nothing_is_claimed_to_be_saved_without_a_computed_evaluation():
 
 @pytest.mark.parametrize("kinds", [MODULES, OUTPUT])
 def test_a_run_stopped_before_its_first_model_call_is_reported(kinds):
-    # Was wrong once (report.py, _shares): no block sites are known until the mounts are made, and the KeyError hid what stopped the run.
+    # Was wrong once (report.py, _shares): no block sites are known until the mounts are made, and the KeyError hid what
+    # stopped the run.
     run = Run((plan("#.", kinds),), Timeline.flow(flow_sigmas(STEPS)))
     run.begin(1.0)
     run.close()
@@ -113,7 +114,8 @@ def test_a_run_stopped_before_its_first_model_call_is_reported(kinds):
 
 
 def test_an_evaluation_in_which_the_model_ran_for_one_conditioning_is_computed():
-    # Was wrong once (report.py, state_of): one predicted call makes the evaluation `predict model`, though another call was computed.
+    # Was wrong once (report.py, state_of): one predicted call makes the evaluation `predict model`, though another call
+    # was computed.
     run = Run((plan("#.", OUTPUT),), Timeline.flow(flow_sigmas(STEPS)))
     for sigma, signature in ((1.0, "small"), (11 / 12, "large")):
         run.begin(sigma)
@@ -176,7 +178,10 @@ def test_blocks_of_a_call_that_was_predicted_whole_count_as_not_computed():
         run.evaluation.block_calls += 1
         return torch.ones(1, 1)
 
-    for sigma, signature in ((1.0, "small"), (11 / 12, "large")):  # at the second step only one of two calls can be predicted
+    for sigma, signature in (
+        (1.0, "small"),
+        (11 / 12, "large"),
+    ):  # at the second step only one of two calls can be predicted
         run.begin(sigma)
         evaluate(run, ["a"], "small", model)
         evaluate(run, ["b"], signature, model)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cache_core.sampler_trace import SamplerTrace
+from cache_core.run.sampler_trace import SamplerTrace
 from lab import solvers
 
 SIGMAS = tuple(1 - i / 12 for i in range(13))
@@ -36,6 +36,7 @@ def euler(noise=0.0, at=None):
             x = x + (after - sigma) * evaluate(x, sigma)
             if noise and (at is None or at == i):
                 x = x + noise * torch.randn(x.shape, generator=generator)
+
     return steps
 
 
@@ -73,7 +74,6 @@ def test_what_a_mask_holds_is_not_looked_at():
 
 
 def test_a_jump_back_in_the_sampling_is_seen_once():
-
     rose = []
     trace = SamplerTrace()
     for step in (*range(8), *range(4, 8)):

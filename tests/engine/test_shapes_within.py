@@ -5,13 +5,14 @@ import torch
 from toy import IMAGES, Bench, Double, Single, Toy, inputs, plan
 
 from cache_core import MODULES
-from cache_core.engine import evaluate
+from cache_core.run.engine import evaluate
 
 HOW = {"#m": False, "#a": False, "#.": False, "#. merged": True, "##. merged, order 2": True}
 
 
 class Trimming(Toy):
-    """Looks at the first `options["tokens"]` of its image tokens alone, as a model does that keeps the others' keys and values."""
+    """Looks at the first `options["tokens"]` of its image tokens alone, as a model does that keeps the others' keys
+    and values."""
 
     def forward(self, x, t, text, options):
         return super().forward(x[:, : options.get("tokens", IMAGES)], t, text, options)

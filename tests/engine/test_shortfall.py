@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from cache_core import OUTPUT, Plan, Run, Timeline
+from cache_core.run.shortfall import LITTLE, unpredicted
 from cache_core.schedule import Adaptive, Frame, Interval, Steps
 from cache_core.settings import ABSettings, FEBSettings, ab, feb
-from cache_core.shortfall import LITTLE, unpredicted
 
 
 def notes(plan, steps):
@@ -14,7 +14,9 @@ def notes(plan, steps):
 
 
 @pytest.mark.parametrize("steps", range(8, 60))
-@pytest.mark.parametrize(("kind", "preset"), [(ABSettings, p) for p in ab.PRESETS] + [(FEBSettings, p) for p in feb.PRESETS])
+@pytest.mark.parametrize(
+    ("kind", "preset"), [(ABSettings, p) for p in ab.PRESETS] + [(FEBSettings, p) for p in feb.PRESETS]
+)
 def test_every_preset_at_every_step_count_predicts_enough_or_says_why(kind, preset, steps):
     timeline = Timeline.even(steps)
     plan = kind.of(preset, {}).plan(timeline)
@@ -23,15 +25,18 @@ def test_every_preset_at_every_step_count_predicts_enough_or_says_why(kind, pres
     assert (predicted < LITTLE * steps) is any("predicts" in note for note in run.notes)
 
 
-@pytest.mark.parametrize(("plan", "steps", "words"), [
-    (Plan(Interval(OUTPUT, 5, Frame(8, 1))), 8, ("none of 8 steps", "warmup_steps 8", "auto")),
-    (Plan(Interval(OUTPUT, 5, Frame(8, 1))), 10, ("1 of 10 steps", "warmup_steps 8")),
-    (Plan(Interval(OUTPUT, 1, Frame(2, 1))), 20, ("none of 20 steps", "intervals")),
-    (Plan(Interval(OUTPUT, 5, Frame(1, 1, 0.45, 0.5))), 20, ("start_percent 0.45 to end_percent 0.5",)),
-    (Plan(Steps(OUTPUT, tuple(range(20)))), 20, ("none of 20 steps", "list of computed steps")),
-    (Plan(Adaptive(OUTPUT, 0.1, 5, Frame(19, 1))), 20, ("warmup_steps 19",)),
-    (Plan(Interval(OUTPUT, 3)), 6, ("6 steps leave nothing",)),
-])
+@pytest.mark.parametrize(
+    ("plan", "steps", "words"),
+    [
+        (Plan(Interval(OUTPUT, 5, Frame(8, 1))), 8, ("none of 8 steps", "warmup_steps 8", "auto")),
+        (Plan(Interval(OUTPUT, 5, Frame(8, 1))), 10, ("1 of 10 steps", "warmup_steps 8")),
+        (Plan(Interval(OUTPUT, 1, Frame(2, 1))), 20, ("none of 20 steps", "intervals")),
+        (Plan(Interval(OUTPUT, 5, Frame(1, 1, 0.45, 0.5))), 20, ("start_percent 0.45 to end_percent 0.5",)),
+        (Plan(Steps(OUTPUT, tuple(range(20)))), 20, ("none of 20 steps", "list of computed steps")),
+        (Plan(Adaptive(OUTPUT, 0.1, 5, Frame(19, 1))), 20, ("warmup_steps 19",)),
+        (Plan(Interval(OUTPUT, 3)), 6, ("6 steps leave nothing",)),
+    ],
+)
 def test_the_reason_names_the_widgets(plan, steps, words):
     assert all(word in notes(plan, steps) for word in words)
 

@@ -22,18 +22,25 @@ def table(marks, kinds=MODULES):
 
 
 def forms(merged=False, coarser=False):
-    return tuple(Rung(merged, host, small, coarser) for host, small in ((False, False), (True, False), (False, True), (True, True)))
+    return tuple(
+        Rung(merged, host, small, coarser)
+        for host, small in ((False, False), (True, False), (False, True), (True, True))
+    )
 
 
 @pytest.mark.parametrize("merge", [False, True])
-@pytest.mark.parametrize(("rows", "rungs"), [
-    (table("#m.a#."), (*forms(), *forms(True, True))),
-    (table("#ma#"), forms()),  # never both: were the table coarser, nothing would be predicted
-    (table("#mm#"), forms()),
-    (table("#..#", frozenset({ATTENTION})), forms()),
-    (table("#..#", OUTPUT), forms()),
-    (nest(table("#.##", OUTPUT), table("#a.")), (*forms(), *forms(True, True))),
-], ids=["mixed", "never both", "one kind predicted", "one kind planned", "no block", "mixed under AB"])
+@pytest.mark.parametrize(
+    ("rows", "rungs"),
+    [
+        (table("#m.a#."), (*forms(), *forms(True, True))),
+        (table("#ma#"), forms()),  # never both: were the table coarser, nothing would be predicted
+        (table("#mm#"), forms()),
+        (table("#..#", frozenset({ATTENTION})), forms()),
+        (table("#..#", OUTPUT), forms()),
+        (nest(table("#.##", OUTPUT), table("#a.")), (*forms(), *forms(True, True))),
+    ],
+    ids=["mixed", "never both", "one kind predicted", "one kind planned", "no block", "mixed under AB"],
+)
 def test_a_table_that_predicts_one_kind_alone_keeps_every_site_as_long_as_it_can(rows, rungs, merge):
     assert ladder(rows, merge) == rungs
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from toy import Bench, inputs, plan, small_flux, toy
 
-from cache_core import OUTPUT, Kind, Plan, Predictor, Run, Timeline, TwoStage
-from cache_core.engine import evaluate
+from cache_core import OUTPUT, Extrapolation, Kind, Plan, Run, Timeline, TwoStage
+from cache_core.run.engine import evaluate
 from lab.sample import flow_sigmas, noise_of, sample
 
 STEPS = 10
 SIGMAS = flow_sigmas(STEPS)
-FEB = Plan(TwoStage(2, 3, 2), Predictor(order=2))
+FEB = Plan(TwoStage(2, 3, 2), Extrapolation(order=2))
 AB = plan("##.#..#..#", OUTPUT, order=2)
 PLANS = {"FEB": (FEB,), "AB": (AB,), "AB + FEB": (AB, FEB)}
 ARRANGEMENTS = {
@@ -39,7 +39,11 @@ def guided(plans, arrangement_of):
         bench.run.begin(SIGMAS[step])
         out = {}
         for names in ARRANGEMENTS[arrangement_of(step)]:
-            given = x.expand(len(names), -1, -1), torch.full((len(names),), SIGMAS[step]), torch.cat([texts[n] for n in names])
+            given = (
+                x.expand(len(names), -1, -1),
+                torch.full((len(names),), SIGMAS[step]),
+                torch.cat([texts[n] for n in names]),
+            )
             rows = evaluate(bench.run, names, x.shape, lambda given=given: bench.model(*given, {}), bench.mounts)
             out |= dict(zip(names, rows.split(1), strict=True))
         x = x - (out["uncond"] + 2 * (out["cond"] - out["uncond"])) / STEPS
@@ -62,7 +66,11 @@ class Outputs:
     """A run whose model answers with given numbers: `outputs(conditionings, numbers)` is what the engine makes of them."""
 
     def __init__(self, marks="#........", signature="shape"):
-        self.run, self.sigmas, self.signature = Run((plan(marks, OUTPUT),), Timeline.flow(SIGMAS)), iter(SIGMAS), signature
+        self.run, self.sigmas, self.signature = (
+            Run((plan(marks, OUTPUT),), Timeline.flow(SIGMAS)),
+            iter(SIGMAS),
+            signature,
+        )
 
     def begin(self):
         self.run.begin(next(self.sigmas))
@@ -128,8 +136,9 @@ def test_the_memory_of_a_restarted_stream_is_given_back():
 
 
 def test_an_evaluation_within_another_keeps_to_its_own_streams():
-    # Was wrong once (engine.py, evaluate): streams entered by a call within the model (FEB-Cache under AB-Cache after guidance) stay entered, and the
-    # outer output is remembered under them: it is never predicted, or with a batch of two given to the wrong streams.
+    # Was wrong once (engine.py, evaluate): streams entered by a call within the model (FEB-Cache under AB-Cache after
+    # guidance) stay entered, and the outer output is remembered under them: it is never predicted, or with a batch of
+    # two given to the wrong streams.
     outputs = Outputs()
 
     def step():

@@ -1,4 +1,5 @@
-"""Model calls in several threads at once, one for each device: what one conditioning sees stays its own, whatever the order."""
+"""Model calls in several threads at once, one for each device: what one conditioning sees stays its own, whatever
+the order."""
 
 import copy
 import random
@@ -12,10 +13,10 @@ import torch
 from toy import inputs, plan, toy
 
 from cache_core import OUTPUT, Kind, Run, Timeline, report
-from cache_core.calls import Call, Calls
-from cache_core.engine import evaluate
 from cache_core.hosts import match
 from cache_core.mount import Mounts
+from cache_core.run.calls import Call, Calls
+from cache_core.run.engine import evaluate
 from lab.sample import flow_sigmas
 
 STEPS = 10
@@ -23,7 +24,12 @@ SIGMAS = flow_sigmas(STEPS)
 AB = plan("##.#..#..#", OUTPUT, order=2)
 SITES = plan("##m.a#.m.#", order=2)
 MERGED = plan("##.#..#..#", order=2, merge=True)
-PLANS = {"AB": (AB,), "FEB sites": (SITES,), "FEB merged": (MERGED,), "AB and FEB": (plan("###.##.#.#", OUTPUT, order=2), MERGED)}
+PLANS = {
+    "AB": (AB,),
+    "FEB sites": (SITES,),
+    "FEB merged": (MERGED,),
+    "AB and FEB": (plan("###.##.#.#", OUTPUT, order=2), MERGED),
+}
 
 
 @pytest.fixture
@@ -71,8 +77,8 @@ def in_threads(*works):
 
 
 def sampled(plans, texts, model, shares, together):
-    """Each conditioning's states in a sampling of `model`, and its run. `shares(step)`: the conditionings of each device, on which a
-    copy of the model runs. `together(*works)`: does the devices' work."""
+    """Each conditioning's states in a sampling of `model`, and its run. `shares(step)`: the conditionings of each
+    device, on which a copy of the model runs. `together(*works)`: does the devices' work."""
     run = Run(plans, Timeline.flow(SIGMAS))
     devices = [copy.deepcopy(model) for _ in shares(0)]
     mounts = [Mounts(device, match(device), run) for device in devices]
@@ -127,12 +133,14 @@ class Two:
         self.run.begin(next(self.sigmas))
 
     def call(self, name, model=None):
-        return float(evaluate(self.run, (name,), "shape", model or (lambda: torch.full((1, 4), self.TRUTH[name]))).mean())
+        return float(
+            evaluate(self.run, (name,), "shape", model or (lambda: torch.full((1, 4), self.TRUTH[name]))).mean()
+        )
 
 
 def test_a_prediction_belongs_to_its_thread_when_another_call_begins_in_between(monkeypatch):
-    # Was wrong once (run.py, calling): one thread entered its call between the other's decision and its prediction, which was then made of the
-    # other conditioning's past: cond and uncond exchanged, in silence.
+    # Was wrong once (run.py, calling): one thread entered its call between the other's decision and its prediction,
+    # which was then made of the other conditioning's past: cond and uncond exchanged, in silence.
     two, inside, go, out = Two(), threading.Event(), threading.Event(), {}
     two.step()
     for name in two.TRUTH:
@@ -238,7 +246,9 @@ def test_what_is_kept_after_the_end_is_nothing():
     two.step()
     with two.run.calling(("late",), "shape"):
         two.run.close()
-        two.run.remember(Kind.MODEL, "model", torch.ones(1, 4))  # a device's thread that was left behind when another one failed
+        two.run.remember(
+            Kind.MODEL, "model", torch.ones(1, 4)
+        )  # a device's thread that was left behind when another one failed
     assert list(two.run.store) == []
 
 

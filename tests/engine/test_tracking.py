@@ -1,12 +1,13 @@
-"""Fitted weights: what a calibration run finds is what a run with the plan does, and it leads back to the recorded run."""
+"""Fitted weights: what a calibration run finds is what a run with the plan does, and it leads back to the recorded
+run."""
 
 import pytest
 import torch
 
-from cache_core import OUTPUT, Plan, Predictor, Steps, Timeline
-from cache_core.cache_plan import Origin, model_plan
+from cache_core import OUTPUT, Extrapolation, Plan, Steps, Timeline
 from cache_core.calibrate import Normal, Recorder, Recording, Tracker, best_steps
-from cache_core.calibrate.recording import PARTLY, probe
+from cache_core.calibrate.recording import PARTLY, sampled_elements
+from cache_core.saved_plan.saved_plan import Origin, model_plan
 from lab.sample import flow_sigmas, load, noise_of, sample
 
 STEPS, COUNT, GUIDANCE = 24, 8, 3.0
@@ -31,7 +32,9 @@ def recorded(model, seeds, guidance=GUIDANCE):
 
 def tracked(model, seeds, recording, steps, guidance=GUIDANCE, **how):
     tracker = Tracker(recording, steps, **how)
-    samples, _ = sample(model, *drawn(seeds), SIGMAS, (Plan(Steps(OUTPUT, steps), Predictor(2)),), guidance, watch=tracker)
+    samples, _ = sample(
+        model, *drawn(seeds), SIGMAS, (Plan(Steps(OUTPUT, steps), Extrapolation(2)),), guidance, watch=tracker
+    )
     return samples, tracker
 
 
@@ -61,10 +64,13 @@ def test_a_run_with_the_plan_repeats_the_run_that_was_fitted(model, lesson, guid
 
 def test_corrected_outputs_are_nearer_than_extrapolation_on_the_same_steps_for_other_seeds_too(model, lesson):
     _, tracker = tracked(model, [100], lesson[1], lesson[2])
-    lagrange = Plan(Steps(OUTPUT, lesson[2]), Predictor(2))
+    lagrange = Plan(Steps(OUTPUT, lesson[2]), Extrapolation(2))
     for seeds in ([100], [1, 2, 3]):
         plain, _ = sample(model, *drawn(seeds), SIGMAS, guidance=GUIDANCE)
-        near, far = (apart(sample(model, *drawn(seeds), SIGMAS, (p,), GUIDANCE)[0], plain) for p in (plan_of(lesson[2], tracker), lagrange))
+        near, far = (
+            apart(sample(model, *drawn(seeds), SIGMAS, (p,), GUIDANCE)[0], plain)
+            for p in (plan_of(lesson[2], tracker), lagrange)
+        )
         assert near < far
 
 
@@ -95,11 +101,14 @@ def test_fitted_predictions_bring_the_sample_nearer_than_corrections_alone_for_o
 def test_with_every_step_computed_there_is_nothing_to_correct(model, lesson):
     samples, tracker = tracked(model, [100], lesson[1], tuple(range(STEPS)))
     assert apart(samples, lesson[0]) < 1e-5
-    assert all(fit.weights == pytest.approx((1, 0, 0, 0)[: len(fit.weights)], abs=1e-3) for fit in tracker.fits.values())
+    assert all(
+        fit.weights == pytest.approx((1, 0, 0, 0)[: len(fit.weights)], abs=1e-3) for fit in tracker.fits.values()
+    )
 
 
 def test_a_state_that_went_astray_in_the_span_of_the_outputs_is_brought_back():
-    """Outputs that are quadratic in sigma, a state that is off by a little of each of them: the third computed output is corrected for all of it."""
+    """Outputs that are quadratic in sigma, a state that is off by a little of each of them: the third computed
+    output is corrected for all of it."""
     field = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
     outputs = torch.stack([field[0] + sigma * field[1] + sigma**2 * field[2] for sigma in SIGMAS[:-1]])
     states = euler_states(outputs)
@@ -121,10 +130,13 @@ def euler_states(outputs):
 
 
 def test_a_sampler_that_uses_outputs_again_is_steered_a_part_of_the_way():
-    """Two-step Adams-Bashforth: 3/2 of an output goes into one step and -1/2 of it into the next, so a whole correction would swing."""
+    """Two-step Adams-Bashforth: 3/2 of an output goes into one step and -1/2 of it into the next, so a whole
+    correction would swing."""
     outputs = torch.randn(STEPS, 50, generator=torch.Generator().manual_seed(0)).cumsum(0)
     mixed = torch.cat([outputs[:1], 1.5 * outputs[1:] - 0.5 * outputs[:-1]])
-    euler, adams = (Recording.of(TIMELINE, (1.0,) * STEPS, euler_states(moving), outputs) for moving in (outputs, mixed))
+    euler, adams = (
+        Recording.of(TIMELINE, (1.0,) * STEPS, euler_states(moving), outputs) for moving in (outputs, mixed)
+    )
     assert euler.unexplained < 1e-6
     assert euler.steering == 1
     assert adams.unexplained > 0.01
@@ -138,7 +150,8 @@ def test_a_sampler_that_uses_outputs_again_is_steered_a_part_of_the_way():
 
 
 def test_samples_are_added_up_in_the_normal_equations(model, lesson):
-    """Two recordings, one after the other, give weights between those of each alone; the same one twice gives nearly its own."""
+    """Two recordings, one after the other, give weights between those of each alone; the same one twice gives nearly
+    its own."""
     normal, first = Normal(), tracked(model, [100], lesson[1], lesson[2])[1]
     tracked(model, [100], lesson[1], lesson[2], normal=normal)
     _, second = tracked(model, [100], lesson[1], lesson[2], normal=normal)
@@ -174,9 +187,9 @@ def test_a_recording_of_many_steps_takes_no_more_and_fits_are_made_to_what_it_ha
 
 def test_a_probe_is_the_same_elements_for_each_tensor_of_a_size():
     value = torch.arange(1000.0).reshape(10, 100)
-    assert torch.equal(probe(value), value.flatten())
-    assert torch.equal(probe(value, 10), probe(value.clone(), 10))
-    assert torch.equal(probe(2 * value, 10), 2 * probe(value, 10))
-    kept = probe(value)
+    assert torch.equal(sampled_elements(value), value.flatten())
+    assert torch.equal(sampled_elements(value, 10), sampled_elements(value.clone(), 10))
+    assert torch.equal(sampled_elements(2 * value, 10), 2 * sampled_elements(value, 10))
+    kept = sampled_elements(value)
     value.zero_()
     assert kept.sum() > 0

@@ -9,7 +9,7 @@ from cache_core.calibrate.bands import band_grams
 from cache_core.calibrate.trials import STATES, TrialRecorder, refreshes, trial_plan
 from cache_core.hosts import match
 from cache_core.mount import Mounts
-from cache_core.schedule import Planned, Table
+from cache_core.schedule import Table, TableAt
 from cache_core.store import Budget
 from lab.sample import _guided, flow_sigmas, load, noise_of, sample
 
@@ -62,13 +62,15 @@ def test_what_is_tried_is_what_a_run_that_reuses_would_have_given(model, reused)
     rows = [MODULES] * 3 + [frozenset()] * 2 + [MODULES - reused] + [MODULES] * (STEPS - 6)
     plain, x = Outputs(), DRAWN[0]
     run(model, (), plain)
-    reusing = Run((Plan(Planned(Table(MODULES, tuple(rows)), SIGMAS)),), TIMELINE)
+    reusing = Run((Plan(TableAt(Table(MODULES, tuple(rows)), SIGMAS)),), TIMELINE)
     mounts = Mounts(model, match(model), reusing)
     for step, sigma in enumerate(SIGMAS[:6]):
         reusing.begin(sigma)
         with torch.no_grad():
             output = _guided(model, x, DRAWN[1], sigma, GUIDANCE, False, reusing, mounts)
-        x = x + (SIGMAS[step + 1] - sigma) * plain.computed[step]  # whatever is reused, the state stays the uncached one
+        x = (
+            x + (SIGMAS[step + 1] - sigma) * plain.computed[step]
+        )  # whatever is reused, the state stays the uncached one
     reusing.close()
     assert torch.equal(seen.tried_at[5][reused], output)
     assert not torch.equal(output, plain.computed[5])
@@ -113,7 +115,10 @@ def test_only_attention_and_mlp_that_are_cached_can_be_tried():
 
 def test_errors_and_bands_are_of_what_was_tried_less_what_was_computed(model):
     seen, recorder = Outputs(), TrialRecorder(TIMELINE, (1.0,) * STEPS, refreshes(STEPS, 3))
-    calls = {name: lambda self, *a, _n=name: [getattr(w, _n)(*a) for w in (seen, recorder)][-1] for name in ("begin", "tried", "end")}
+    calls = {
+        name: lambda self, *a, _n=name: [getattr(w, _n)(*a) for w in (seen, recorder)][-1]
+        for name in ("begin", "tried", "end")
+    }
     run(model, (trial_plan(refreshes(STEPS, 3)),), type("Both", (), calls)())
     trials = recorder.trials()
     assert trials.ages() == (0, 1, 2, 3, *range(1, 9))

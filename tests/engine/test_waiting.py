@@ -1,4 +1,5 @@
-"""How often a run waits for the device: what is kept is proved only where it is used, and a check of a block waits once."""
+"""How often a run waits for the device: what is kept is proved only where it is used, and a check of a block waits
+once."""
 
 import math
 
@@ -8,14 +9,20 @@ from test_between import operations
 from toy import Bench, inputs, plan, toy
 
 from cache_core import OUTPUT
-from cache_core.mount.probe import distance
+from cache_core.mount.replay import distance
 from cache_core.store import Store
 
 WAITS = "aten._local_scalar_dense.default"
 
 
-@pytest.mark.parametrize(("plans", "proved"), [((plan("####.#.", order=2),), [4, 6]), ((plan("###..#.", OUTPUT),), [3, 4, 6]),
-                                               ((plan("##.####.", merge=True),), [2, 7])])
+@pytest.mark.parametrize(
+    ("plans", "proved"),
+    [
+        ((plan("####.#.", order=2),), [4, 6]),
+        ((plan("###..#.", OUTPUT),), [3, 4, 6]),
+        ((plan("##.####.", merge=True),), [2, 7]),
+    ],
+)
 def test_what_is_kept_is_proved_before_steps_that_predict_only(monkeypatch, plans, proved):
     bench, seen, prove = Bench(toy(), *plans), [], Store.prove
     monkeypatch.setattr(Store, "prove", lambda self: seen.append(len(bench.run.evaluations)) or prove(self))

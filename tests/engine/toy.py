@@ -1,4 +1,5 @@
-"""A small transformer with the names of a FLUX and the habits of ComfyUI 0.8.0, and a bench to run it on one step at a time.
+"""A small transformer with the names of a FLUX and the habits of ComfyUI 0.8.0, and a bench to run it on one step at
+a time.
 
 Its blocks write into the image they are given and hand it back, and into whatever their attention and MLP return.
 """
@@ -13,10 +14,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import lab.sample
-from cache_core import MODULES, Kind, Plan, Predictor, Run, Table, Timeline
-from cache_core.engine import evaluate
+from cache_core import MODULES, Extrapolation, Kind, Plan, Run, Table, Timeline
 from cache_core.hosts import match
 from cache_core.mount import Mounts, plain_weights
+from cache_core.run.engine import evaluate
 from cache_core.store import Store
 from lab.flux import Flux, FluxConfig
 from lab.sample import flow_sigmas
@@ -54,7 +55,12 @@ class Norm(nn.Module):
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
-        self.num_heads, self.qkv, self.norm, self.proj = HEADS, nn.Linear(WIDTH, 3 * WIDTH), Norm(), nn.Linear(WIDTH, WIDTH)
+        self.num_heads, self.qkv, self.norm, self.proj = (
+            HEADS,
+            nn.Linear(WIDTH, 3 * WIDTH),
+            Norm(),
+            nn.Linear(WIDTH, WIDTH),
+        )
 
     def split(self, x):
         q, k, v = by_head(self.qkv(x))
@@ -95,11 +101,16 @@ class Single(nn.Module):
 
 
 class Toy(nn.Module):
-    """`(B, IMAGES, WIDTH)` of images `x` like it, times `t` `(B,)` and texts `(B, TEXTS, WIDTH)`. Its blocks are those given."""
+    """`(B, IMAGES, WIDTH)` of images `x` like it, times `t` `(B,)` and texts `(B, TEXTS, WIDTH)`. Its blocks are
+    those given."""
 
     def __init__(self, double=(), single=()):
         super().__init__()
-        self.double_blocks, self.single_blocks, self.time = nn.ModuleList(double), nn.ModuleList(single), nn.Linear(1, WIDTH)
+        self.double_blocks, self.single_blocks, self.time = (
+            nn.ModuleList(double),
+            nn.ModuleList(single),
+            nn.Linear(1, WIDTH),
+        )
 
     def forward(self, x, t, text, options):
         img, txt, vec = x.clone(), text.clone(), self.time(t.view(-1, 1, 1))
@@ -126,7 +137,10 @@ def toy(double=(Double, Double), single=(Single, Single)):
 def inputs(seed=0, batch=1):
     """Image, time and text for the toy."""
     chance = torch.Generator().manual_seed(seed)
-    image, text = torch.randn(batch, IMAGES, WIDTH, generator=chance), torch.randn(batch, TEXTS, WIDTH, generator=chance)
+    image, text = (
+        torch.randn(batch, IMAGES, WIDTH, generator=chance),
+        torch.randn(batch, TEXTS, WIDTH, generator=chance),
+    )
     return image, torch.rand(batch, generator=chance), text
 
 
@@ -139,13 +153,18 @@ def small_flux(depth=1, depth_single=2):
 def flux_inputs():
     """Latent, time, context and vector for the small FLUX."""
     chance = torch.Generator().manual_seed(0)
-    return (torch.randn(1, 4, 4, 4, generator=chance), torch.rand(1, generator=chance), torch.randn(1, 4, 32, generator=chance),
-            torch.randn(1, 16, generator=chance))
+    return (
+        torch.randn(1, 4, 4, 4, generator=chance),
+        torch.rand(1, generator=chance),
+        torch.randn(1, 4, 32, generator=chance),
+        torch.randn(1, 16, generator=chance),
+    )
 
 
 @dataclass(frozen=True)
 class Marks:
-    """A schedule as the report draws it: # computes all `kinds`, a attention, m the MLP, . nothing. After the last mark all is computed."""
+    """A schedule as the report draws it: # computes all `kinds`, a attention, m the MLP, . nothing. After the last
+    mark all is computed."""
 
     text: str
     kinds: frozenset[Kind] = MODULES
@@ -156,7 +175,7 @@ class Marks:
 
 
 def plan(marks, kinds=MODULES, order=1, merge=False):
-    return Plan(Marks(marks, kinds), Predictor(order=order), merge=merge)
+    return Plan(Marks(marks, kinds), Extrapolation(order=order), merge=merge)
 
 
 class Bench:
@@ -171,13 +190,22 @@ class Bench:
         self.run.begin(next(self.sigmas))
         signature = (len(given[0]) // len(conditionings), tuple(given[0].shape[1:]))
         self.mounts.notice(options or {})
-        return evaluate(self.run, conditionings, signature, lambda: self.model(*given, {} if options is None else options), self.mounts)
+        return evaluate(
+            self.run,
+            conditionings,
+            signature,
+            lambda: self.model(*given, {} if options is None else options),
+            self.mounts,
+        )
 
 
 def measured(store):
-    """Bytes of the tensors that a store keeps, each storage once: on the device, values fetched ahead included, and in host memory."""
+    """Bytes of the tensors that a store keeps, each storage once: on the device, values fetched ahead included, and
+    in host memory."""
     away = {t.data_ptr() for key in store for kept in store[key].kept if kept.form.offloaded for t in kept.parts}
-    sizes = {t.untyped_storage().data_ptr(): (t.untyped_storage().nbytes(), t.data_ptr() in away) for t in store.tensors()}
+    sizes = {
+        t.untyped_storage().data_ptr(): (t.untyped_storage().nbytes(), t.data_ptr() in away) for t in store.tensors()
+    }
     return tuple(sum(size for size, is_away in sizes.values() if is_away == wanted) for wanted in (False, True))
 
 
@@ -222,7 +250,8 @@ def standing(*rungs):
 
 
 def watch_work(model, monkeypatch):
-    """A counter of the work done from here on: for each linear layer the share of its weight that was used, and `kernel` runs."""
+    """A counter of the work done from here on: for each linear layer the share of its weight that was used, and
+    `kernel` runs."""
     owner = {m.weight.data_ptr(): (name, m.weight) for name, m in model.named_modules() if isinstance(m, nn.Linear)}
     work, linear, attention = Counter(), F.linear, F.scaled_dot_product_attention
 

@@ -1,4 +1,5 @@
-"""Cache Calibrate in a real ComfyUI: the plan is what it says, and an interrupted calibration goes on where it stopped."""
+"""Cache Calibrate in a real ComfyUI: the plan is what it says, and an interrupted calibration goes on where it
+stopped."""
 
 import pytest
 import torch
@@ -10,7 +11,15 @@ from work_clock import work_clock  # noqa: F401 (a fixture)
 from lab.condition import UNCONDITIONAL
 
 STEPS = 16
-ASKED = {"target_speedup": 3.0, "target_drift": 0.0, "samples": 1, "calibration_budget": 3, "seed": 7, "cfg": 3.0, "site": "model output"}
+ASKED = {
+    "target_speedup": 3.0,
+    "target_drift": 0.0,
+    "samples": 1,
+    "calibration_budget": 3,
+    "seed": 7,
+    "cfg": 3.0,
+    "site": "model output",
+}
 
 
 def sampler_of(name="euler"):
@@ -31,8 +40,18 @@ def sampled(model, seed=7):  # noqa: F811
 
     latent = torch.zeros(1, 16, 16, 16)
     with torch.inference_mode():
-        return comfy.sample.sample_custom(model, comfy.sample.prepare_noise(latent, seed), 3.0, sampler_of(), sigmas_of(model), prompt(1),
-                                          prompt(UNCONDITIONAL), latent, disable_pbar=True, seed=seed)
+        return comfy.sample.sample_custom(
+            model,
+            comfy.sample.prepare_noise(latent, seed),
+            3.0,
+            sampler_of(),
+            sigmas_of(model),
+            prompt(1),
+            prompt(UNCONDITIONAL),
+            latent,
+            disable_pbar=True,
+            seed=seed,
+        )
 
 
 @pytest.fixture
@@ -40,8 +59,15 @@ def calibrate(pack):
     @torch.inference_mode()
     def run(model, sampler="euler", steps=STEPS, **asked):  # noqa: F811
         node = pack.NODE_CLASS_MAPPINGS["CacheCalibrate"]()
-        return node.calibrate(model, prompt(1), prompt(UNCONDITIONAL), {"samples": torch.zeros(2, 16, 16, 16)}, sampler_of(sampler),
-                              sigmas_of(model, steps), **{**ASKED, **asked})["result"]
+        return node.calibrate(
+            model,
+            prompt(1),
+            prompt(UNCONDITIONAL),
+            {"samples": torch.zeros(2, 16, 16, 16)},
+            sampler_of(sampler),
+            sigmas_of(model, steps),
+            **{**ASKED, **asked},
+        )["result"]
 
     return run
 
@@ -89,7 +115,9 @@ def test_the_budget_is_kept_and_more_of_it_is_never_worse(model, calibrate):  # 
 
 
 @pytest.mark.parametrize("stop", [5, STEPS + 3, STEPS + 8])
-def test_interrupted_at_any_evaluation_it_goes_on_where_it_stopped_and_finds_the_same_plan(model, calibrate, plans, stop):  # noqa: F811
+def test_interrupted_at_any_evaluation_it_goes_on_where_it_stopped_and_finds_the_same_plan(
+    model, calibrate, plans, stop
+):  # noqa: F811
     from comfy.model_management import InterruptProcessingException
 
     with Counter(model) as whole:
@@ -122,7 +150,7 @@ def test_what_an_interrupted_calibration_left_is_dropped_after_a_week(pack, plan
     import os
     import time
 
-    library = __import__(f"{pack.__name__}.nodes.library", fromlist=["library"])
+    library = __import__(f"{pack.__name__}.nodes.comfy.plan_folder", fromlist=["library"])
     for name, age in (("unfinished_old", 8), ("unfinished_new", 6), ("unfinished_own", 9)):
         (plans / name).mkdir()
         (plans / name / "recorded_0.safetensors").touch()
@@ -161,10 +189,17 @@ def test_the_plan_is_refused_for_other_weights(model, calibrate, ab):  # noqa: F
         ab(with_lora(model), plan=plan)
 
 
-@pytest.mark.parametrize(("asked", "message"), [
-    ({"sampler": "euler_ancestral"}, "adds new noise"), ({"sampler": "dpm_2"}, "cannot be calibrated"), ({"steps": 4}, "8 at least"),
-    ({"target_speedup": 9.0}, "allowed is 1.2 to 8"), ({"target_drift": float("nan")}, "allowed is 0.0 to 1"),
-    ({"calibration_budget": 1}, "allowed is 2 to")])
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"sampler": "euler_ancestral"}, "adds new noise"),
+        ({"sampler": "dpm_2"}, "cannot be calibrated"),
+        ({"steps": 4}, "8 at least"),
+        ({"target_speedup": 9.0}, "allowed is 1.2 to 8"),
+        ({"target_drift": float("nan")}, "allowed is 0.0 to 1"),
+        ({"calibration_budget": 1}, "allowed is 2 to"),
+    ],
+)
 def test_what_cannot_be_calibrated_is_refused_with_the_reason(model, calibrate, plans, asked, message):  # noqa: F811
     with pytest.raises(ValueError, match=message):
         calibrate(model, **asked)
@@ -187,11 +222,21 @@ def test_exposure_bias_is_shown_where_the_budget_leaves_room_for_it(model, calib
 
 
 def test_on_training_states_the_predicted_noise_is_as_large_as_noise(pack, model):  # noqa: F811
-    nodes = {name: __import__(f"{pack.__name__}.{name}", fromlist=["x"]) for name in ("nodes.bench", "cache_core.calibrate.exposure",
-                                                                                      "cache_core.calibrate.recording")}
+    nodes = {
+        name: __import__(f"{pack.__name__}.{name}", fromlist=["x"])
+        for name in ("nodes.bench", "cache_core.calibrate.exposure", "cache_core.calibrate.recording")
+    }
     with torch.inference_mode():
-        bench = nodes["nodes.bench"].ComfyBench(model, prompt(1), prompt(UNCONDITIONAL), 1.0, {"samples": torch.zeros(1, 16, 16, 16)}, sampler_of(),
-                                                sigmas_of(model), 7)
+        bench = nodes["nodes.bench"].ComfyBench(
+            model,
+            prompt(1),
+            prompt(UNCONDITIONAL),
+            1.0,
+            {"samples": torch.zeros(1, 16, 16, 16)},
+            sampler_of(),
+            sigmas_of(model),
+            7,
+        )
         recorder = nodes["cache_core.calibrate.recording"].Recorder(bench.timeline, bench.scale)
         bench.noised(0, recorder)
     recording = recorder.recording()
@@ -201,7 +246,9 @@ def test_on_training_states_the_predicted_noise_is_as_large_as_noise(pack, model
 
 
 def test_attention_and_mlp_are_calibrated_too(pack, model, calibrate, feb, work_clock):  # noqa: F811
-    plan, report, curves = calibrate(model, site="attention and MLP", target_speedup=1.8, samples=2, calibration_budget=26)
+    plan, report, curves = calibrate(
+        model, site="attention and MLP", target_speedup=1.8, samples=2, calibration_budget=26
+    )
     cached, mailbox = feb(model, plan=plan)
     plain = sampled(model, 3)
     assert apart(sampled(cached, 3), plain) < 0.2
@@ -221,9 +268,10 @@ def test_attention_and_mlp_are_planned_for_a_drift_too(model, calibrate, work_cl
     assert "no plan with less drift" not in report
 
 
-@pytest.mark.parametrize(("asked", "message"), [
-    ({"calibration_budget": 4}, "allowed is 12"),
-    ({"site": "elsewhere"}, "model output, attention and MLP")])
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [({"calibration_budget": 4}, "allowed is 12"), ({"site": "elsewhere"}, "model output, attention and MLP")],
+)
 def test_what_cannot_be_asked_of_attention_and_mlp_is_refused(model, calibrate, asked, message):  # noqa: F811
     with pytest.raises(ValueError, match=message):
         calibrate(model, **{"site": "attention and MLP", **asked})

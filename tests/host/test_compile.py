@@ -10,8 +10,10 @@ from scenarios.row import AB, FEB, WAYS
 MOST_EXTRA = 3  # graphs that a cache may add to those of the compiled model alone
 HOW = {"steps": 9, "cfg": 2.0}
 MERGED, EVERY_SITE = (way.widgets for way in WAYS[FEB])
-ORDERS = {"compiled first": lambda compiled, apply, model: apply(compiled(model)),
-          "cached first": lambda compiled, apply, model: (lambda cached, mailbox: (compiled(cached), mailbox))(*apply(model))}
+ORDERS = {
+    "compiled first": lambda compiled, apply, model: apply(compiled(model)),
+    "cached first": lambda compiled, apply, model: (lambda cached, mailbox: (compiled(cached), mailbox))(*apply(model)),
+}
 
 
 @pytest.fixture
@@ -51,8 +53,11 @@ def alone():
     return counter.frame_count
 
 
-@pytest.mark.parametrize(("node", "widgets"), [("ab", WAYS[AB][0].widgets), ("feb", MERGED), ("feb", NEVER)],
-                         ids=["AB-Cache", "FEB-Cache", "FEB-Cache, never"])
+@pytest.mark.parametrize(
+    ("node", "widgets"),
+    [("ab", WAYS[AB][0].widgets), ("feb", MERGED), ("feb", NEVER)],
+    ids=["AB-Cache", "FEB-Cache", "FEB-Cache, never"],
+)
 def test_the_picture_is_the_uncompiled_one_with_few_graphs_more(request, graphs, alone, order, node, widgets):
     apply, model = request.getfixturevalue(node), tiny()
     expected = ksample(apply(model, **widgets)[0], **HOW)
@@ -70,7 +75,9 @@ def test_a_plan_for_single_sites_is_merged_on_a_compiled_model_and_says_so(graph
     both, mailbox = order(compiler(graphs), lambda model: feb(model, **EVERY_SITE), tiny())
     coarser = ksample(both, **HOW)
     assert graphs.frame_count <= alone + MOST_EXTRA
-    assert mailbox.latest.demotions == ("the model is compiled: one residual per list of blocks, only steps that reuse both kinds, on the device",)
+    assert mailbox.latest.demotions == (
+        "the model is compiled: one residual per list of blocks, only steps that reuse both kinds, on the device",
+    )
     assert torch.equal(coarser, ksample(feb(tiny(), **NEVER, edited_steps="reuse both 3,5-6", memory=1.0)[0], **HOW))
 
 
@@ -90,5 +97,7 @@ def test_inductor_compiles_both(feb, ab):
     for apply, widgets in ((ab, WAYS[AB][0].widgets), (feb, MERGED)):
         expected = ksample(apply(model, **widgets)[0], **HOW)
         compiled = ksample(apply(compiler("inductor")(model), **widgets)[0], **HOW)
-        assert float((compiled - expected).norm() / expected.norm()) < 1e-3 * float((plain - expected).norm() / expected.norm())
+        assert float((compiled - expected).norm() / expected.norm()) < 1e-3 * float(
+            (plain - expected).norm() / expected.norm()
+        )
     torch._dynamo.reset()

@@ -1,4 +1,5 @@
-"""Comfy Compiler and dynamic VRAM: stand-ins of what newer ComfyUIs have, on this one, whose own classes and samplers run."""
+"""Comfy Compiler and dynamic VRAM: stand-ins of what newer ComfyUIs have, on this one, whose own classes and
+samplers run."""
 
 from contextlib import contextmanager
 from types import ModuleType
@@ -16,7 +17,8 @@ NOTE = "Comfy Compiler is off for this run"
 
 
 class Compiler(ModuleType):
-    """What of comfy.model_prefetch concerns a cache. `paused`: how often a recording was paused; it must not be twice at once."""
+    """What of comfy.model_prefetch concerns a cache. `paused`: how often a recording was paused; it must not be
+    twice at once."""
 
     def __init__(self, args):
         super().__init__("comfy.model_prefetch")
@@ -63,8 +65,16 @@ def watch(model, look):
     return found, hook
 
 
-@pytest.mark.parametrize(("node", "widgets", "recorded"), [("feb", MERGED, False), ("feb", EVERY_SITE, False), ("feb", NEVER, True),
-                                                           ("ab", {"computed_steps": "0-1,4,8"}, True)], ids=str)
+@pytest.mark.parametrize(
+    ("node", "widgets", "recorded"),
+    [
+        ("feb", MERGED, False),
+        ("feb", EVERY_SITE, False),
+        ("feb", NEVER, True),
+        ("ab", {"computed_steps": "0-1,4,8"}, True),
+    ],
+    ids=str,
+)
 def test_a_run_that_predicts_inside_the_model_is_not_recorded(core, request, node, widgets, recorded):
     model = flux()
     found, _ = watch(model, lambda: core.malloc_graph_enabled(None))
@@ -120,7 +130,8 @@ def test_the_picture_is_the_same_with_and_without_the_compiler(core, feb, monkey
 
 
 def prefetching(model):
-    """What a queue of blocks in the model's own code reads at each of its calls; where ComfyUI does not say, it is said here."""
+    """What a queue of blocks in the model's own code reads at each of its calls; where ComfyUI does not say, it is
+    said here."""
     from comfy.model_base import BaseModel
 
     inner, found = model.model.diffusion_model, []
@@ -141,12 +152,15 @@ def _options(args, kwargs):
 
 def _with_prefetch(own, base):
     """`own`, writing the option where newer ComfyUIs do: behind all wrappers, before the model's own call."""
+
     def apply(*args, **kwargs):
         inner, call = base.diffusion_model, type(base.diffusion_model).__call__
 
         class Calling:
             def __call__(self, *given, transformer_options, **named):
-                return call(inner, *given, transformer_options={**transformer_options, "prefetch_dynamic_vbars": True}, **named)
+                return call(
+                    inner, *given, transformer_options={**transformer_options, "prefetch_dynamic_vbars": True}, **named
+                )
 
             def __getattr__(self, name):
                 return getattr(inner, name)

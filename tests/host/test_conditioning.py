@@ -1,4 +1,5 @@
-"""What several model calls in one step must come to, beyond what the matrix asks of every scenario (tests/host/scenarios)."""
+"""What several model calls in one step must come to, beyond what the matrix asks of every scenario
+(tests/host/scenarios)."""
 
 import pytest
 import torch
@@ -24,7 +25,9 @@ def apart(a, b):
 @pytest.mark.parametrize("family", TRANSFORMERS)
 def test_a_prompt_given_twice_is_two_streams_that_end_as_one(family, feb, way):
     here = scene(family)
-    once, both = (here.sample(feb(here.model, **way)[0], positive=positive, **HOW) for positive in (here.positive, twice(here)))
+    once, both = (
+        here.sample(feb(here.model, **way)[0], positive=positive, **HOW) for positive in (here.positive, twice(here))
+    )
     assert apart(both, once) <= 3e-6
 
 
@@ -68,7 +71,9 @@ class Counted(Control):
 def controlled(here, model):
     """A sample with ControlNet on both prompts, and the sigmas at which it was computed."""
     control = Counted(torch.Size(here.shape[1:]).numel() // 4, 128, 1.0)
-    return here.sample(model, positive=with_facts(here.positive, control=control, control_apply_to_uncond=True), **HOW), control.sigmas
+    return here.sample(
+        model, positive=with_facts(here.positive, control=control, control_apply_to_uncond=True), **HOW
+    ), control.sigmas
 
 
 def overheard(model):
@@ -80,7 +85,9 @@ def overheard(model):
 
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "with FEB-Cache"])
 @pytest.mark.parametrize("family", ["FLUX", "HunyuanVideo", "SD3"])
-def test_a_controlnet_is_computed_where_the_models_output_is_and_the_sample_stays_the_same(family, beside, ab, feb, way):
+def test_a_controlnet_is_computed_where_the_models_output_is_and_the_sample_stays_the_same(
+    family, beside, ab, feb, way
+):
     here = scene(family)
     cached, mailbox = ab(feb(here.model, **way)[0] if beside else here.model, interval=3, warmup_steps=3)
     sample, sigmas = controlled(here, cached)
@@ -88,7 +95,11 @@ def test_a_controlnet_is_computed_where_the_models_output_is_and_the_sample_stay
     same, everywhere = controlled(here, overheard(cached))
     assert torch.equal(sample, same)
     assert list(dict.fromkeys(everywhere)) == [round(row.sigma, 5) for row in rows]
-    assert list(dict.fromkeys(sigmas)) == [round(row.sigma, 5) for row in rows if "model" not in row.state] != list(dict.fromkeys(everywhere))
+    assert (
+        list(dict.fromkeys(sigmas))
+        == [round(row.sigma, 5) for row in rows if "model" not in row.state]
+        != list(dict.fromkeys(everywhere))
+    )
 
 
 @pytest.mark.parametrize("family", ["FLUX", "HunyuanVideo", "SD3"])

@@ -1,4 +1,5 @@
-"""ComfyUI's MultiGPU work units, and samplings in several threads: two copies of a model on the CPU, each called from a thread of its own."""
+"""ComfyUI's MultiGPU work units, and samplings in several threads: two copies of a model on the CPU, each called
+from a thread of its own."""
 
 import threading
 from collections import Counter
@@ -75,8 +76,9 @@ CACHES = {
 @pytest.mark.parametrize("cache", CACHES.values(), ids=CACHES)
 @pytest.mark.parametrize("inference", [False, True])
 def test_two_devices_predict_what_one_predicts(cache, inference, feb, ab, split, threads):
-    # Was wrong once (run.py): the calls of two threads shared one record of the call underway. Nothing was cached, with the reason that the model is
-    # called more than once; or it crashed; or, where the threads met, a conditioning got the other's prediction.
+    # Was wrong once (run.py): the calls of two threads shared one record of the call underway. Nothing was cached, with
+    # the reason that the model is called more than once; or it crashed; or, where the threads met, a conditioning got
+    # the other's prediction.
     with torch.inference_mode(inference):
         one, told_one = cache(feb, ab, flux())
         wanted = ksample(one, cfg=2.0)
@@ -149,19 +151,24 @@ def test_after_an_error_on_one_device_nothing_is_left_of_the_cache(feb, split, m
 
 @pytest.fixture
 def shared(monkeypatch):
-    """A model that several threads may sample: the first one that ends makes ComfyUI forget which patcher the others run."""
+    """A model that several threads may sample: the first one that ends makes ComfyUI forget which patcher the others
+    run."""
     from comfy.model_patcher import ModelPatcher
 
     monkeypatch.setattr(ModelPatcher, "cleanup", lambda self: None)
     return flux()
 
 
-@pytest.mark.parametrize("caches", [("AB", "AB"), ("FEB merged", "FEB sites"), ("AB", "FEB merged"), ("both", "both")], ids=" and ".join)
+@pytest.mark.parametrize(
+    "caches", [("AB", "AB"), ("FEB merged", "FEB sites"), ("AB", "FEB merged"), ("both", "both")], ids=" and ".join
+)
 def test_two_samplings_in_two_threads_on_one_model_do_not_mix(caches, feb, ab, shared):
     made = [CACHES[name](feb, ab, shared) for name in caches]
     wanted = [ksample(cached, cfg=2.0, seed=seed) for seed, (cached, _) in enumerate(made)]
     states = [[row.state for row in told.latest.rows] for _, told in made]
-    got = in_threads(*(lambda seed=seed, cached=cached: ksample(cached, cfg=2.0, seed=seed) for seed, (cached, _) in enumerate(made)))
+    got = in_threads(
+        *(lambda seed=seed, cached=cached: ksample(cached, cfg=2.0, seed=seed) for seed, (cached, _) in enumerate(made))
+    )
     assert all(map(torch.equal, got, wanted))
     assert [[row.state for row in told.latest.rows] for _, told in made] == states
     assert not any("forward" in module.__dict__ for module in shared.model.diffusion_model.modules())

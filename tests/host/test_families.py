@@ -6,13 +6,49 @@ import pytest
 import torch
 from comfy_models import FLUX, MIXED, NEVER, comfy_model, conditioning, flux, ksample
 
-CHROMA = {key: FLUX[key] for key in ("context_in_dim", "hidden_size", "mlp_ratio", "num_heads", "depth", "depth_single_blocks", "axes_dim", "theta",
-                                     "patch_size", "qkv_bias", "txt_ids_dims")}
-CHROMA |= {"image_model": "chroma", "in_channels": 64, "out_channels": 64, "in_dim": 64, "out_dim": 128, "hidden_dim": 32, "n_layers": 1,
-           "vec_in_dim": None}
-FLUX2 = {"image_model": "flux2", "axes_dim": [32, 32, 32, 32], "mlp_ratio": 3.0, "theta": 2000, "in_channels": 128, "out_channels": 128,
-         "patch_size": 1, "global_modulation": True, "mlp_silu_act": True, "qkv_bias": False, "ops_bias": False, "default_ref_method": "index",
-         "ref_index_scale": 10.0, "txt_ids_dims": [3], "vec_in_dim": None}
+CHROMA = {
+    key: FLUX[key]
+    for key in (
+        "context_in_dim",
+        "hidden_size",
+        "mlp_ratio",
+        "num_heads",
+        "depth",
+        "depth_single_blocks",
+        "axes_dim",
+        "theta",
+        "patch_size",
+        "qkv_bias",
+        "txt_ids_dims",
+    )
+}
+CHROMA |= {
+    "image_model": "chroma",
+    "in_channels": 64,
+    "out_channels": 64,
+    "in_dim": 64,
+    "out_dim": 128,
+    "hidden_dim": 32,
+    "n_layers": 1,
+    "vec_in_dim": None,
+}
+FLUX2 = {
+    "image_model": "flux2",
+    "axes_dim": [32, 32, 32, 32],
+    "mlp_ratio": 3.0,
+    "theta": 2000,
+    "in_channels": 128,
+    "out_channels": 128,
+    "patch_size": 1,
+    "global_modulation": True,
+    "mlp_silu_act": True,
+    "qkv_bias": False,
+    "ops_bias": False,
+    "default_ref_method": "index",
+    "ref_index_scale": 10.0,
+    "txt_ids_dims": [3],
+    "vec_in_dim": None,
+}
 
 
 def schnell():

@@ -10,10 +10,22 @@ ROWS = "#.#am..#m.##"  # the report's marks: # all computed, . all predicted, a 
 
 @pytest.fixture
 def parts(pack):
-    names = {"clock": "Timeline", "cache_plan": "CachePlan Origin", "schedule": "Planned Table", "site": "MODULES Kind", "corrector": "NoiseScale",
-             "calibrate.trials": "TrialRecorder trial_plan refreshes STATES", "plan_file": "save load", "settings.planned": "PlannedSettings"}
-    modules = {path: __import__(f"{pack.__name__}.cache_core.{path}", fromlist=names.split()) for path, names in names.items()}
-    return type("Parts", (), {name: getattr(modules[path], name) for path, found in names.items() for name in found.split()})
+    names = {
+        "clock": "Timeline",
+        "cache_plan": "SavedPlan Origin",
+        "schedule": "Planned Table",
+        "site": "MODULES Kind",
+        "corrector": "NoiseScale",
+        "calibrate.trials": "TrialRecorder trial_plan refreshes STATES",
+        "plan_file": "save load",
+        "settings.planned": "SavedPlanSettings",
+    }
+    modules = {
+        path: __import__(f"{pack.__name__}.cache_core.{path}", fromlist=names.split()) for path, names in names.items()
+    }
+    return type(
+        "Parts", (), {name: getattr(modules[path], name) for path, found in names.items() for name in found.split()}
+    )
 
 
 def sigmas_of(model, steps=STEPS):
@@ -23,9 +35,14 @@ def sigmas_of(model, steps=STEPS):
 
 
 def planned(parts, model, rows=ROWS, **facts):
-    marks = {"#": parts.MODULES, "a": frozenset({parts.Kind.ATTENTION}), "m": frozenset({parts.Kind.MLP}), ".": frozenset()}
+    marks = {
+        "#": parts.MODULES,
+        "a": frozenset({parts.Kind.ATTENTION}),
+        "m": frozenset({parts.Kind.MLP}),
+        ".": frozenset(),
+    }
     table = parts.Table(parts.MODULES, tuple(marks[mark] for mark in rows))
-    return parts.CachePlan(parts.Origin("Flux"), parts.Planned(table, sigmas_of(model)), **{"order": 1, **facts})
+    return parts.SavedPlan(parts.Origin("Flux"), parts.TableAt(table, sigmas_of(model)), **{"order": 1, **facts})
 
 
 def counted(model, monkeypatch):
@@ -33,9 +50,17 @@ def counted(model, monkeypatch):
     import torch.nn.functional as functional
 
     count, kernel = {"attention": 0, "mlp": 0}, functional.scaled_dot_product_attention
-    mlp = model.model.diffusion_model.double_blocks[0].img_mlp[0].register_forward_hook(lambda *_: count.update(mlp=count["mlp"] + 1))
+    mlp = (
+        model.model.diffusion_model.double_blocks[0]
+        .img_mlp[0]
+        .register_forward_hook(lambda *_: count.update(mlp=count["mlp"] + 1))
+    )
     with monkeypatch.context() as patch:
-        patch.setattr(functional, "scaled_dot_product_attention", lambda *a, **k: count.update(attention=count["attention"] + 1) or kernel(*a, **k))
+        patch.setattr(
+            functional,
+            "scaled_dot_product_attention",
+            lambda *a, **k: count.update(attention=count["attention"] + 1) or kernel(*a, **k),
+        )
         ksample(model, steps=STEPS)
     mlp.remove()
     return count
@@ -72,7 +97,9 @@ def test_a_plan_that_always_reuses_both_is_kept_merged_and_one_that_computes_all
 
 def test_a_plan_s_noise_scale_is_applied(model, feb, parts):
     plain = ksample(feb(model, plan=planned(parts, model))[0], steps=STEPS)
-    scaled = ksample(feb(model, plan=planned(parts, model, corrector=parts.NoiseScale(0.97, 0.97, 0.4, False)))[0], steps=STEPS)
+    scaled = ksample(
+        feb(model, plan=planned(parts, model, corrector=parts.NoiseScale(0.97, 0.97, 0.4, False)))[0], steps=STEPS
+    )
     assert 1e-3 < float((scaled - plain).norm() / plain.norm()) < 0.5
 
 
@@ -102,7 +129,7 @@ def test_a_plan_for_another_model_is_refused_with_both_names(model, feb, ab, par
 
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 def test_trials_leave_the_sampling_as_it_is_and_see_an_error_of_each_state(pack, model, parts, cfg):
-    attach = __import__(f"{pack.__name__}.nodes.attach", fromlist=["attach"])
+    attach = __import__(f"{pack.__name__}.nodes.comfy.attach", fromlist=["attach"])
     refreshed = parts.refreshes(STEPS, 1, 4)
     recorder = parts.TrialRecorder(parts.Timeline.flow(sigmas_of(model)), (1.0,) * STEPS, refreshed)
     samples = ksample(attach.watched(model, (parts.trial_plan(refreshed),), recorder), steps=STEPS, cfg=cfg)
@@ -114,7 +141,7 @@ def test_trials_leave_the_sampling_as_it_is_and_see_an_error_of_each_state(pack,
 
 def test_a_bundled_table_runs(pack, feb):
     nodes = pack.NODE_CLASS_MAPPINGS
-    plan, = nodes["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
+    (plan,) = nodes["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     cached, mailbox = feb(flux(), plan=plan)
     ksample(cached, steps=25)
     assert mailbox.latest.shares["mlp"] == pytest.approx(34 / 50, abs=0.05)

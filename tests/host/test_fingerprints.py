@@ -13,7 +13,7 @@ DEEP = {"depth": 19, "depth_single_blocks": 38}  # as FLUX has them
 
 @pytest.fixture
 def weights(pack):
-    return __import__(f"{pack.__name__}.nodes.weights", fromlist=["weights"])
+    return __import__(f"{pack.__name__}.nodes.comfy.weights", fromlist=["weights"])
 
 
 @pytest.fixture
@@ -70,8 +70,13 @@ def test_of_a_model_with_too_many_tensors_every_block_of_every_list_is_looked_at
     root, parts = build().model.diffusion_model, []
     weights._gather(root, "", "", {}, parts)
     looked_at = {path for _, path, value, _ in weights._selected(parts) if value.ndim >= 2}
-    blocks = [f"{path}.{part}." for path, module in root.named_modules() if isinstance(module, weights.LISTS)
-              for part, block in module.named_children() if any(value.ndim >= 2 for value in block.parameters())]
+    blocks = [
+        f"{path}.{part}."
+        for path, module in root.named_modules()
+        if isinstance(module, weights.LISTS)
+        for part, block in module.named_children()
+        if any(value.ndim >= 2 for value in block.parameters())
+    ]
     assert len(looked_at) < sum(value.ndim >= 2 for value in root.parameters())
     assert not [block for block in blocks if not any(f".{path}".startswith(f".{block}") for path in looked_at)]
 

@@ -22,7 +22,9 @@ def test_batched_and_split_conditionings_give_the_same(pack, model, monkeypatch,
     """ComfyUI batches by free memory; with none of it every conditioning is a call of its own, in the other order."""
     import comfy.samplers
 
-    cached = applying(pack, node)(model, **({"memory": 1.0} if node == "FEBCacheApply" else {}))[0]  # not by the memory that is faked below
+    cached = applying(pack, node)(model, **({"memory": 1.0} if node == "FEBCacheApply" else {}))[
+        0
+    ]  # not by the memory that is faked below
     batched = ksample(cached, cfg=3.0)
     calls = {"n": 0}
 
@@ -48,7 +50,9 @@ def test_after_guidance_equals_per_conditioning_at_constant_guidance(model, ab):
 def test_cfg_pp_keeps_a_fresh_unconditional_output(model, ab):
     plain = ksample(model, sampler="dpmpp_2m_cfg_pp", cfg=1.5, steps=30)
     euler = apart(ksample(ab(model, interval=2)[0], cfg=1.5, steps=30), ksample(model, cfg=1.5, steps=30))
-    assert apart(ksample(ab(model, interval=2)[0], sampler="dpmpp_2m_cfg_pp", cfg=1.5, steps=30), plain) < 3 * euler + 0.05
+    assert (
+        apart(ksample(ab(model, interval=2)[0], sampler="dpmpp_2m_cfg_pp", cfg=1.5, steps=30), plain) < 3 * euler + 0.05
+    )
 
 
 def test_noise_scale_of_one_changes_nothing_and_others_scale_the_noise(model, feb):
@@ -80,7 +84,9 @@ def guided(model, steps: int = 12) -> torch.Tensor:
     guider.set_cfg(2.0)
     noise = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", steps)
-    return guider.sample(noise, torch.zeros_like(noise), comfy.samplers.ksampler("euler"), sigmas, disable_pbar=True, seed=1)
+    return guider.sample(
+        noise, torch.zeros_like(noise), comfy.samplers.ksampler("euler"), sigmas, disable_pbar=True, seed=1
+    )
 
 
 @pytest.mark.parametrize("node", ["FEBCacheApply", "ABCacheApply"])
@@ -89,5 +95,3 @@ def test_a_guider_of_its_own_samples_as_ksampler_does(pack, model, node):
     assert torch.equal(guided(cached), ksample(cached, cfg=2.0))
     assert mailbox.latest.shares[min(mailbox.latest.shares)] < 1
     assert torch.equal(guided(model), ksample(model, cfg=2.0))
-
-

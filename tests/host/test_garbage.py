@@ -8,8 +8,13 @@ import torch
 from comfy_models import conditioning, ksample
 from control import Control
 
-CASES = [(None, {}), ("ab", {"interval": 3}), ("ab", {"interval": 3, "after_guidance": True}),
-         ("ab", {"tolerance": 0.1}), ("feb", {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 2})]
+CASES = [
+    (None, {}),
+    ("ab", {"interval": 3}),
+    ("ab", {"interval": 3, "after_guidance": True}),
+    ("ab", {"tolerance": 0.1}),
+    ("feb", {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 2}),
+]
 
 
 def tensors():

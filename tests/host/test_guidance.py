@@ -16,7 +16,7 @@ def model():
 @pytest.fixture
 def name(pack):
     """The name of what guides a sampling."""
-    guidance = __import__(f"{pack.__name__}.nodes.guidance", fromlist=["guidance"]).guidance
+    guidance = __import__(f"{pack.__name__}.nodes.comfy.guidance", fromlist=["guidance"]).guidance
 
     def of(model, kind=None, positive=None, negative=None, cfg=4.0, sampler="euler", options=None, masked=False):
         import comfy.samplers
@@ -36,7 +36,9 @@ def name(pack):
 def controlled(strength=1.0, percents=WHOLE):
     control = Control(16, 128, 1)
     control.strength, control.timestep_percent_range = strength, percents
-    return [[tensor, {**values, "control": control, "control_apply_to_uncond": True}] for tensor, values in conditioning(1)]
+    return [
+        [tensor, {**values, "control": control, "control_apply_to_uncond": True}] for tensor, values in conditioning(1)
+    ]
 
 
 def hooked(strength):
@@ -72,17 +74,27 @@ def patched(model, weight):
 
 
 def referenced(count):
-    return [[tensor, {**values, "reference_latents": [torch.ones(1, 16, 8, 8)] * count}] for tensor, values in conditioning(1)]
+    return [
+        [tensor, {**values, "reference_latents": [torch.ones(1, 16, 8, 8)] * count}]
+        for tensor, values in conditioning(1)
+    ]
 
 
 def test_what_changes_the_guided_output_changes_the_name(model, name):
     names = [name(model, cfg=cfg) for cfg in (1.0, 2.0, 7.0)]
-    names += [name(model, positive=controlled(strength, percents)) for strength, percents in ((1.0, WHOLE), (0.5, WHOLE), (1.0, (0.0, 0.5)))]
+    names += [
+        name(model, positive=controlled(strength, percents))
+        for strength, percents in ((1.0, WHOLE), (0.5, WHOLE), (1.0, (0.0, 0.5)))
+    ]
     names += [name(model, positive=hooked(strength)) for strength in (1.0, 0.5)]
     names += [name(model, positive=guided_by(value)) for value in (2.0, 30.0)]
     names += [name(model, positive=referenced(count)) for count in (1,)]
     names += [name(change(model, value)) for change in (rescaled, after_cfg, patched) for value in (0.5, 0.7)]
-    names += [name(model, masked=True), name(model, sampler="euler_ancestral", options={"eta": 0.0}), name(model, positive=2 * conditioning(1))]
+    names += [
+        name(model, masked=True),
+        name(model, sampler="euler_ancestral", options={"eta": 0.0}),
+        name(model, positive=2 * conditioning(1)),
+    ]
     assert len(set(names)) == len(names)
 
 
@@ -101,7 +113,7 @@ def test_guidance_of_one_is_the_same_from_every_guider(model, name):
 
 
 def test_every_number_of_a_guider_counts(model, pack):
-    guidance = __import__(f"{pack.__name__}.nodes.guidance", fromlist=["guidance"]).guidance
+    guidance = __import__(f"{pack.__name__}.nodes.comfy.guidance", fromlist=["guidance"]).guidance
     from comfy.samplers import CFGGuider, ksampler
 
     class Other(CFGGuider):
@@ -114,8 +126,14 @@ def test_every_number_of_a_guider_counts(model, pack):
         vars(guider).update(numbers)
         return guidance(guider, ksampler("euler"), masked=False)
 
-    names = [of(CFGGuider, cfg=3.0), of(Other, cfg=3.0), of(Other, cfg1=3.0, cfg2=1.0), of(Other, cfg1=3.0, cfg2=2.0), of(Other, nested=True),
-             of(Other, neg_scale=0.5)]
+    names = [
+        of(CFGGuider, cfg=3.0),
+        of(Other, cfg=3.0),
+        of(Other, cfg1=3.0, cfg2=1.0),
+        of(Other, cfg1=3.0, cfg2=2.0),
+        of(Other, nested=True),
+        of(Other, neg_scale=0.5),
+    ]
     assert len(set(names)) == len(names)
     assert of(Other, seed=1) == of(Other, seed=2)
 

@@ -1,4 +1,5 @@
-"""Every host on ComfyUI's own classes: its paths resolve, each site fires once, nothing is demoted, nothing stays behind."""
+"""Every host on ComfyUI's own classes: its paths resolve, each site fires once, nothing is demoted, nothing stays
+behind."""
 
 import sys
 from collections import Counter
@@ -54,7 +55,7 @@ def test_auto_runs_undemoted(tiny, feb):
 
 
 def test_each_site_fires_once_in_a_call_of_the_model(tiny, feb, pack, monkeypatch):
-    run = sys.modules[f"{pack.__name__}.cache_core.run"].Run
+    run = sys.modules[f"{pack.__name__}.cache_core.run.run"].Run
     asked, remember = Counter(), run.remember
 
     def counted(self, kind, site, value):
@@ -79,10 +80,27 @@ def test_the_high_and_the_low_noise_expert_are_two_runs(feb):
     def both(models):
         x = latent(tiny)
         for i, model in enumerate(models):
-            worker = comfy.samplers.KSampler(model, steps=24, device=model.load_device, sampler="euler", scheduler="simple", denoise=1.0,
-                                             model_options=model.model_options)
-            x = worker.sample(torch.zeros_like(x) if i else x, positive, negative, cfg=3.0, latent_image=x if i else 0 * x, start_step=12 * i,
-                              last_step=12 * (i + 1), force_full_denoise=bool(i), disable_pbar=True, seed=1)
+            worker = comfy.samplers.KSampler(
+                model,
+                steps=24,
+                device=model.load_device,
+                sampler="euler",
+                scheduler="simple",
+                denoise=1.0,
+                model_options=model.model_options,
+            )
+            x = worker.sample(
+                torch.zeros_like(x) if i else x,
+                positive,
+                negative,
+                cfg=3.0,
+                latent_image=x if i else 0 * x,
+                start_step=12 * i,
+                last_step=12 * (i + 1),
+                force_full_denoise=bool(i),
+                disable_pbar=True,
+                seed=1,
+            )
         return x
 
     experts = [tiny.build(), tiny.build()]

@@ -6,10 +6,28 @@ import pytest
 import torch
 from comfy_models import MIXED, NEVER, comfy_model, conditioning
 
-SIZES = {"image_model": "hunyuan_video", "in_channels": 16, "out_channels": 16, "vec_in_dim": 768, "context_in_dim": 64, "hidden_size": 128,
-         "mlp_ratio": 4.0, "num_heads": 1, "depth": 2, "depth_single_blocks": 3, "axes_dim": [16, 56, 56], "theta": 256, "patch_size": [1, 2, 2],
-         "qkv_bias": True, "guidance_embed": True, "byt5": False, "meanflow": False, "use_cond_type_embedding": False, "vision_in_dim": None,
-         "meanflow_sum": False}
+SIZES = {
+    "image_model": "hunyuan_video",
+    "in_channels": 16,
+    "out_channels": 16,
+    "vec_in_dim": 768,
+    "context_in_dim": 64,
+    "hidden_size": 128,
+    "mlp_ratio": 4.0,
+    "num_heads": 1,
+    "depth": 2,
+    "depth_single_blocks": 3,
+    "axes_dim": [16, 56, 56],
+    "theta": 256,
+    "patch_size": [1, 2, 2],
+    "qkv_bias": True,
+    "guidance_embed": True,
+    "byt5": False,
+    "meanflow": False,
+    "use_cond_type_embedding": False,
+    "vision_in_dim": None,
+    "meanflow_sum": False,
+}
 FRAMES, EDGE = 3, 8
 
 
@@ -33,9 +51,18 @@ def vsample(model, prompts, steps=12, cfg=3.0, channels=16, batch=1):
 
     shape = (batch, channels, FRAMES, EDGE, EDGE)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler="euler", scheduler="simple", denoise=1.0,
-                                     model_options=model.model_options)
-    return worker.sample(noise, prompts[0], prompts[1], cfg=cfg, latent_image=torch.zeros(shape), disable_pbar=True, seed=1)
+    worker = comfy.samplers.KSampler(
+        model,
+        steps=steps,
+        device=model.load_device,
+        sampler="euler",
+        scheduler="simple",
+        denoise=1.0,
+        model_options=model.model_options,
+    )
+    return worker.sample(
+        noise, prompts[0], prompts[1], cfg=cfg, latent_image=torch.zeros(shape), disable_pbar=True, seed=1
+    )
 
 
 def text_to_video():
@@ -43,9 +70,18 @@ def text_to_video():
 
 
 def token_replace():
-    """Image to video as of the first release's second version: the first frame is given, and its tokens get a modulation of their own."""
-    extra = {"guiding_frame_index": 0, "concat_latent_image": picture(), "concat_mask": torch.ones(1, 1, FRAMES, EDGE, EDGE)}
-    return hunyuan("HunyuanVideoI2V", in_channels=33), (text(1, **extra), text(2, **extra)), {"cfg": 1.0}  # ComfyUI's code is for one row
+    """Image to video as of the first release's second version: the first frame is given, and its tokens get a
+    modulation of their own."""
+    extra = {
+        "guiding_frame_index": 0,
+        "concat_latent_image": picture(),
+        "concat_mask": torch.ones(1, 1, FRAMES, EDGE, EDGE),
+    }
+    return (
+        hunyuan("HunyuanVideoI2V", in_channels=33),
+        (text(1, **extra), text(2, **extra)),
+        {"cfg": 1.0},
+    )  # ComfyUI's code is for one row
 
 
 def concatenated():
@@ -63,8 +99,18 @@ def reference():
 def version_1_5():
     if not hasattr(import_module("comfy.supported_models"), "HunyuanVideo15"):
         pytest.skip("this ComfyUI has no HunyuanVideo 1.5")
-    model = hunyuan("HunyuanVideo15", in_channels=65, out_channels=32, patch_size=[1, 1, 1], vec_in_dim=None, guidance_embed=False, byt5=True,
-                    use_cond_type_embedding=True, vision_in_dim=1152, meanflow_sum=True)
+    model = hunyuan(
+        "HunyuanVideo15",
+        in_channels=65,
+        out_channels=32,
+        patch_size=[1, 1, 1],
+        vec_in_dim=None,
+        guidance_embed=False,
+        byt5=True,
+        use_cond_type_embedding=True,
+        vision_in_dim=1152,
+        meanflow_sum=True,
+    )
     glyphs = {"conditioning_byt5small": torch.randn(1, 4, 1472, generator=torch.Generator().manual_seed(3))}
     return model, (text(1, **glyphs), text(2)), {"channels": 32}
 

@@ -23,7 +23,9 @@ def test_comfyui_s_class_takes_every_weight_and_returns_the_same_velocity(family
     patcher = comfyui_model(family)
     sampling = patcher.get_model_object("model_sampling")
     with torch.no_grad():
-        theirs = patcher.model.diffusion_model(x, sampling.timestep(times), context, y=vector, guidance=None, transformer_options={})
+        theirs = patcher.model.diffusion_model(
+            x, sampling.timestep(times), context, y=vector, guidance=None, transformer_options={}
+        )
         torch.testing.assert_close(theirs, ours(x, times, context, vector), atol=2e-5, rtol=1e-4)
 
 

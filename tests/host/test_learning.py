@@ -39,7 +39,7 @@ def plans(pack, tmp_path, monkeypatch):
     """A folder of plans of its own for each test."""
     import folder_paths
 
-    library = __import__(f"{pack.__name__}.nodes.library", fromlist=["library"])
+    library = __import__(f"{pack.__name__}.nodes.comfy.plan_folder", fromlist=["library"])
     for name in ("unlearnable", "_lessons", "_unsaved"):
         monkeypatch.setattr(library, name, {})
     monkeypatch.setitem(folder_paths.folder_names_and_paths, "cache_plans", ([str(tmp_path)], {".safetensors"}))
@@ -67,14 +67,18 @@ def test_the_first_picture_is_the_uncached_one_and_the_next_is_fast_and_near(mod
     cached, mailbox = learning(model)
     first, count = evaluations(cached, cfg=cfg)
     assert torch.equal(first, plain)
-    fitting = STEPS // 3 if cfg == 1 else STEPS // 3 + WIDGETS  # with guidance a plan of 8 steps is worse than the widgets' 11, so one of 11 is made
+    fitting = (
+        STEPS // 3 if cfg == 1 else STEPS // 3 + WIDGETS
+    )  # with guidance a plan of 8 steps is worse than the widgets' 11, so one of 11 is made
     assert count == STEPS + WIDGETS + fitting
     assert len(list(plans.iterdir())) == 1
     assert any("a plan was learned" in note for note in mailbox.latest.notes)
     second, count = evaluations(cached, cfg=cfg)
     assert count == (STEPS // 3 if cfg == 1 else WIDGETS)
     assert torch.equal(ksample(cached, steps=STEPS, cfg=cfg), second)
-    assert f"drifts by {apart(second, plain):.4f}" in " ".join(mailbox.reports[0].notes)  # it is the very run that was fitted
+    assert f"drifts by {apart(second, plain):.4f}" in " ".join(
+        mailbox.reports[0].notes
+    )  # it is the very run that was fitted
     assert mailbox.latest.computed == count
 
 
@@ -91,7 +95,9 @@ def test_the_plan_holds_for_other_seeds_and_prompts_and_is_made_once(model, lear
     assert len(list(plans.iterdir())) == 1
 
 
-@pytest.mark.parametrize(("change", "again"), [({}, False), ({"cfg": 2.0}, True), ({"sampler": "dpmpp_2m"}, True), ({"size": 32}, True)])
+@pytest.mark.parametrize(
+    ("change", "again"), [({}, False), ({"cfg": 2.0}, True), ({"sampler": "dpmpp_2m"}, True), ({"size": 32}, True)]
+)
 def test_another_sampler_or_size_is_learned_anew(model, learning, change, again):
     cached, mailbox = learning(model)
     evaluations(cached)
@@ -105,7 +111,9 @@ def test_other_weights_are_learned_anew_and_the_first_ones_are_remembered(model,
     assert evaluations(patched)[1] > STEPS
     count = evaluations(patched)[1]
     assert count < STEPS / 2
-    assert evaluations(learning(with_lora(model))[0])[1] == count  # the same LoRA, loaded again, whether or not it is in the weights
+    assert (
+        evaluations(learning(with_lora(model))[0])[1] == count
+    )  # the same LoRA, loaded again, whether or not it is in the weights
     assert evaluations(learning(model)[0])[1] == STEPS // 3
     assert len(list(plans.iterdir())) == 2
 
@@ -120,7 +128,7 @@ def test_a_preset_is_a_budget_and_its_plan_is_better_than_its_widgets(model, lea
     assert apart(learned, plain) < apart(widgets, plain)
 
 
-def test_a_guarded_plan_computes_as_many_steps(model, learning, pack):
+def test_a_prompt_that_an_older_pack_saved_with_a_guard_runs_as_one_without(model, learning):
     cached, mailbox = learning(model, guard=True)
     evaluations(cached)
     assert evaluations(cached, seed=9)[1] == STEPS // 3
@@ -128,7 +136,11 @@ def test_a_guarded_plan_computes_as_many_steps(model, learning, pack):
 
 
 def test_nothing_is_learned_when_it_is_off_or_a_widget_was_moved(model, ab, plans):
-    for widgets in ({"preset": "auto", "learn": False}, {"preset": "auto", "learn": True, "interval": 4}, {"preset": "paper", "learn": True}):
+    for widgets in (
+        {"preset": "auto", "learn": False},
+        {"preset": "auto", "learn": True, "interval": 4},
+        {"preset": "paper", "learn": True},
+    ):
         evaluations(ab(model, **widgets)[0])
     evaluations(ab(model, "auto", learn=True)[0], sampler="euler_ancestral")
     assert list(plans.iterdir()) == []
@@ -182,7 +194,7 @@ def test_a_sampler_that_looks_between_the_steps_learns_nothing_and_says_so_once(
     ksample(cached, steps=STEPS, sampler=sampler)
     assert mailbox.latest.shares["model"] < 1
     assert any("no plan is learned for this sampling" in note for note in mailbox.latest.notes)
-    name, = (path.name for path in plans.iterdir())
+    (name,) = (path.name for path in plans.iterdir())
     assert name.startswith("unlearnable_")  # on the disk, so that it is not tried again after a restart
 
 
@@ -192,10 +204,10 @@ def test_a_plan_is_saved_loaded_applied_and_refused_for_another_model(pack, mode
     evaluations(cached)
     name, *others = nodes["CachePlanLoad"].INPUT_TYPES()["required"]["plan_name"][0]
     assert all(other.startswith("bundled/") for other in others)
-    plan, = nodes["CachePlanLoad"]().load(name)
+    (plan,) = nodes["CachePlanLoad"]().load(name)
     assert "weights" in nodes["CachePlanInfo"]().read(plan)["result"][0]
     nodes["CachePlanSave"]().save(plan, "mine")
-    again, = nodes["CachePlanLoad"]().load("mine.safetensors")
+    (again,) = nodes["CachePlanLoad"]().load("mine.safetensors")
     assert again == plan
     assert torch.equal(ksample(ab(model, plan=plan)[0], steps=STEPS), ksample(cached, steps=STEPS))
     moved, mailbox = ab(model, plan=plan)
@@ -220,7 +232,10 @@ def test_beside_feb_cache_the_first_picture_is_uncached_and_the_next_skips_at_bo
 
 
 def test_a_batch_and_part_of_a_sampling_learn_plans_too(model, learning):
-    for how in ({"batch": 3}, {"denoise": 0.7, "latent": torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(3))}):
+    for how in (
+        {"batch": 3},
+        {"denoise": 0.7, "latent": torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(3))},
+    ):
         plain = ksample(model, steps=STEPS, **how)
         cached, mailbox = learning(model)
         assert torch.equal(ksample(cached, steps=STEPS, **how), plain) or mailbox.latest.computed < STEPS

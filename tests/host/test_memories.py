@@ -1,4 +1,5 @@
-"""Models and patches that keep something from call to call: core's KV cache of FLUX.2, causal Wan, and Wan Animate 2 with its two branches."""
+"""Models and patches that keep something from call to call: core's KV cache of FLUX.2, causal Wan, and Wan Animate 2
+with its two branches."""
 
 import sys
 from importlib import import_module
@@ -12,13 +13,18 @@ from tiny import ANIMATE_2, TINY, WAN, Tiny, noise, sampled
 
 EVERY_THIRD = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 3, "memory": 1.0}
 MLP_ALONE = {**EVERY_THIRD, "attention_interval": 1, "fragile_interval": 1}
-WIDGETS = {"merged": EVERY_THIRD | {"warmup_steps": 1}, "merged, order 2": EVERY_THIRD | {"warmup_steps": 2, "predictor": "order 2"},
-           "merged, late": EVERY_THIRD | {"warmup_steps": 4}, "site by site": MLP_ALONE | {"warmup_steps": 1}}
+WIDGETS = {
+    "merged": EVERY_THIRD | {"warmup_steps": 1},
+    "merged, order 2": EVERY_THIRD | {"warmup_steps": 2, "predictor": "order 2"},
+    "merged, late": EVERY_THIRD | {"warmup_steps": 4},
+    "site by site": MLP_ALONE | {"warmup_steps": 1},
+}
 
 
 @pytest.fixture
 def kv_model():
-    """FLUX.2 with core's FluxKVCache, and how it is sampled with a reference: from the second call on it has half the tokens."""
+    """FLUX.2 with core's FluxKVCache, and how it is sampled with a reference: from the second call on it has half
+    the tokens."""
     if not hasattr(nodes := import_module("comfy_extras.nodes_flux"), "FluxKVCache"):
         pytest.skip("this ComfyUI has no FluxKVCache")
     model, how = flux2()
@@ -49,9 +55,15 @@ def test_tokens_that_go_away_after_the_first_call_cost_a_computed_step_and_no_mo
 def test_no_block_runs_twice_at_the_first_call_under_a_kv_cache(kv_model, feb, widgets):
     model, how = kv_model
     patch, ran = model.model_options["transformer_options"]["patches"]["attn1_patch"][0], []
-    looking = Mock(side_effect=lambda *args, extra_options, **kwargs: ran.append((extra_options["block_type"], extra_options["block_index"]))
-                   or patch(*args, extra_options=extra_options, **kwargs))
-    model.model_options["transformer_options"]["patches"]["attn1_patch"] = [lambda *args, **kwargs: looking(*args, **kwargs)]
+    looking = Mock(
+        side_effect=lambda *args, extra_options, **kwargs: ran.append(
+            (extra_options["block_type"], extra_options["block_index"])
+        )
+        or patch(*args, extra_options=extra_options, **kwargs)
+    )
+    model.model_options["transformer_options"]["patches"]["attn1_patch"] = [
+        lambda *args, **kwargs: looking(*args, **kwargs)
+    ]
     diffusion = model.model.diffusion_model
     ksample(feb(model, **widgets)[0], **how)
     once = len(diffusion.double_blocks) + len(diffusion.single_blocks)
@@ -89,14 +101,20 @@ def frame_by_frame(model, steps=8):
 
 
 SCALED = {"noise_scale_high": 0.98, "noise_scale_low": 0.96}
-HOW = {"AB": ("ab", {"preset": "auto"}), "AB, learning": ("ab", {"preset": "auto", "learn": True}),
-       "AB after guidance": ("ab", {"after_guidance": True}), "FEB": ("feb", {"preset": "auto", "memory": 1.0}),
-       "FEB, site by site, noise scaled": ("feb", MLP_ALONE | SCALED)}
+HOW = {
+    "AB": ("ab", {"preset": "auto"}),
+    "AB, learning": ("ab", {"preset": "auto", "learn": True}),
+    "AB after guidance": ("ab", {"after_guidance": True}),
+    "FEB": ("feb", {"preset": "auto", "memory": 1.0}),
+    "FEB, site by site, noise scaled": ("feb", MLP_ALONE | SCALED),
+}
 
 
 @pytest.mark.parametrize(("node", "widgets"), HOW.values(), ids=HOW)
-def test_a_model_that_appends_to_what_it_is_handed_is_not_cached(causal, node, widgets, request, pack, tmp_path, monkeypatch):
-    monkeypatch.setattr(f"{pack.__name__}.nodes.library.folder", lambda: tmp_path)
+def test_a_model_that_appends_to_what_it_is_handed_is_not_cached(
+    causal, node, widgets, request, pack, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(f"{pack.__name__}.nodes.comfy.plan_folder.folder", lambda: tmp_path)
     cached, mailbox = request.getfixturevalue(node)(causal, **widgets)
     plain = frame_by_frame(causal)
     for _ in range(2):
@@ -117,7 +135,7 @@ def test_a_causal_model_that_is_sampled_as_a_whole_is_cached(causal, ab, feb):
 
 
 def test_a_memory_is_told_by_what_the_call_does_to_it_whatever_its_name(pack):
-    observed = sys.modules[f"{pack.__name__}.nodes.remembering"].observed
+    observed = sys.modules[f"{pack.__name__}.nodes.comfy.remembering"].observed
     state, told = {"frames": [{"k": torch.zeros(1), "end": 0}]}, []
 
     def call():

@@ -1,4 +1,5 @@
-"""What ComfyUI is asked to make room for, what a run says it will keep, and what it then keeps: three numbers that are one."""
+"""What ComfyUI is asked to make room for, what a run says it will keep, and what it then keeps: three numbers that
+are one."""
 
 import sys
 from functools import partial
@@ -13,8 +14,12 @@ from tiny import TINY, noise, sampled
 
 EVERY_SITE = MIXED | {"stage_boundary": 0.8, "memory": 1.0}
 SOON = {"warmup_steps": 1}  # the first evaluation is kept
-WAYS = {"merged": {"preset": "auto", "memory": 1.0}, "every site": EVERY_SITE, "every site at once": EVERY_SITE | SOON,
-        "order 2": EVERY_SITE | {"predictor": "order 2"}}
+WAYS = {
+    "merged": {"preset": "auto", "memory": 1.0},
+    "every site": EVERY_SITE,
+    "every site at once": EVERY_SITE | SOON,
+    "order 2": EVERY_SITE | {"predictor": "order 2"},
+}
 PROMPTS = {"twice": twice, "halves": halves, "masked": masked, "in parts": in_parts}
 TRANSFORMERS = tuple(family for family in FAMILIES if family != "U-Net")
 
@@ -27,7 +32,7 @@ def way(request):
 @pytest.fixture
 def settled(pack, monkeypatch):
     """Bytes on the device that each run says it will keep."""
-    fitting, found = sys.modules[f"{pack.__name__}.cache_core.fitting"].Fitting, []
+    fitting, found = sys.modules[f"{pack.__name__}.cache_core.run.fitting"].Fitting, []
     settle = fitting.settle
 
     def spy(self):
@@ -96,7 +101,9 @@ def kontext(count):
 
 def edited(count):
     tiny = TINY["qwen_image"]
-    positive, negative = (with_facts(prompt, reference_latents=[x[:, :, None] for x in references(count)]) for prompt in tiny.prompts())
+    positive, negative = (
+        with_facts(prompt, reference_latents=[x[:, :, None] for x in references(count)]) for prompt in tiny.prompts()
+    )
     return tiny.build(), with_latent(tiny), {"positive": positive, "negative": negative}
 
 
@@ -105,10 +112,24 @@ def with_latent(tiny):
         import comfy.samplers
 
         positive, negative = tiny.prompts()
-        worker = comfy.samplers.KSampler(model, steps=how["steps"], device=model.load_device, sampler="euler", scheduler="simple", denoise=1.0,
-                                         model_options=model.model_options)
+        worker = comfy.samplers.KSampler(
+            model,
+            steps=how["steps"],
+            device=model.load_device,
+            sampler="euler",
+            scheduler="simple",
+            denoise=1.0,
+            model_options=model.model_options,
+        )
         start = noise((1, *tiny.shape), 1)
-        return worker.sample(start, how.get("positive", positive), how.get("negative", negative), cfg=3.0, latent_image=0 * start, disable_pbar=True)
+        return worker.sample(
+            start,
+            how.get("positive", positive),
+            how.get("negative", negative),
+            cfg=3.0,
+            latent_image=0 * start,
+            disable_pbar=True,
+        )
 
     return sample
 
@@ -125,10 +146,19 @@ def of_flux2():
     return flux2()[0], ksample, {"channels": 128, "cfg": 2.0}
 
 
-HARD = ("ltx2", "mochi")  # sound and picture come in one row; attention and MLP differ in the text's width: a few per cent of a real clip
-FORESEEN = {"FLUX": lambda: (flux(), ksample, {}), "Kontext, 1": lambda: kontext(1), "Kontext, 3": lambda: kontext(3), "FLUX.2": of_flux2,
-            "Chroma": lambda: (chroma()[0], ksample, {"cfg": 2.0}), "HunyuanVideo": of_hunyuan_video,
-            "Qwen-Image, 2 references": lambda: edited(2)} | {name: partial(of_tiny, name) for name in TINY if name not in HARD}
+HARD = (
+    "ltx2",
+    "mochi",
+)  # sound and picture come in one row; attention and MLP differ in the text's width: a few per cent of a real clip
+FORESEEN = {
+    "FLUX": lambda: (flux(), ksample, {}),
+    "Kontext, 1": lambda: kontext(1),
+    "Kontext, 3": lambda: kontext(3),
+    "FLUX.2": of_flux2,
+    "Chroma": lambda: (chroma()[0], ksample, {"cfg": 2.0}),
+    "HunyuanVideo": of_hunyuan_video,
+    "Qwen-Image, 2 references": lambda: edited(2),
+} | {name: partial(of_tiny, name) for name in TINY if name not in HARD}
 
 
 @pytest.mark.parametrize("name", FORESEEN)
@@ -186,7 +216,7 @@ def test_a_limit_is_met_without_a_word_whatever_comes_with_the_picture(count, fe
 
 
 def test_a_first_evaluation_that_is_kept_steps_down_where_more_comes_than_was_foreseen(feb, pack, monkeypatch):
-    memory = sys.modules[f"{pack.__name__}.nodes.memory"]
+    memory = sys.modules[f"{pack.__name__}.nodes.comfy.memory"]
     monkeypatch.setattr(memory, "tokens", lambda *_: 1)
     cached, mailbox = feb(flux(), **(EVERY_SITE | SOON | {"memory": 2.0**-14}))
     assert ksample(cached, steps=24).isfinite().all()
@@ -195,7 +225,7 @@ def test_a_first_evaluation_that_is_kept_steps_down_where_more_comes_than_was_fo
 
 
 def test_the_room_beside_the_model_is_that_beside_its_references(feb, pack, monkeypatch):
-    memory, found = sys.modules[f"{pack.__name__}.nodes.memory"], []
+    memory, found = sys.modules[f"{pack.__name__}.nodes.comfy.memory"], []
     budget = memory.budget
     monkeypatch.setattr(memory, "budget", lambda *args: found.append(args[-1]) or budget(*args))
     model, sample, how = kontext(2)
@@ -206,7 +236,10 @@ def test_the_room_beside_the_model_is_that_beside_its_references(feb, pack, monk
 def test_the_room_for_a_model_is_less_with_references(pack, monkeypatch):
     import comfy.model_management
 
-    memory = sys.modules[f"{pack.__name__}.nodes.memory"]
+    memory = sys.modules[f"{pack.__name__}.nodes.comfy.memory"]
     monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_: 2.0**40)
-    alone, accompanied = (memory.budget(0, flux().model, noise((1, 16, 8, 8), 1), shapes) for shapes in ({}, {"ref_latents": [[1, 16, 64]]}))
+    alone, accompanied = (
+        memory.budget(0, flux().model, noise((1, 16, 8, 8), 1), shapes)
+        for shapes in ({}, {"ref_latents": [[1, 16, 64]]})
+    )
     assert accompanied.device < alone.device < 2.0**40

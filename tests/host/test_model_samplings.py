@@ -4,8 +4,14 @@ import pytest
 import torch
 from comfy_models import comfy_model_from, conditioning, ksample
 
-KINDS = {"EPS": "ModelSamplingDiscrete", "V_PREDICTION": "ModelSamplingDiscrete", "EDM": "ModelSamplingContinuousEDM", "X0": "ModelSamplingDiscrete",
-         "CONST": "ModelSamplingDiscreteFlow", "COSMOS_RFLOW": "ModelSamplingCosmosRFlow"}
+KINDS = {
+    "EPS": "ModelSamplingDiscrete",
+    "V_PREDICTION": "ModelSamplingDiscrete",
+    "EDM": "ModelSamplingContinuousEDM",
+    "X0": "ModelSamplingDiscrete",
+    "CONST": "ModelSamplingDiscreteFlow",
+    "COSMOS_RFLOW": "ModelSamplingCosmosRFlow",
+}
 
 
 @pytest.fixture(params=KINDS)
@@ -20,7 +26,7 @@ def model_sampling(request):
 
 @pytest.fixture
 def sampling(pack):
-    return __import__(f"{pack.__name__}.nodes.sampling", fromlist=["timeline"])
+    return __import__(f"{pack.__name__}.nodes.comfy.sampling", fromlist=["timeline"])
 
 
 def test_the_raw_output_gives_the_denoised_prediction_back(sampling, model_sampling):
@@ -40,10 +46,27 @@ def test_model_time_falls_from_one_to_zero(sampling, model_sampling):
 
 
 def test_a_u_net_is_sampled_with_ab_cache_and_refused_by_feb_cache(ab, feb):
-    sizes = {"image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 32, "num_res_blocks": [1, 1], "channel_mult": [1, 2],
-             "transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "transformer_depth_middle": 1, "context_dim": 64, "num_heads": 2,
-             "use_spatial_transformer": True, "legacy": False, "use_linear_in_transformer": False, "adm_in_channels": None}
-    unet, how = comfy_model_from("SD15", sizes), {"channels": 4, "steps": 20, "cfg": 2.0, "positive": conditioning(1), "negative": conditioning(2)}
+    sizes = {
+        "image_size": 32,
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 32,
+        "num_res_blocks": [1, 1],
+        "channel_mult": [1, 2],
+        "transformer_depth": [1, 1],
+        "transformer_depth_output": [1, 1, 1, 1],
+        "transformer_depth_middle": 1,
+        "context_dim": 64,
+        "num_heads": 2,
+        "use_spatial_transformer": True,
+        "legacy": False,
+        "use_linear_in_transformer": False,
+        "adm_in_channels": None,
+    }
+    unet, how = (
+        comfy_model_from("SD15", sizes),
+        {"channels": 4, "steps": 20, "cfg": 2.0, "positive": conditioning(1), "negative": conditioning(2)},
+    )
     plain = ksample(unet, **how)
     cached, mailbox = ab(unet, "balanced")
     assert ksample(cached, **how).isfinite().all()

@@ -8,7 +8,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 @pytest.fixture
 def weights(pack):
-    return __import__(f"{pack.__name__}.nodes.weights", fromlist=["weights"])
+    return __import__(f"{pack.__name__}.nodes.comfy.weights", fromlist=["weights"])
 
 
 class Packed(torch.Tensor):
@@ -26,11 +26,15 @@ def fake():
 
 VALUES = torch.arange(4096.0).reshape(64, 64)
 ODD = {
-    "meta": lambda: torch.empty(64, 64, device="meta"), "fake": fake,
-    "sparse": lambda: VALUES.to_sparse(), "complex": lambda: VALUES * 1j,
+    "meta": lambda: torch.empty(64, 64, device="meta"),
+    "fake": fake,
+    "sparse": lambda: VALUES.to_sparse(),
+    "complex": lambda: VALUES * 1j,
     "quint8": lambda: torch.quantize_per_tensor(VALUES, 0.1, 0, torch.quint8),
-    "bool": lambda: VALUES > 9, "none": lambda: torch.empty(0, 4),
-    "scalar": lambda: torch.tensor(3.0), "fp8": lambda: VALUES.to(torch.float8_e4m3fn),
+    "bool": lambda: VALUES > 9,
+    "none": lambda: torch.empty(0, 4),
+    "scalar": lambda: torch.tensor(3.0),
+    "fp8": lambda: VALUES.to(torch.float8_e4m3fn),
     "expanded": lambda: torch.ones(()).expand(64, 64),
     "packed": lambda: torch.arange(1152).to(torch.uint8).as_subclass(Packed),
     "gradient": lambda: VALUES.clone().requires_grad_(),

@@ -36,7 +36,7 @@ def test_half_precision_weights_are_sliced_after_their_cast(feb):
 
 
 def test_weights_that_cannot_be_sliced_fall_back_to_the_attention_kernel(pack, model, feb, monkeypatch):
-    monkeypatch.setattr(f"{pack.__name__}.nodes.weights.PLAIN", ())
+    monkeypatch.setattr(f"{pack.__name__}.nodes.comfy.weights.PLAIN", ())
     cached, mailbox = feb(model, **MIXED)
     samples = ksample(cached, steps=20)
     assert any("attention kernel only" in line for line in mailbox.latest.demotions)
@@ -44,40 +44,69 @@ def test_weights_that_cannot_be_sliced_fall_back_to_the_attention_kernel(pack, m
 
 
 MODULES = {  # folder of a pack and module, as ComfyUI names what it loads
-    "comfy_extras/nodes_easycache": "EasyCache", "ComfyUI-CacheDiT.nodes": "CacheDiT",
+    "comfy_extras/nodes_easycache": "EasyCache",
+    "ComfyUI-CacheDiT.nodes": "CacheDiT",
     "comfyui-cache-dit.cache_engine": "CacheDiT",
     "ComfyUI-Spectrum-MiniMax-H3.comfyui_spectrum_h3.sampling": "Spectrum",
-    "Comfyui-Spectrum-Qwen2_x_1.nodes": "Spectrum", "TE-Speed-MiniMaxH3-OSS.nodes": "TE-Speed",
-    "NB-H3-HyperStep.nodes": "HyperStep", "h3_fb_cache": "First Block Cache",
+    "Comfyui-Spectrum-Qwen2_x_1.nodes": "Spectrum",
+    "TE-Speed-MiniMaxH3-OSS.nodes": "TE-Speed",
+    "NB-H3-HyperStep.nodes": "HyperStep",
+    "h3_fb_cache": "First Block Cache",
     "ComfyUI-MiniMaxH3-FirstBlockCache.nodes": "First Block Cache",
     "ComfyUI-MiniMaxH3-Cache.nodes": "MiniMax H3 Cache",
-    "Comfyui-Qwen-Image-2_x_1-BlockCache-T8.runtime": "First Block Cache", "ComfyUI-TaylorSeer.nodes": "TaylorSeer",
+    "Comfyui-Qwen-Image-2_x_1-BlockCache-T8.runtime": "First Block Cache",
+    "ComfyUI-TaylorSeer.nodes": "TaylorSeer",
     "ComfyUI-MiniMaxH3-AdaptiveCache.nodes": "Adaptive Cache",
-    "ComfyUI-MiniMaxH3-AdaptiveStageCache.nodes": "Adaptive Cache", "ComfyUI-HiCache.hicache_patch": "HiCache",
-    "comfyui-meancache-z.patch.model_patch": "MeanCache", "ComfyUI-MagCache.nodes": "MagCache",
-    "AnimaTeaCache.patches": "TeaCache", "ComfyUI-TeaCache.nodes": "TeaCache",
-    "Comfy-WaveSpeed.fbcache_nodes": "WaveSpeed", "ComfyUI-FSampler.sampling.engine": "FSampler",
-    "ComfyUI-deepcache": "DeepCache"}
+    "ComfyUI-MiniMaxH3-AdaptiveStageCache.nodes": "Adaptive Cache",
+    "ComfyUI-HiCache.hicache_patch": "HiCache",
+    "comfyui-meancache-z.patch.model_patch": "MeanCache",
+    "ComfyUI-MagCache.nodes": "MagCache",
+    "AnimaTeaCache.patches": "TeaCache",
+    "ComfyUI-TeaCache.nodes": "TeaCache",
+    "Comfy-WaveSpeed.fbcache_nodes": "WaveSpeed",
+    "ComfyUI-FSampler.sampling.engine": "FSampler",
+    "ComfyUI-deepcache": "DeepCache",
+}
 
 KEYS = {
-    "easycache": "EasyCache", "rel_l1_thresh": "TeaCache", "magcache_thresh": "MagCache",
-    "cache_dit_turbo": "CacheDiT", "wan_cache": "CacheDiT", "ltx2_cache": "CacheDiT", "spectrum": "Spectrum",
-    "spectrum_runtime": "Spectrum", "minimax_h3_block_cache_t8": "First Block Cache"}
+    "easycache": "EasyCache",
+    "rel_l1_thresh": "TeaCache",
+    "magcache_thresh": "MagCache",
+    "cache_dit_turbo": "CacheDiT",
+    "wan_cache": "CacheDiT",
+    "ltx2_cache": "CacheDiT",
+    "spectrum": "Spectrum",
+    "spectrum_runtime": "Spectrum",
+    "minimax_h3_block_cache_t8": "First Block Cache",
+}
 
 WRAPPER_KEYS = {
-    "easycache": "EasyCache", "lazycache": "LazyCache", "anima_teacache": "TeaCache",
-    "spectrum_minimax_h3": "Spectrum", "spectrum_ltx": "Spectrum",
-    "minimax_h3_first_block_cache_140": "First Block Cache", "cache_dit_turbo": "CacheDiT",
-    "minimax_h3_adaptive_stage_cache_3": "Adaptive Cache"}
+    "easycache": "EasyCache",
+    "lazycache": "LazyCache",
+    "anima_teacache": "TeaCache",
+    "spectrum_minimax_h3": "Spectrum",
+    "spectrum_ltx": "Spectrum",
+    "minimax_h3_first_block_cache_140": "First Block Cache",
+    "cache_dit_turbo": "CacheDiT",
+    "minimax_h3_adaptive_stage_cache_3": "Adaptive Cache",
+}
 
 HARMLESS = [
-    "comfy_extras/nodes_flux.FluxKVCache", "comfy_extras/nodes_qwen.QwenImage21Cache",
-    "comfy.ldm.wan.model_animate2.WanAnimate2Cache", "kv_cache.nodes", "spectrumview.nodes", "SpectrumView.nodes",
-    "lite-speed.nodes", "ComfyUI-MiniMaxH3-CLIPCached.nodes", "ComfyUI-KJNodes.nodes.model_optimization_nodes"]
+    "comfy_extras/nodes_flux.FluxKVCache",
+    "comfy_extras/nodes_qwen.QwenImage21Cache",
+    "comfy.ldm.wan.model_animate2.WanAnimate2Cache",
+    "kv_cache.nodes",
+    "spectrumview.nodes",
+    "SpectrumView.nodes",
+    "lite-speed.nodes",
+    "ComfyUI-MiniMaxH3-CLIPCached.nodes",
+    "ComfyUI-KJNodes.nodes.model_optimization_nodes",
+]
 
 
 def function_of(module):
     """A function of another pack, in a folder whose name says nothing."""
+
     def wrapper(executor, *args, **kwargs):
         return executor(*args, **kwargs)
 
@@ -87,8 +116,10 @@ def function_of(module):
 
 def chained(function):
     """What packs do that find a wrapper and keep it."""
+
     def around(*args):
         return function(*args)
+
     return around
 
 
@@ -123,7 +154,8 @@ PLACES = {
     "replaced block": lambda model, function: model.set_model_patch_replace(Called(function), "dit", "block", 0),
     "object patch": lambda model, function: model.add_object_patch("diffusion_model.norm.forward", partial(function)),
     "around the model": lambda model, function: model.set_model_unet_function_wrapper(chained(function)),
-    "after guidance": lambda model, function: model.set_model_sampler_post_cfg_function(function)}
+    "after guidance": lambda model, function: model.set_model_sampler_post_cfg_function(function),
+}
 
 
 @pytest.fixture
@@ -200,15 +232,21 @@ def test_feb_cache_on_a_model_without_blocks_names_ab_cache(feb, ab, model):
 
 def test_no_comfyui_module_is_imported_when_the_pack_loads():
     root = Path(__file__).resolve().parents[2]
-    code = ("import importlib.util as u, sys; s = u.spec_from_file_location('p', r'%s', submodule_search_locations=[r'%s']); "
-            "m = u.module_from_spec(s); sys.modules['p'] = m; s.loader.exec_module(m); assert m.NODE_CLASS_MAPPINGS; "
-            "print([n for n in sys.modules if n.split('.')[0] in ('comfy', 'folder_paths', 'server', 'execution')])")
-    done = subprocess.run([sys.executable, "-c", code % (root / "__init__.py", root)], capture_output=True, text=True, check=True)
+    code = (
+        "import importlib.util as u, sys; s = u.spec_from_file_location('p', r'%s', "
+        "submodule_search_locations=[r'%s']); "
+        "m = u.module_from_spec(s); sys.modules['p'] = m; s.loader.exec_module(m); assert m.NODE_CLASS_MAPPINGS; "
+        "print([n for n in sys.modules if n.split('.')[0] in ('comfy', 'folder_paths', 'server', 'execution')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code % (root / "__init__.py", root)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
 def test_an_object_that_makes_others_without_end_is_looked_at_and_left(ab):
     """As a mock does, or a proxy of another process."""
+
     class Endless:
         def __getattr__(self, name):
             return Endless() if not name.startswith("__") else object.__getattribute__(self, name)

@@ -8,10 +8,44 @@ from test_learning import UNCONDITIONAL, comfyui_model, ksample, prompt
 from lab.families import FLUX
 
 STEPS = 20
-QUIET = ("euler", "euler_cfg_pp", "heun", "dpm_2", "lms", "dpmpp_2m", "dpmpp_2m_cfg_pp", "ddim", "uni_pc", "uni_pc_bh2", "ipndm", "ipndm_v", "deis",
-         "res_multistep", "res_multistep_cfg_pp", "gradient_estimation", "gradient_estimation_cfg_pp", "heunpp2", "exp_heun_2_x0")
-NOISY = ("euler_ancestral", "euler_ancestral_cfg_pp", "dpm_2_ancestral", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde", "ddpm",
-         "lcm", "res_multistep_ancestral", "er_sde", "sa_solver", "sa_solver_pece", "seeds_2", "seeds_3")
+QUIET = (
+    "euler",
+    "euler_cfg_pp",
+    "heun",
+    "dpm_2",
+    "lms",
+    "dpmpp_2m",
+    "dpmpp_2m_cfg_pp",
+    "ddim",
+    "uni_pc",
+    "uni_pc_bh2",
+    "ipndm",
+    "ipndm_v",
+    "deis",
+    "res_multistep",
+    "res_multistep_cfg_pp",
+    "gradient_estimation",
+    "gradient_estimation_cfg_pp",
+    "heunpp2",
+    "exp_heun_2_x0",
+)
+NOISY = (
+    "euler_ancestral",
+    "euler_ancestral_cfg_pp",
+    "dpm_2_ancestral",
+    "dpmpp_2s_ancestral",
+    "dpmpp_sde",
+    "dpmpp_2m_sde",
+    "dpmpp_3m_sde",
+    "ddpm",
+    "lcm",
+    "res_multistep_ancestral",
+    "er_sde",
+    "sa_solver",
+    "sa_solver_pece",
+    "seeds_2",
+    "seeds_3",
+)
 REUSED = "outputs are reused, not extrapolated"
 
 
@@ -70,7 +104,17 @@ def test_an_ancestral_sampler_without_its_noise_is_extrapolated_for(model, ab):
 
     for eta, reused in ((0.0, False), (1.0, True)):
         sampler = comfy.samplers.ksampler("euler_ancestral", {"eta": eta})
-        comfy.sample.sample_custom(cached, noise, 1.0, sampler, sigmas, prompt(1), prompt(UNCONDITIONAL), torch.zeros_like(noise), disable_pbar=True)
+        comfy.sample.sample_custom(
+            cached,
+            noise,
+            1.0,
+            sampler,
+            sigmas,
+            prompt(1),
+            prompt(UNCONDITIONAL),
+            torch.zeros_like(noise),
+            disable_pbar=True,
+        )
         assert any(REUSED in note for note in mailbox.latest.notes) is reused
 
 
@@ -83,8 +127,18 @@ def test_an_inpainting_mask_is_no_noise(model, ab):
     noise, latent = (torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
     mask = torch.zeros(1, 1, 128, 128)
     mask[..., 64:] = 1
-    comfy.sample.sample_custom(cached, noise, 1.0, comfy.samplers.ksampler("euler"), sigmas, prompt(1), prompt(UNCONDITIONAL), latent,
-                               noise_mask=mask, disable_pbar=True)
+    comfy.sample.sample_custom(
+        cached,
+        noise,
+        1.0,
+        comfy.samplers.ksampler("euler"),
+        sigmas,
+        prompt(1),
+        prompt(UNCONDITIONAL),
+        latent,
+        noise_mask=mask,
+        disable_pbar=True,
+    )
     assert not any(REUSED in note for note in mailbox.latest.notes)
     assert mailbox.latest.computed < STEPS
 
@@ -108,8 +162,17 @@ def test_rising_sigmas_are_uncached_and_it_is_said(ab):
     latent = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
 
     def invert(model):
-        return comfy.sample.sample_custom(model, torch.zeros_like(latent), 1.0, comfy.samplers.ksampler("euler"), sigmas, conditioning(1),
-                                          conditioning(2), latent, disable_pbar=True)
+        return comfy.sample.sample_custom(
+            model,
+            torch.zeros_like(latent),
+            1.0,
+            comfy.samplers.ksampler("euler"),
+            sigmas,
+            conditioning(1),
+            conditioning(2),
+            latent,
+            disable_pbar=True,
+        )
 
     for learn in (False, True):
         cached, mailbox = ab(model, "auto", learn=learn)
@@ -135,8 +198,17 @@ def test_a_jump_back_to_more_noise_is_computed(model, ab, monkeypatch):
     cached, mailbox = ab(model, interval=3, warmup_steps=3)
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", STEPS)
     noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(1))
-    comfy.sample.sample_custom(cached, noise, 1.0, comfy.samplers.KSAMPLER(restarting), sigmas, prompt(1), prompt(UNCONDITIONAL),
-                               torch.zeros_like(noise), disable_pbar=True)
+    comfy.sample.sample_custom(
+        cached,
+        noise,
+        1.0,
+        comfy.samplers.KSAMPLER(restarting),
+        sigmas,
+        prompt(1),
+        prompt(UNCONDITIONAL),
+        torch.zeros_like(noise),
+        disable_pbar=True,
+    )
     assert mailbox.latest.rows[12].step == 6
     assert mailbox.latest.rows[12].state == "compute"
     assert any(REUSED in note for note in mailbox.latest.notes)

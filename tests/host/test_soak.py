@@ -8,12 +8,25 @@ from comfy_models import COMFYUI
 from lab.server import serving
 from lab.soak import LEARNS, NODES, UNCACHED, failures, soak
 
-PAIRS = [("flux", UNCACHED), ("hunyuan_video", "FEB-Cache stage rule, order 2"), ("flux", LEARNS), ("wan", "both"), ("flux", "refused"),
-         ("flux", "FEB-Cache balanced")]
+PAIRS = [
+    ("flux", UNCACHED),
+    ("hunyuan_video", "FEB-Cache stage rule, order 2"),
+    ("flux", LEARNS),
+    ("wan", "both"),
+    ("flux", "refused"),
+    ("flux", "FEB-Cache balanced"),
+]
 
 
 def test_settings_and_models_in_turn_give_the_same_latents_on_one_server(pack, tmp_path):
-    with serving(COMFYUI.resolve(), sys.executable, tmp_path / "comfyui", {"cloned": Path(pack.__file__).parent, NODES.name: NODES}) as url:
+    with serving(
+        COMFYUI.resolve(),
+        sys.executable,
+        tmp_path / "comfyui",
+        {"cloned": Path(pack.__file__).parent, NODES.name: NODES},
+    ) as url:
         rows = soak(url, [*PAIRS, *PAIRS, ("flux", LEARNS)])
     assert failures(rows) == []
-    assert len({row["sha256"] for row in rows if "sha256" in row}) == 5  # learned: the uncached picture first, then another one
+    assert (
+        len({row["sha256"] for row in rows if "sha256" in row}) == 5
+    )  # learned: the uncached picture first, then another one

@@ -8,7 +8,8 @@ import torch
 from lab.sample import flow_sigmas
 from lab.solvers import SOLVERS
 
-# ComfyUI takes DEIS's integrals as sums of 10,000 points, of a clock of float32 constants; the others differ by rounding alone.
+# ComfyUI takes DEIS's integrals as sums of 10,000 points, of a clock of float32 constants; the others differ by
+# rounding alone.
 TOLERANCE = {"euler": 1e-12, "ipndm": 1e-12, "deis": 1e-5, "res_multistep": 1e-12}
 
 
@@ -27,9 +28,13 @@ def comfyui(name: str, noise: torch.Tensor, sigmas: tuple[float, ...]) -> torch.
     def model(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return denoise(x, sigma[:, None])
 
-    patcher = SimpleNamespace(get_model_object=lambda name: SimpleNamespace())  # asked for a scale of noise that nothing adds
+    patcher = SimpleNamespace(
+        get_model_object=lambda name: SimpleNamespace()
+    )  # asked for a scale of noise that nothing adds
     model.inner_model = SimpleNamespace(model_patcher=patcher)
-    return getattr(sampling, f"sample_{name}")(model, noise, torch.tensor(sigmas, dtype=noise.dtype), extra_args={}, disable=True)
+    return getattr(sampling, f"sample_{name}")(
+        model, noise, torch.tensor(sigmas, dtype=noise.dtype), extra_args={}, disable=True
+    )
 
 
 @pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # ComfyUI's deis.py calls numpy.log on a tensor

@@ -1,4 +1,5 @@
-"""Weights as users have them: patched, quantised, packed, not all on the device. And models that are no transformers."""
+"""Weights as users have them: patched, quantised, packed, not all on the device. And models that are no
+transformers."""
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_what_a_mount_is_lent_is_given_back_after_its_use(monkeypatch, pack, feb
 
     if not hasattr(comfy.ops, "uncast_bias_weight"):
         pytest.skip("this ComfyUI fetches a copy for each use")
-    out, lent, sites = [], [], __import__(f"{pack.__name__}.nodes.inside", fromlist=["inside"])
+    out, lent, sites = [], [], __import__(f"{pack.__name__}.nodes.comfy.inside", fromlist=["inside"])
     cast, uncast, full = comfy.ops.cast_bias_weight, comfy.ops.uncast_bias_weight, sites.full_weights
 
     def counted_cast(layer, *args, **kwargs):
@@ -112,7 +113,7 @@ def test_pages_of_dynamic_vram_that_a_mount_faults_in_are_unpinned(monkeypatch, 
     layer = comfy.ops.manual_cast.Linear(8, 8, dtype=torch.float32)
     layer._v, layer._v_signature = object(), "signature"
     layer._v_weight, layer._v_bias = layer.weight.detach().to("meta"), layer.bias.detach().to("meta")  # as on a device
-    full_weights = __import__(f"{pack.__name__}.nodes.weights", fromlist=["weights"]).full_weights
+    full_weights = __import__(f"{pack.__name__}.nodes.comfy.weights", fromlist=["weights"]).full_weights
     with full_weights(layer, torch.zeros(1, 8, device="meta")) as (weight, _):
         assert weight is layer._v_weight
         assert pinned == [layer._v]
@@ -132,7 +133,9 @@ class Packed(torch.nn.Linear):
         self.bias = linear.bias
         del self.weight
         self.register_buffer("scale", scale)
-        self.register_buffer("weight", (codes[..., ::2] & 15) | (codes[..., 1::2] << 4))  # the shape is not the matrix's
+        self.register_buffer(
+            "weight", (codes[..., ::2] & 15) | (codes[..., 1::2] << 4)
+        )  # the shape is not the matrix's
 
     def forward(self, x):
         low, high = (self.weight << 4) >> 4, self.weight >> 4
@@ -179,17 +182,24 @@ def test_a_row_of_a_batch_is_what_it_is_alone(model, feb, ab, way, cfg):
 def test_perturbed_attention_guidance_is_a_stream_of_its_own(ab):
     from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 
-    node = getattr(PerturbedAttentionGuidance, "execute", None) or PerturbedAttentionGuidance().patch  # 0.3.64 and later
+    node = (
+        getattr(PerturbedAttentionGuidance, "execute", None) or PerturbedAttentionGuidance().patch
+    )  # 0.3.64 and later
     guided = node(unet(), 3.0)[0]
     how = {"channels": 4, "cfg": 3.0, "steps": 20}
     plain = ksample(guided, **how)
     assert torch.equal(ksample(ab(guided, interval=1)[0], **how), plain)
     cached, mailbox = ab(guided)
-    assert apart(ksample(cached, **how), plain) < apart(ksample(ab(unet())[0], **how), plain)  # the extra call was not mistaken for the prompt's
+    assert apart(ksample(cached, **how), plain) < apart(
+        ksample(ab(unet())[0], **how), plain
+    )  # the extra call was not mistaken for the prompt's
     assert mailbox.latest.restarts == 0
 
 
-@pytest.mark.parametrize(("gigabytes", "said"), [(0.0005, "8 bits"), (0.0001, "only steps that reuse both kinds, 8 bits"), (0.00001, "are computed")])
+@pytest.mark.parametrize(
+    ("gigabytes", "said"),
+    [(0.0005, "8 bits"), (0.0001, "only steps that reuse both kinds, 8 bits"), (0.00001, "are computed")],
+)
 def test_little_memory_finishes_the_picture_and_says_what_was_done(model, feb, gigabytes, said):
     cached, mailbox = feb(model, **(WAYS["every site"] | {"memory": gigabytes}))
     assert ksample(cached, steps=24, size=32).isfinite().all()

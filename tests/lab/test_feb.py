@@ -60,7 +60,9 @@ def test_exposure_has_a_row_for_each_step_and_an_uncached_run_beside_a_plan_that
     rows = feb.exposure(bench, {"all": Plan(Steps(OUTPUT, tuple(range(16))))})
     assert [row["step"] for row in rows] == list(range(16))
     assert all(row["all"] == row["uncached"] for row in rows)
-    assert rows[0]["training"] == rows[0]["uncached"] == pytest.approx(1, abs=0.05)  # pure noise is the same state in both
+    assert (
+        rows[0]["training"] == rows[0]["uncached"] == pytest.approx(1, abs=0.05)
+    )  # pure noise is the same state in both
     assert any(row["training"] != row["uncached"] for row in rows[1:])
 
 

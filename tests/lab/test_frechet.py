@@ -1,4 +1,5 @@
-"""The Frechet distance: Heusel's formula on Gaussians of known distance, and that it tells good pictures from worse ones."""
+"""The Frechet distance: Heusel's formula on Gaussians of known distance, and that it tells good pictures from worse
+ones."""
 
 import pytest
 import torch
@@ -43,7 +44,9 @@ def test_in_two_dimensions_without_common_axes_it_is_the_closed_form():
     c1, c2 = torch.tensor([[2.0, 1.0], [1.0, 1.0]]).double(), torch.tensor([[1.0, -1.0], [-1.0, 5.0]]).double()
     product = c1 @ c2
     expected = 9 + 16 + c1.trace() + c2.trace() - 2 * (product.trace() + 2 * product.det().sqrt()).sqrt()
-    assert frechet(gaussian(torch.tensor([0, 0]), c1), gaussian(torch.tensor([3, 4]), c2)) == pytest.approx(float(expected), rel=1e-12)
+    assert frechet(gaussian(torch.tensor([0, 0]), c1), gaussian(torch.tensor([3, 4]), c2)) == pytest.approx(
+        float(expected), rel=1e-12
+    )
 
 
 def test_points_are_as_far_apart_as_their_means():
@@ -83,7 +86,8 @@ def test_the_features_are_the_same_every_time_and_those_of_each_picture_alone(dr
 
 
 def test_the_features_are_those_of_the_distances_on_record():
-    """Their sums over twelve scenes, written down: another network, or another draw of it, would change every distance measured so far."""
+    """Their sums over twelve scenes, written down: another network, or another draw of it, would change every
+    distance measured so far."""
     found = features(reference(FLUX, 12, seed=1)).double()
     assert found.shape == (12, 134)
     assert float(found[:, :6].sum()) == pytest.approx(12.590, abs=0.002)

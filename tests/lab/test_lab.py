@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cache_core import OUTPUT, Plan, Predictor, Steps, Timeline, evenly
+from cache_core import OUTPUT, Extrapolation, Plan, Steps, Timeline, evenly
 from lab.codec import decode, encode
 from lab.condition import UNCONDITIONAL, condition
 from lab.demo import psnr
@@ -72,11 +72,18 @@ def test_a_clip_is_coded_frame_by_frame():
 
 def test_the_video_model_draws_clips_that_hold_together():
     """Sampled clips are as smooth in space as drawn ones, and change from frame to frame about as much."""
+
     def roughness(clips: torch.Tensor, dim: int) -> float:
         return float(clips.diff(dim=dim).abs().mean() / clips.std())
 
     model, _ = load(HUNYUAN_VIDEO)
-    latents, _ = sample(model, noise_of([1, 2, 3, 4], HUNYUAN_VIDEO.latents), LABELS[2:6], flow_sigmas(12, HUNYUAN_VIDEO.shift), guidance=3.0)
+    latents, _ = sample(
+        model,
+        noise_of([1, 2, 3, 4], HUNYUAN_VIDEO.latents),
+        LABELS[2:6],
+        flow_sigmas(12, HUNYUAN_VIDEO.shift),
+        guidance=3.0,
+    )
     drawn, sampled = film(LABELS[2:6].repeat(4), torch.Generator().manual_seed(1), 5), decode(latents)
     assert roughness(sampled, -1) < 1.5 * roughness(drawn, -1)
     assert roughness(sampled, 2) < 1.5 * roughness(drawn, 2)
@@ -95,6 +102,7 @@ def uncached():
 
 def test_samples_have_the_range_and_the_smoothness_of_scenes(uncached):
     """Pictures, not noise: between neighbouring pixels they change about as little as drawn ones do."""
+
     def roughness(p: torch.Tensor) -> float:
         return float((p.diff(dim=-1).abs().mean() + p.diff(dim=-2).abs().mean()) / p.std())
 
@@ -113,7 +121,10 @@ def test_the_same_noise_with_another_class_is_another_picture(uncached):
 def test_order_two_is_closer_than_reuse_at_the_same_steps(uncached):
     model, noise, sigmas, samples = uncached
     schedule = Steps(OUTPUT, evenly(20, 10))
-    reuse, second = (psnr(decode(sample(model, noise, LABELS, sigmas, (Plan(schedule, Predictor(order)),))[0]), decode(samples)) for order in (1, 2))
+    reuse, second = (
+        psnr(decode(sample(model, noise, LABELS, sigmas, (Plan(schedule, Extrapolation(order)),))[0]), decode(samples))
+        for order in (1, 2)
+    )
     assert second > reuse + 3
 
 
@@ -126,13 +137,36 @@ def test_every_setting_of_the_demo_makes_a_plan():
 
 @pytest.mark.parametrize(("family", "picture"), [("flux", "compare.png"), ("hunyuan_video", "compare.webp")])
 def test_the_demo_writes_its_report_and_its_pictures(tmp_path, family, picture):
-    done = subprocess.run([sys.executable, "-m", "lab.demo", f"--model={family}", "--steps=9", "--pictures=2", "--rounds=1", f"--out={tmp_path}"],
-                          cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "lab.demo",
+            f"--model={family}",
+            "--steps=9",
+            "--pictures=2",
+            "--rounds=1",
+            f"--out={tmp_path}",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "report.json").read_text())["rows"]
     assert [row["name"] for row in rows] == [setting.name for setting in SETTINGS]
-    assert set(rows[0]) == {"name", "model", "steps", "evaluations", "attention_computed", "mlp_computed", "seconds", "speedup", "psnr_db",
-                            "relative_l2"}
+    assert set(rows[0]) == {
+        "name",
+        "model",
+        "steps",
+        "evaluations",
+        "attention_computed",
+        "mlp_computed",
+        "seconds",
+        "speedup",
+        "psnr_db",
+        "relative_l2",
+    }
     assert rows[0]["speedup"] == 1.0
     assert rows[0]["relative_l2"] == 0.0
     assert (tmp_path / picture).stat().st_size > 5000

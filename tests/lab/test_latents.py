@@ -15,5 +15,8 @@ def test_the_latents_of_the_demo_s_settings_are_those_that_are_kept(name):
     found = latent_hashes(FAMILIES[name])
     uncached = next(iter(found))
     if found[uncached] != KEPT[name][uncached]:
-        pytest.skip("the uncached latent differs, too: this processor or build of torch computes otherwise (python3 -m lab.latents)")
+        pytest.skip(
+            "the uncached latent differs, too: this processor or build of torch computes otherwise (python3 -m "
+            "lab.latents)"
+        )
     assert found == KEPT[name]

@@ -66,7 +66,10 @@ def test_the_ablation_leaves_out_one_part_at_a_time_and_asks_for_every_budget():
 
 
 def test_a_set_s_distance_does_not_depend_on_how_it_is_drawn_in_chunks(monkeypatch):
-    bench, scenes = LabBench(FLUX, 8), distribution.statistics_of(distribution.features(distribution.reference(FLUX, 40, 1)))
+    bench, scenes = (
+        LabBench(FLUX, 8),
+        distribution.statistics_of(distribution.features(distribution.reference(FLUX, 40, 1))),
+    )
     draw = distribution.fewer(bench, "euler", 2)
     whole = distribution.distance(draw, scenes, 5)
     monkeypatch.setattr(distribution, "CHUNK", 2)

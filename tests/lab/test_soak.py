@@ -17,11 +17,18 @@ def test_results_that_repeat_are_no_failures():
     assert failures(rows(LEARNED, PLAIN, {**LEARNED, "sha256": "b"}, REFUSED, PLAIN, {**LEARNED, "sha256": "b"})) == []
 
 
-@pytest.mark.parametrize(("given", "reason"), [
-    ((PLAIN, {**PLAIN, "sha256": "b"}), "prompt 1: flux, uncached differs"), ((PLAIN, {**LEARNED, "sha256": "b"}), "differs"),
-    ((PLAIN, LEARNED, {**LEARNED, "sha256": "b"}, {**LEARNED, "sha256": "c"}), "prompt 3"), (({**PLAIN, "finite": False},), "not finite"),
-    (({**REFUSED, "setting": UNCACHED},), "two caches"), (({**PLAIN, "setting": "refused"},), "not refused"),
-    (({**REFUSED, "error": "KeyError"},), "not refused")])
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ((PLAIN, {**PLAIN, "sha256": "b"}), "prompt 1: flux, uncached differs"),
+        ((PLAIN, {**LEARNED, "sha256": "b"}), "differs"),
+        ((PLAIN, LEARNED, {**LEARNED, "sha256": "b"}, {**LEARNED, "sha256": "c"}), "prompt 3"),
+        (({**PLAIN, "finite": False},), "not finite"),
+        (({**REFUSED, "setting": UNCACHED},), "two caches"),
+        (({**PLAIN, "setting": "refused"},), "not refused"),
+        (({**REFUSED, "error": "KeyError"},), "not refused"),
+    ],
+)
 def test_a_result_that_differs_fails_or_is_not_refused_is_named(given, reason):
     found = failures(rows(*given))
     assert len(found) == 1

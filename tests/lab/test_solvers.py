@@ -40,9 +40,19 @@ def slope(errors: list[float]) -> float:
     return -float(steps @ logs / (steps @ steps))
 
 
-@pytest.mark.parametrize(("name", "rough", "order"), [
-    ("euler", False, 1), ("euler", True, 1), ("ipndm", False, 4), ("ipndm", True, 1), ("deis", False, 3), ("deis", True, 3),
-    ("res_multistep", False, 2), ("res_multistep", True, 2)])
+@pytest.mark.parametrize(
+    ("name", "rough", "order"),
+    [
+        ("euler", False, 1),
+        ("euler", True, 1),
+        ("ipndm", False, 4),
+        ("ipndm", True, 1),
+        ("deis", False, 3),
+        ("deis", True, 3),
+        ("res_multistep", False, 2),
+        ("res_multistep", True, 2),
+    ],
+)
 def test_errors_fall_with_the_order(name, rough, order):
     """On rough steps too, but for ipndm, whose weights are those of equal steps."""
     start = torch.tensor(resting(1.0), dtype=torch.float64)
@@ -53,6 +63,7 @@ def test_errors_fall_with_the_order(name, rough, order):
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_whole_descent_ends_nearer_than_eulers_and_closes_in_faster(name):
     """To sigma 0 the first and the last step are Euler's: of order 2 at best, as only few steps have an error of h^2."""
+
     def errors(solver: str) -> list[float]:
         start, exact = torch.tensor(1.0, dtype=torch.float64), math.exp(-math.sin(3) / 3)
         return [abs(float(SOLVERS[solver](swinging, start, grid(n, 0.0, False))) - exact) for n in COUNTS]
@@ -107,7 +118,9 @@ def test_deis_integrates_polynomials_of_its_clock(past):
     assert sum(weights) == pytest.approx(after - past[0], abs=1e-14)
     for k in range(len(past)):
         exact = float(torch.trapezoid(times**k, sigmas))
-        assert sum(w * deis_clock(sigma) ** k for w, sigma in zip(weights, past, strict=True)) == pytest.approx(exact, abs=1e-8)
+        assert sum(w * deis_clock(sigma) ** k for w, sigma in zip(weights, past, strict=True)) == pytest.approx(
+            exact, abs=1e-8
+        )
 
 
 def test_the_deis_clock_rises_from_the_cleanest_sigma_to_the_noisiest():

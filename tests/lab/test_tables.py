@@ -32,7 +32,13 @@ def test_no_cell_of_the_matrix_is_missing_or_failed(script):
     from scenarios.rows import ROWS
     from scenarios.scene import FAMILIES
 
-    cells = {f"{row.id}-{family}-{node}" for row in ROWS for family in FAMILIES for node in NODES if not row.reason(family, node)}
+    cells = {
+        f"{row.id}-{family}-{node}"
+        for row in ROWS
+        for family in FAMILIES
+        for node in NODES
+        if not row.reason(family, node)
+    }
     for version, found in compatibility.results().items():
         assert cells == set(found["cells"]), version
         assert not [cell for cell, outcome in found["cells"].items() if outcome.startswith("failed")], version

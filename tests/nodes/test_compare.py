@@ -57,7 +57,10 @@ def test_the_difference_is_amplified_and_the_wipe_shows_one_picture_on_each_side
     assert math.isfinite(compare(a, b, 4.0, 0.5)[3])
 
 
-@pytest.mark.parametrize(("shape", "message"), [((2, 24, 16, 3), "2 of 32 x 24 and cached is 2 of 16 x 24"), ((1, 24, 32, 3), "and cached is 1 of")])
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((2, 24, 16, 3), "2 of 32 x 24 and cached is 2 of 16 x 24"), ((1, 24, 32, 3), "and cached is 1 of")],
+)
 def test_pictures_of_other_sizes_or_numbers_are_refused_with_both(compare, shape, message):
     with pytest.raises(ValueError, match=message):
         compare(pictures(), torch.zeros(shape), 1.0, 0.5)

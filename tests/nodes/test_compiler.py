@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture
 def compiler(pack):
-    return sys.modules[f"{pack.__name__}.nodes.compiler"]
+    return sys.modules[f"{pack.__name__}.nodes.comfy.compiler"]
 
 
 class Notes(list):
@@ -32,8 +32,15 @@ def test_the_recording_stays_off_until_the_last_of_two_samplings_has_ended(monke
     monkeypatch.setattr(compiler, "_args", lambda: args)
     monkeypatch.setattr(compiler, "_records", lambda device: False)
     first, second = compiler.unrecorded(object(), "cuda"), compiler.unrecorded(object(), "cuda")
-    seen = [context() or args.disable_comfy_compiler for context in (
-        first.__enter__, second.__enter__, lambda: first.__exit__(None, None, None), lambda: second.__exit__(None, None, None))]
+    seen = [
+        context() or args.disable_comfy_compiler
+        for context in (
+            first.__enter__,
+            second.__enter__,
+            lambda: first.__exit__(None, None, None),
+            lambda: second.__exit__(None, None, None),
+        )
+    ]
     assert seen == [True, True, True, False]
 
 
@@ -42,9 +49,15 @@ class Model(torch.nn.Module):
         return args, kwargs
 
 
-@pytest.mark.parametrize(("options", "seen"), [({"prefetch_dynamic_vbars": True, "a": 1}, {"prefetch_dynamic_vbars": False, "a": 1}),
-                                               ({"prefetch_dynamic_vbars": False}, {"prefetch_dynamic_vbars": False}), ({"a": 1}, {"a": 1}),
-                                               (None, None)])
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ({"prefetch_dynamic_vbars": True, "a": 1}, {"prefetch_dynamic_vbars": False, "a": 1}),
+        ({"prefetch_dynamic_vbars": False}, {"prefetch_dynamic_vbars": False}),
+        ({"a": 1}, {"a": 1}),
+        (None, None),
+    ],
+)
 def test_the_option_is_changed_on_a_copy(compiler, options, seen):
     model, before = Model(), dict(options or {})
     with compiler.without_prefetch(model):

@@ -1,4 +1,5 @@
-"""Ids and inputs are a contract: saved workflows depend on them. Optional inputs may be added at the end, with defaults."""
+"""Ids and inputs are a contract: saved workflows depend on them. Optional inputs may be added at the end, with
+defaults."""
 
 import json
 from pathlib import Path
@@ -16,13 +17,20 @@ def visible(kind: type) -> dict:
 
 def schema(kind: type) -> dict:
     """What a saved workflow depends on: groups, names, order, types, and the range or options of each input."""
-    inputs = {group: {name: [spec[0], {key: spec[1][key] for key in ("default", "min", "max") if key in spec[1]}] for name, spec in members.items()}
-              for group, members in visible(kind).items()}
+    inputs = {
+        group: {
+            name: [spec[0], {key: spec[1][key] for key in ("default", "min", "max") if key in spec[1]}]
+            for name, spec in members.items()
+        }
+        for group, members in visible(kind).items()
+    }
     return {"inputs": inputs, "outputs": list(kind.RETURN_TYPES)}
 
 
 def test_ids_inputs_and_outputs_are_those_of_the_first_release(pack):
-    assert json.loads(json.dumps({name: schema(kind) for name, kind in pack.NODE_CLASS_MAPPINGS.items()})) == json.loads(GOLDEN.read_text())
+    assert json.loads(
+        json.dumps({name: schema(kind) for name, kind in pack.NODE_CLASS_MAPPINGS.items()})
+    ) == json.loads(GOLDEN.read_text())
 
 
 def test_every_node_has_a_display_name_and_a_category(pack):
@@ -44,9 +52,15 @@ def test_the_function_takes_the_inputs_it_declares(pack):
 
 @pytest.mark.parametrize("node", APPLY)
 def test_defaults_of_the_widgets_are_those_of_the_settings(pack, node):
-    module = __import__(f"{pack.__name__}.cache_core.settings.{'feb' if node.startswith('FEB') else 'ab'}", fromlist=["DEFAULTS"])
-    widgets = {name: spec[1]["default"] for group in visible(pack.NODE_CLASS_MAPPINGS[node]).values() for name, spec in group.items()
-               if name not in ("model", "preset", "plan") and spec[1].get("of_preset", True)}
+    module = __import__(
+        f"{pack.__name__}.cache_core.settings.{'feb' if node.startswith('FEB') else 'ab'}", fromlist=["DEFAULTS"]
+    )
+    widgets = {
+        name: spec[1]["default"]
+        for group in visible(pack.NODE_CLASS_MAPPINGS[node]).values()
+        for name, spec in group.items()
+        if name not in ("model", "preset", "plan") and spec[1].get("of_preset", True)
+    }
     assert widgets == module.DEFAULTS
 
 
@@ -61,7 +75,7 @@ def test_presets_only_set_widgets_within_their_range(pack, node):
 
 def test_cache_report_before_a_run_says_what_to_connect(pack):
     node = pack.NODE_CLASS_MAPPINGS["CacheReport"]()
-    mailbox = __import__(f"{pack.__name__}.nodes.mailbox", fromlist=["Mailbox"]).Mailbox()
+    mailbox = __import__(f"{pack.__name__}.nodes.comfy.mailbox", fromlist=["Mailbox"]).Mailbox()
     latent = {"samples": object()}
     done = node.read(latent, mailbox)
     assert done["result"][0] is latent

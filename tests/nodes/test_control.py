@@ -23,12 +23,12 @@ class Asked:
 
 @pytest.fixture
 def control(pack):
-    return sys.modules[f"{pack.__name__}.nodes.control"]
+    return sys.modules[f"{pack.__name__}.nodes.comfy.controlnet"]
 
 
 def test_a_waiting_controlnet_is_asked_once_its_residuals_arrive(control):
     asked = Asked()
-    (only,), = control.waiting([[{"control": asked}]])
+    ((only,),) = control.waiting([[{"control": asked}]])
     noted = only["control"].get_control(1, 2, {"c_crossattn": 0}, 1, {})
     assert asked.times == 0
     assert control.arrived(noted) == {"input": [1, 2, 1, "c_crossattn"]}
@@ -36,7 +36,7 @@ def test_a_waiting_controlnet_is_asked_once_its_residuals_arrive(control):
 
 
 def test_a_call_that_waits_dies_with_what_it_is_put_into(control):
-    (only,), = control.waiting([[{"control": Asked()}]])
+    ((only,),) = control.waiting([[{"control": Asked()}]])
     cond = {"c_crossattn": Asked()}
     gone = ref(cond["c_crossattn"])
     cond["control"] = only["control"].get_control(1, 2, cond, 1, {})  # as ComfyUI does
@@ -49,7 +49,7 @@ def test_a_call_that_waits_dies_with_what_it_is_put_into(control):
 def test_the_copy_of_another_device_waits_too(control):
     asked, copied = Asked(), Asked()
     asked.get_instance_for_device = {"cuda:1": copied}.get
-    (only,), = control.waiting([[{"control": asked}]])
+    ((only,),) = control.waiting([[{"control": asked}]])
     noted = only["control"].get_instance_for_device("cuda:1").get_control(1, 2, {}, 1, {})
     assert (asked.times, copied.times) == (0, 0)
     assert control.arrived(noted)["input"][2] == copied.times == 1
@@ -69,12 +69,16 @@ def test_conditionings_share_what_they_shared_and_stay_as_they_were(control):
     assert conds[0][0]["control"] is a
 
 
-@pytest.mark.parametrize(("options", "heard"), [
-    ({}, False),
-    ({"transformer_options": {"wrappers": {"apply_model": {"ours": [print]}}}}, False),
-    ({"transformer_options": {"wrappers": {"apply_model": {"ours": [print], "another": []}}}}, False),
-    ({"transformer_options": {"wrappers": {"apply_model": {"ours": [print], "another": [print]}}}}, True),
-    ({"transformer_options": {"wrappers": {"apply_model": {None: [print]}}}}, True),
-    ({"model_function_wrapper": print}, True)])
+@pytest.mark.parametrize(
+    ("options", "heard"),
+    [
+        ({}, False),
+        ({"transformer_options": {"wrappers": {"apply_model": {"ours": [print]}}}}, False),
+        ({"transformer_options": {"wrappers": {"apply_model": {"ours": [print], "another": []}}}}, False),
+        ({"transformer_options": {"wrappers": {"apply_model": {"ours": [print], "another": [print]}}}}, True),
+        ({"transformer_options": {"wrappers": {"apply_model": {None: [print]}}}}, True),
+        ({"model_function_wrapper": print}, True),
+    ],
+)
 def test_who_else_sees_the_residuals(control, options, heard):
     assert control.overheard(options, "ours") is heard

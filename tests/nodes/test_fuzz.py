@@ -22,12 +22,18 @@ def library(pack):
 
 
 @LINKS
-@pytest.mark.parametrize(("group", "fewest"), [("plan files", 480), ("plan names", 1000), ("preview requests", 100), ("node widgets", 100)])
+@pytest.mark.parametrize(
+    ("group", "fewest"), [("plan files", 480), ("plan names", 1000), ("preview requests", 100), ("node widgets", 100)]
+)
 def test_every_input_is_answered_with_a_result_or_with_words(pack, tmp_path, group, fewest):
     fuzz = Fuzz(pack, tmp_path)
     with mock.patch.object(fuzz.library, "folder", return_value=fuzz.folder):
-        tally = {"plan files": lambda: fuzz.plan_files(480), "plan names": fuzz.plan_names, "preview requests": lambda: fuzz.requests(100),
-                 "node widgets": lambda: fuzz.widgets(100)}[group]()
+        tally = {
+            "plan files": lambda: fuzz.plan_files(480),
+            "plan names": fuzz.plan_names,
+            "preview requests": lambda: fuzz.requests(100),
+            "node widgets": lambda: fuzz.widgets(100),
+        }[group]()
     assert tally.failures == []
     assert tally.tried >= fewest
     assert 0 < tally.accepted < tally.tried
@@ -38,8 +44,24 @@ def test_the_same_seed_is_the_same_file_and_every_change_comes():
     assert {damaged(seed)[0] for seed in range(len(CHANGES))} == {change.__name__ for change in CHANGES}
 
 
-@pytest.mark.parametrize("name", ["C:x", "x:stream", "a\\b", "nul", "COM1", "con.x", "a\x00b", "x\n", "\ud800", "\u202eplan", "é" * 150, "..",
-                                  ".hidden"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "C:x",
+        "x:stream",
+        "a\\b",
+        "nul",
+        "COM1",
+        "con.x",
+        "a\x00b",
+        "x\n",
+        "\ud800",
+        "\u202eplan",
+        "é" * 150,
+        "..",
+        ".hidden",
+    ],
+)
 def test_a_name_that_some_system_reads_as_more_than_a_name_is_refused(pack, library, name):
     with pytest.raises(ValueError, match="no name of a plan"):
         library.path_of(f"{name}.safetensors")
@@ -51,7 +73,7 @@ def test_a_name_that_some_system_reads_as_more_than_a_name_is_refused(pack, libr
 def test_a_link_is_neither_listed_nor_read_nor_written_through(library, tmp_path, pack):
     folder, outside = tmp_path / "plans", tmp_path / "outside.safetensors"
     folder.mkdir()
-    bundled, = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
+    (bundled,) = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     library.save(bundled, outside)
     (folder / "x.safetensors").symlink_to(outside)
     (folder / f"y.{16 * 'a'}.part").symlink_to(outside)  # of a process that died long ago
@@ -84,8 +106,9 @@ def test_what_an_old_calibration_has_left_is_dropped_and_never_through_a_link(li
 
 
 def test_a_plan_that_the_disk_does_not_take_is_kept_until_comfyui_ends_and_a_save_says_why(library, pack, tmp_path):
-    # Was wrong once (plan_file.save): safetensors raises an error of its own, which nobody caught, so the plan was lost.
-    plan, = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
+    # Was wrong once (plan_file.save): safetensors raises an error of its own, which nobody caught, so the plan was
+    # lost.
+    (plan,) = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     (tmp_path / "plans").write_text("a file where the folder should be")
     with mock.patch.object(library, "folder", return_value=tmp_path / "plans"):
         library.keep("some", plan)
@@ -96,10 +119,13 @@ def test_a_plan_that_the_disk_does_not_take_is_kept_until_comfyui_ends_and_a_sav
 
 
 def test_a_save_that_fails_leaves_the_plan_that_was_there(library, pack, tmp_path):
-    plan, = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
+    (plan,) = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     path = tmp_path / "p.safetensors"
     library.save(plan, path)
-    with mock.patch.object(Path, "replace", side_effect=OSError("disk full")), pytest.raises(OSError, match="disk full"):
+    with (
+        mock.patch.object(Path, "replace", side_effect=OSError("disk full")),
+        pytest.raises(OSError, match="disk full"),
+    ):
         library.save(plan, path)
     assert library.load(path) == plan
     assert list(tmp_path.iterdir()) == [path]
@@ -139,6 +165,6 @@ def test_a_request_is_read_no_further_than_allowed_whatever_it_says_of_its_lengt
 
 
 def test_a_number_that_is_too_large_for_its_widget_is_refused_with_words(pack):
-    answer = sys.modules[f"{pack.__name__}.nodes.routes"].answer
+    answer = sys.modules[f"{pack.__name__}.nodes.page.routes"].answer
     status, found = answer(b'{"class": "FEBCacheApply", "widgets": {"stage_boundary": 1' + b"0" * 400 + b"}}")
     assert (status, "must be a float" in found["error"]) == (400, True)

@@ -6,22 +6,29 @@ import sys
 import pytest
 
 from cache_core import Kind, Run, Timeline
-from cache_core import timeline_view as view
 from cache_core.settings import ABSettings, FEBSettings
+from cache_core.show import timeline as view
 
 
 @pytest.fixture
 def answer(pack):
-    return sys.modules[f"{pack.__name__}.nodes.routes"].answer
+    return sys.modules[f"{pack.__name__}.nodes.page.routes"].answer
 
 
 @pytest.fixture
 def ask(answer):
     def ask(cls, steps=20, edit=None, sampling=None, **widgets):
-        asked = {"class": cls, "node": "1", "widgets": widgets, "sampling": {"steps": steps, **(sampling or {})}, "edit": edit}
+        asked = {
+            "class": cls,
+            "node": "1",
+            "widgets": widgets,
+            "sampling": {"steps": steps, **(sampling or {})},
+            "edit": edit,
+        }
         status, found = answer(json.dumps(asked).encode())
         assert status == 200, found
         return found
+
     return ask
 
 
@@ -33,9 +40,13 @@ def shifted(steps, shift=3.0):
 @pytest.mark.parametrize("attention", [1, 2, 5])
 def test_the_cells_are_those_of_the_table_that_a_run_makes(ask, attention):
     found = ask("FEBCacheApply", preset="custom", attention_interval=attention, warmup_steps=3)
-    table = Run((FEBSettings.of("custom", {"attention_interval": attention, "warmup_steps": 3}).plan(shifted(20)),), shifted(20)).table
+    table = Run(
+        (FEBSettings.of("custom", {"attention_interval": attention, "warmup_steps": 3}).plan(shifted(20)),), shifted(20)
+    ).table
     for kind in (Kind.ATTENTION, Kind.MLP):
-        assert tuple(step for step, cell in enumerate(found["cells"][kind.value]) if cell == "computed") == table.computed(kind)
+        assert tuple(
+            step for step, cell in enumerate(found["cells"][kind.value]) if cell == "computed"
+        ) == table.computed(kind)
     assert found["boundary"] == next(step for step, time in enumerate(shifted(20).times) if time <= 0.4)
 
 
@@ -104,11 +115,13 @@ def beside(cls, **widgets):
 @pytest.fixture
 def both(answer):
     """The answer for a node of class `cls`, with another one on the way of the model."""
+
     def both(cls, widgets, others, edit=None):
         asked = {"class": cls, "widgets": widgets, "beside": others, "sampling": {"steps": 20}, "edit": edit}
         status, found = answer(json.dumps(asked).encode())
         assert status == 200
         return found
+
     return both
 
 
@@ -117,9 +130,17 @@ AB = {"preset": "custom", "interval": 2, "warmup_steps": 4, "learn": False}
 
 
 def test_beside_ab_cache_feb_cache_rests_where_the_model_is_predicted_as_in_the_run(both):
-    feb_values, ab_values = ({name: value for name, value in widgets.items() if name != "preset"} for widgets in (FEB, AB))
-    run = Run((FEBSettings.of("custom", feb_values).plan(shifted(20)), ABSettings.of("custom", ab_values).plan(shifted(20))), shifted(20))
-    feb, ab = both("FEBCacheApply", FEB, beside("ABCacheApply", **AB)), both("ABCacheApply", AB, beside("FEBCacheApply", **FEB))
+    feb_values, ab_values = (
+        {name: value for name, value in widgets.items() if name != "preset"} for widgets in (FEB, AB)
+    )
+    run = Run(
+        (FEBSettings.of("custom", feb_values).plan(shifted(20)), ABSettings.of("custom", ab_values).plan(shifted(20))),
+        shifted(20),
+    )
+    feb, ab = (
+        both("FEBCacheApply", FEB, beside("ABCacheApply", **AB)),
+        both("ABCacheApply", AB, beside("FEBCacheApply", **FEB)),
+    )
     assert {**feb["cells"], **ab["cells"]} == view.planned(run)
     assert (list(feb["cells"]), list(ab["cells"])) == (["attention", "mlp"], ["model"])
     assert feb["cells"]["mlp"].count("resting") == ab["cells"]["model"].count("predicted") > 0
@@ -142,8 +163,13 @@ def test_beside_a_run_that_is_learned_from_nothing_is_cached(both):
     assert "first picture" in " ".join(found["lines"])
 
 
-@pytest.mark.parametrize(("other", "word"), [
-    (beside("FEBCacheApply"), "cache the same sites"), (beside("ABCacheApply", preset="custom", tolerance=0.1), "Set tolerance to 0")])
+@pytest.mark.parametrize(
+    ("other", "word"),
+    [
+        (beside("FEBCacheApply"), "cache the same sites"),
+        (beside("ABCacheApply", preset="custom", tolerance=0.1), "Set tolerance to 0"),
+    ],
+)
 def test_two_nodes_that_cannot_share_a_model_say_so_before_the_run(both, other, word):
     assert word in both("FEBCacheApply", FEB, other)["error"]
 
@@ -154,41 +180,80 @@ def test_a_plan_and_too_few_steps_say_why_they_cannot_be_edited(ask, both):
 
 
 def test_a_plan_that_comes_with_the_pack_is_shown(answer):
-    asked = {"class": "FEBCacheApply", "plan": {"name": "bundled/flux_feb_released.safetensors"}, "sampling": {"steps": 20}}
+    asked = {
+        "class": "FEBCacheApply",
+        "plan": {"name": "bundled/flux_feb_released.safetensors"},
+        "sampling": {"steps": 20},
+    }
     found = answer(json.dumps(asked).encode())[1]
     assert found["cells"]["mlp"].count("reused") > 5
     assert not found["editable"]
 
 
-@pytest.mark.parametrize("edit", [{}, {"kind": "model", "steps": [3], "compute": True}, {"kind": "mlp", "steps": "3", "compute": True},
-                                  {"kind": "mlp", "steps": [20], "compute": True}, {"kind": "mlp", "steps": [3], "compute": 1},
-                                  {"kind": [], "steps": [1], "compute": True}])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {},
+        {"kind": "model", "steps": [3], "compute": True},
+        {"kind": "mlp", "steps": "3", "compute": True},
+        {"kind": "mlp", "steps": [20], "compute": True},
+        {"kind": "mlp", "steps": [3], "compute": 1},
+        {"kind": [], "steps": [1], "compute": True},
+    ],
+)
 def test_an_edit_that_cannot_be_is_refused_with_words(answer, edit):
     status, found = answer(json.dumps({"class": "FEBCacheApply", "sampling": {"steps": 20}, "edit": edit}).encode())
     assert (status, len(found["error"]) > 20) == (400, True)
 
 
-@pytest.mark.parametrize("body", [
-    b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000, b'{"class":3}', b'{"class":[]}', b'{"class":"KSampler"}',
-    b'{"class":"FEBCacheApply","widgets":[1]}', b'{"class":"FEBCacheApply","widgets":{"mlp_interval":"2"}}',
-    b'{"class":"FEBCacheApply","widgets":{"mlp_interval":true}}', b'{"class":"FEBCacheApply","sampling":{"steps":NaN}}',
-    b'{"class":"FEBCacheApply","sampling":{"steps":1e999}}', b'{"class":"FEBCacheApply","sampling":"x"}',
-    b'{"class":"ABCacheApply","beside":7}', b'{"class":"ABCacheApply","beside":[7]}', b'{"class":"ABCacheApply","beside":[{"class":"KSampler"}]}',
-    b'{"class":"ABCacheApply","beside":[1,2,3,4,5,6,7,8,9]}',
-    b'{"class":"ABCacheApply","plan":7}', b'{"class":"ABCacheApply","plan":{"name":7}}',
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"3",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"class":3}',
+        b'{"class":[]}',
+        b'{"class":"KSampler"}',
+        b'{"class":"FEBCacheApply","widgets":[1]}',
+        b'{"class":"FEBCacheApply","widgets":{"mlp_interval":"2"}}',
+        b'{"class":"FEBCacheApply","widgets":{"mlp_interval":true}}',
+        b'{"class":"FEBCacheApply","sampling":{"steps":NaN}}',
+        b'{"class":"FEBCacheApply","sampling":{"steps":1e999}}',
+        b'{"class":"FEBCacheApply","sampling":"x"}',
+        b'{"class":"ABCacheApply","beside":7}',
+        b'{"class":"ABCacheApply","beside":[7]}',
+        b'{"class":"ABCacheApply","beside":[{"class":"KSampler"}]}',
+        b'{"class":"ABCacheApply","beside":[1,2,3,4,5,6,7,8,9]}',
+        b'{"class":"ABCacheApply","plan":7}',
+        b'{"class":"ABCacheApply","plan":{"name":7}}',
+    ],
+)
 def test_a_malformed_request_is_answered_with_words(answer, body):
     status, found = answer(body)
     assert (status, len(found["error"]) > 20) == (400, True)
 
 
-@pytest.mark.parametrize("asked", [
-    {"class": "x" * 60_000}, {"widgets": {"preset": "x" * 60_000}}, {"beside": ["x" * 50_000] * 9},
-    {"widgets": {"preset": "custom", "edited_steps": "x" * 60_000}}, {"widgets": {"mlp_interval": 10**4000}},
-    {"sampling": {"steps": 10**4000}}, {"sampling": {"steps": "9" * 60_000}},
-    {"edit": {"kind": "mlp", "steps": list(range(9999)), "compute": True}},
-    {"edit": {"kind": "k" * 60_000, "compute": "c"}}, {"plan": "p" * 60_000},
-    {"plan": {"name": "bundled/" + "p" * 60_000}}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"class": "x" * 60_000},
+        {"widgets": {"preset": "x" * 60_000}},
+        {"beside": ["x" * 50_000] * 9},
+        {"widgets": {"preset": "custom", "edited_steps": "x" * 60_000}},
+        {"widgets": {"mlp_interval": 10**4000}},
+        {"sampling": {"steps": 10**4000}},
+        {"sampling": {"steps": "9" * 60_000}},
+        {"edit": {"kind": "mlp", "steps": list(range(9999)), "compute": True}},
+        {"edit": {"kind": "k" * 60_000, "compute": "c"}},
+        {"plan": "p" * 60_000},
+        {"plan": {"name": "bundled/" + "p" * 60_000}},
+    ],
+)
 def test_an_error_quotes_little_of_a_long_request(answer, asked):
     # Was wrong once (errors.check_choice and others): the answer held the request, nine times over for `beside`.
     assert 20 < len(answer(json.dumps({"class": "FEBCacheApply", **asked}).encode())[1]["error"]) <= 1003
@@ -196,9 +261,11 @@ def test_an_error_quotes_little_of_a_long_request(answer, asked):
 
 def test_a_schedule_is_no_longer_than_a_sampler_of_comfyui_allows_however_little_of_it_is_sampled(answer):
     # Was wrong once (sigmas.Described): 1000 steps at denoise 0.01 were the last of 100,000, which the server made.
-    for sampling, word in (({"steps": 1000, "denoise": 0.01}, "last of 100000"),
-                           ({"steps": 10_000}, "preview shows 1 to 1000"),
-                           ({"steps": 1000, "denoise": 0.01, "start": 999}, "last of 100000")):
+    for sampling, word in (
+        ({"steps": 1000, "denoise": 0.01}, "last of 100000"),
+        ({"steps": 10_000}, "preview shows 1 to 1000"),
+        ({"steps": 1000, "denoise": 0.01, "start": 999}, "last of 100000"),
+    ):
         status, found = answer(json.dumps({"class": "FEBCacheApply", "sampling": sampling}).encode())
         assert (status, word in found["error"], found["error"].startswith("steps ")) == (200, True, True)
 
@@ -212,13 +279,22 @@ def test_a_thousand_steps_are_shown_by_every_preset(ask, pack, cls):
         assert all(len(cells) == 1000 for cells in found["cells"].values())
 
 
-@pytest.mark.parametrize(("asked", "word"), [
-    ({"widgets": {"mlp_interval": 99}}, "mlp_interval"), ({"widgets": {"preset": "none"}}, "preset"),
-    ({"widgets": {"stage_boundary": float("nan")}}, "stage_boundary"), ({"widgets": {"edited_steps": "reuse both 0"}}, "step 0"),
-    ({"sampling": {"steps": 100_000}}, "steps"), ({"sampling": {"steps": 0}}, "steps"), ({"sampling": {"start": 30}}, "starts at step 30"),
-    ({"sampling": {"denoise": 0}}, "denoise"), ({"plan": {"name": "../x"}}, "no name of a plan"), ({"plan": {"name": ""}}, "another node"),
-    ({"edit": {"kind": "mlp", "steps": [0], "compute": False}}, "step 0"),
-])
+@pytest.mark.parametrize(
+    ("asked", "word"),
+    [
+        ({"widgets": {"mlp_interval": 99}}, "mlp_interval"),
+        ({"widgets": {"preset": "none"}}, "preset"),
+        ({"widgets": {"stage_boundary": float("nan")}}, "stage_boundary"),
+        ({"widgets": {"edited_steps": "reuse both 0"}}, "step 0"),
+        ({"sampling": {"steps": 100_000}}, "steps"),
+        ({"sampling": {"steps": 0}}, "steps"),
+        ({"sampling": {"start": 30}}, "starts at step 30"),
+        ({"sampling": {"denoise": 0}}, "denoise"),
+        ({"plan": {"name": "../x"}}, "no name of a plan"),
+        ({"plan": {"name": ""}}, "another node"),
+        ({"edit": {"kind": "mlp", "steps": [0], "compute": False}}, "step 0"),
+    ],
+)
 def test_widgets_that_cannot_be_run_are_answered_with_why_and_no_http_error(answer, asked, word):
     status, found = answer(json.dumps({"class": "FEBCacheApply", **asked}).encode())
     assert status == 200

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from cache_core import MODULES, OUTPUT, Frame, Interval, Kind, Plan, Predictor, Run, Timeline, report
-from cache_core import timeline_view as view
+from cache_core import MODULES, OUTPUT, Extrapolation, Frame, Interval, Kind, Plan, Run, Timeline, report
+from cache_core.show import timeline as view
 
 STEPS = 12
 
 
 @pytest.fixture
 def progress(pack, monkeypatch):
-    module = sys.modules[f"{pack.__name__}.nodes.progress"]
+    module = sys.modules[f"{pack.__name__}.nodes.page.last_runs"]
     monkeypatch.setattr(module, "_known", type(module._known)())
     return module
 
@@ -28,8 +28,9 @@ def told(progress, monkeypatch):
 
 
 def stepped(watch=None):
-    """A run of AB-Cache, evaluation by evaluation: every third step is computed, for a second, the others take none to speak of."""
-    run = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Predictor(2), name="test"),), Timeline.even(STEPS))
+    """A run of AB-Cache, evaluation by evaluation: every third step is computed, for a second, the others take none
+    to speak of."""
+    run = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Extrapolation(2), name="test"),), Timeline.even(STEPS))
     for step in range(STEPS):
         computed = step % 3 == 0
         run.begin(run.timeline.sigmas[step], now=sum(1.0 if s % 3 == 0 else 0.25 for s in range(step)))
@@ -53,13 +54,16 @@ def test_the_running_speed_up_is_of_the_finished_evaluations():
 
 
 def test_what_a_table_would_take_follows_from_measured_seconds():
-    run = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Predictor(2)),), Timeline.even(STEPS))
+    run = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Extrapolation(2)),), Timeline.even(STEPS))
     assert view.priced_rate(run.table, {"compute": 1.0, "predict model": 0.25}) == pytest.approx(12 / (5 + 7 * 0.25))
     assert view.priced_rate(run.table, {"compute": 1.0}) is None
 
 
 def test_a_step_that_predicts_the_model_costs_that_whatever_rests_in_it():
-    both = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Predictor(2)), Plan(Interval(MODULES, 2, Frame(1)))), Timeline.even(STEPS))
+    both = Run(
+        (Plan(Interval(OUTPUT, 3, Frame(1)), Extrapolation(2)), Plan(Interval(MODULES, 2, Frame(1)))),
+        Timeline.even(STEPS),
+    )
     prices = {"compute": 1.0, "predict model": 0.25, "reuse both": 0.5}
     ran = [row & MODULES for row in both.table.rows if Kind.MODEL in row]
     expected = sum(1.0 if row else 0.5 for row in ran) + 0.25 * (STEPS - len(ran))

@@ -29,7 +29,10 @@ def test_custom_takes_the_widgets_as_they_stand():
 
 
 def test_presets_compute_ever_fewer_steps():
-    ran = [len(ABSettings.of(p, {}).plan(FIFTY).schedule.table(FIFTY).computed(Kind.MODEL)) for p in ("quality", "balanced", "fast")]
+    ran = [
+        len(ABSettings.of(p, {}).plan(FIFTY).schedule.table(FIFTY).computed(Kind.MODEL))
+        for p in ("quality", "balanced", "fast")
+    ]
     assert ran == sorted(ran, reverse=True)
     assert len(set(ran)) == 3
 
@@ -55,7 +58,9 @@ def test_feb_paper_is_the_released_table_with_the_text_s_scaling():
     assert (plan.corrector.high, plan.corrector.low) == (0.98, 0.96)
 
 
-@pytest.mark.parametrize(("widgets", "kind"), [({}, Interval), ({"tolerance": 0.1}, Adaptive), ({"computed_steps": "0-4,6,9"}, Steps)])
+@pytest.mark.parametrize(
+    ("widgets", "kind"), [({}, Interval), ({"tolerance": 0.1}, Adaptive), ({"computed_steps": "0-4,6,9"}, Steps)]
+)
 def test_ab_widgets_choose_the_schedule(widgets, kind):
     assert isinstance(ABSettings.of("custom", widgets).plan(FIFTY).schedule, kind)
 
@@ -78,28 +83,31 @@ def test_feb_with_all_intervals_equal_is_the_uniform_table():
     assert {len(row) for row in table.rows} == {0, 2}
 
 
-@pytest.mark.parametrize(("settings", "widgets", "said"), [
-    (ABSettings, {"interval": 0}, "interval is 0; allowed is 1 to 12"),
-    (ABSettings, {"interval": 13}, "interval is 13"),
-    (ABSettings, {"order": 5}, "order is 5; allowed is 1 to 4"),
-    (ABSettings, {"damping": 1.5}, "damping is 1.5"),
-    (ABSettings, {"tolerance": 0.5}, "tolerance is 0.5; allowed is 0.0 to 0.2"),
-    (ABSettings, {"tolerance": float("nan")}, "tolerance is nan"),
-    (ABSettings, {"coefficients": "magic"}, "'magic'; allowed is one of node-aware, paper"),
-    (ABSettings, {"start_percent": -0.1}, "start_percent is -0.1"),
-    (ABSettings, {"start_percent": 0.6, "end_percent": 0.5}, "the end must be greater"),
-    (ABSettings, {"computed_steps": "1,2,x"}, "'x'; write steps and ranges"),
-    (ABSettings, {"computed_steps": "5,6"}, "step 0 must be computed"),
-    (ABSettings, {"computed_steps": ","}, "write steps and ranges"),
-    (FEBSettings, {"attention_interval": 11}, "attention_interval is 11; allowed is 1 to 10"),
-    (FEBSettings, {"mlp_interval": 0}, "mlp_interval is 0"),
-    (FEBSettings, {"fragile_interval": 7}, "fragile_interval is 7; allowed is 1 to 6"),
-    (FEBSettings, {"stage_boundary": 2.0}, "stage_boundary is 2.0"),
-    (FEBSettings, {"predictor": "order 9"}, "'order 9'"),
-    (FEBSettings, {"noise_scale_high": 2.0}, "noise_scale_high is 2.0; allowed is 0.9 to 1.1"),
-    (FEBSettings, {"end_percent": 0.0}, "the end must be greater"),
-    (FEBSettings, {"table": "mine"}, "'mine'"),
-])
+@pytest.mark.parametrize(
+    ("settings", "widgets", "said"),
+    [
+        (ABSettings, {"interval": 0}, "interval is 0; allowed is 1 to 12"),
+        (ABSettings, {"interval": 13}, "interval is 13"),
+        (ABSettings, {"order": 5}, "order is 5; allowed is 1 to 4"),
+        (ABSettings, {"damping": 1.5}, "damping is 1.5"),
+        (ABSettings, {"tolerance": 0.5}, "tolerance is 0.5; allowed is 0.0 to 0.2"),
+        (ABSettings, {"tolerance": float("nan")}, "tolerance is nan"),
+        (ABSettings, {"coefficients": "magic"}, "'magic'; allowed is one of node-aware, paper"),
+        (ABSettings, {"start_percent": -0.1}, "start_percent is -0.1"),
+        (ABSettings, {"start_percent": 0.6, "end_percent": 0.5}, "the end must be greater"),
+        (ABSettings, {"computed_steps": "1,2,x"}, "'x'; write steps and ranges"),
+        (ABSettings, {"computed_steps": "5,6"}, "step 0 must be computed"),
+        (ABSettings, {"computed_steps": ","}, "write steps and ranges"),
+        (FEBSettings, {"attention_interval": 11}, "attention_interval is 11; allowed is 1 to 10"),
+        (FEBSettings, {"mlp_interval": 0}, "mlp_interval is 0"),
+        (FEBSettings, {"fragile_interval": 7}, "fragile_interval is 7; allowed is 1 to 6"),
+        (FEBSettings, {"stage_boundary": 2.0}, "stage_boundary is 2.0"),
+        (FEBSettings, {"predictor": "order 9"}, "'order 9'"),
+        (FEBSettings, {"noise_scale_high": 2.0}, "noise_scale_high is 2.0; allowed is 0.9 to 1.1"),
+        (FEBSettings, {"end_percent": 0.0}, "the end must be greater"),
+        (FEBSettings, {"table": "mine"}, "'mine'"),
+    ],
+)
 def test_bad_input_is_refused_with_the_value_and_what_is_allowed(settings, widgets, said):
     with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
         settings.of("custom", widgets)

@@ -1,7 +1,8 @@
 """A real ComfyUI with this pack, and a real browser.
 
-They are there with a ComfyUI checkout (COMFYUI_DIR), its own interpreter (COMFY_PYTHON), node, Chromium and a folder with playwright-core
-(PLAYWRIGHT_DIR); COMFY_FRONTEND may name another front end. The server gets this pack, and tiny_nodes.py.
+They are there with a ComfyUI checkout (COMFYUI_DIR), its own interpreter (COMFY_PYTHON), node, Chromium and a folder
+with playwright-core (PLAYWRIGHT_DIR); COMFY_FRONTEND may name another front end. The server gets this pack, and
+tiny_nodes.py.
 """
 
 import importlib.util
@@ -28,9 +29,15 @@ BROWSER = ROOT / ".browser"  # scripts/browser.py
 PLAYWRIGHT = Path(os.environ.get("PLAYWRIGHT_DIR") or (BROWSER if BROWSER.is_dir() else LAB / "ui"))
 NODE, CHROMIUM = shutil.which("node"), shutil.which("chromium") or shutil.which("google-chrome")
 SHOTS = ROOT / "out" / "web"
-NO_BROWSER = [what for what, there in {
-    "node": NODE, "Chromium": CHROMIUM,
-    f"playwright-core in {PLAYWRIGHT} (PLAYWRIGHT_DIR)": (PLAYWRIGHT / "node_modules" / "playwright-core").is_dir()}.items() if not there]
+NO_BROWSER = [
+    what
+    for what, there in {
+        "node": NODE,
+        "Chromium": CHROMIUM,
+        f"playwright-core in {PLAYWRIGHT} (PLAYWRIGHT_DIR)": (PLAYWRIGHT / "node_modules" / "playwright-core").is_dir(),
+    }.items()
+    if not there
+]
 MISSING = NO_BROWSER + ([] if (COMFYUI / "main.py").is_file() else [f"ComfyUI at {COMFYUI} (COMFYUI_DIR)"])
 
 
@@ -39,7 +46,10 @@ def served(base: Path, pack: Path) -> Iterator[str]:
     """Where the page is served, with `pack` as this pack, in the folder `base`."""
     if MISSING:
         pytest.skip("missing: " + ", ".join(MISSING))
-    packs = {"cloned": pack, "tiny_nodes.py": ROOT / "tests" / "web" / "tiny_nodes.py"}  # a folder need not be named as in pyproject.toml
+    packs = {
+        "cloned": pack,
+        "tiny_nodes.py": ROOT / "tests" / "web" / "tiny_nodes.py",
+    }  # a folder need not be named as in pyproject.toml
     front = ("--front-end-root", os.environ["COMFY_FRONTEND"]) if os.environ.get("COMFY_FRONTEND") else ()
     with ExitStack() as running:
         try:
@@ -52,7 +62,10 @@ def served(base: Path, pack: Path) -> Iterator[str]:
 @contextmanager
 def stood_in(log: Path) -> Iterator[str]:
     """Where the page is served without ComfyUI: see stand_in.py."""
-    absent = [*NO_BROWSER, *(name for name in ("aiohttp", "comfyui_frontend_package") if importlib.util.find_spec(name) is None)]
+    absent = [
+        *NO_BROWSER,
+        *(name for name in ("aiohttp", "comfyui_frontend_package") if importlib.util.find_spec(name) is None),
+    ]
     if absent:
         pytest.skip("missing: " + ", ".join(absent) + "; python3 scripts/browser.py gets what the browser needs")
     front_end = Path(importlib.util.find_spec("comfyui_frontend_package").origin).parent / "static"
@@ -61,7 +74,8 @@ def stood_in(log: Path) -> Iterator[str]:
 
 
 def driven(url: str, script: str, *arguments: object) -> dict:
-    """What a script of this folder prints, run on the page. Skips the test where it prints that the front end does not support what it is about."""
+    """What a script of this folder prints, run on the page. Skips the test where it prints that the front end does
+    not support what it is about."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     command = [NODE, ROOT / "tests" / "web" / script, url, PLAYWRIGHT, CHROMIUM, SHOTS, *map(str, arguments)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -121,7 +135,9 @@ def drive_stand_in(stand_in: str) -> Callable[..., dict]:
 @pytest.fixture(scope="session")
 def drive_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict]:
     """`driven`, on a page with another folder as the pack."""
+
     def run(pack: Path, script: str, *arguments: object) -> dict:
         with served(tmp_path_factory.mktemp("comfyui"), pack) as found:
             return driven(found, script, *arguments)
+
     return run

@@ -1,6 +1,8 @@
-"""What of ComfyUI's server the page needs to show this pack's nodes, where no ComfyUI is present: python stand_in.py PORT FRONT_END_FOLDER.
+"""What of ComfyUI's server the page needs to show this pack's nodes, where no ComfyUI is present: python stand_in.py
+PORT FRONT_END_FOLDER.
 
-The pack's own routes are the real ones. /object_info is made from the node classes, so there are no other nodes, and nothing can be queued.
+The pack's own routes are the real ones. /object_info is made from the node classes, so there are no other nodes, and
+nothing can be queued.
 """
 
 import importlib.util
@@ -17,21 +19,45 @@ WEB = ROOT / "web"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONSTANT = {
     "/system_stats": {"system": {"os": "", "comfyui_version": "stand-in", "argv": []}, "devices": []},
-    "/users": {"storage": "server", "migrated": True}, "/queue": {"queue_running": [], "queue_pending": []}, "/history": {}, "/prompt": {},
-    "/features": {}, "/i18n": {}, "/embeddings": [], "/userdata": [], "/workflow_templates": {}, "/global_subgraphs": {}, "/experiment/models": [],
-    "/models": [], "/v2/userdata": [], "/jobs": {"jobs": []},
+    "/users": {"storage": "server", "migrated": True},
+    "/queue": {"queue_running": [], "queue_pending": []},
+    "/history": {},
+    "/prompt": {},
+    "/features": {},
+    "/i18n": {},
+    "/embeddings": [],
+    "/userdata": [],
+    "/workflow_templates": {},
+    "/global_subgraphs": {},
+    "/experiment/models": [],
+    "/models": [],
+    "/v2/userdata": [],
+    "/jobs": {"jobs": []},
 }
 
 
 def node_info(name: str, cls: type, title: str) -> dict:
     """What ComfyUI says of a node class in /object_info."""
     inputs = cls.INPUT_TYPES()
-    optional = {key: getattr(cls, attribute) for key, attribute in (("output_tooltips", "OUTPUT_TOOLTIPS"), ("search_aliases", "SEARCH_ALIASES"))
-                if hasattr(cls, attribute)}
-    return {"name": name, "display_name": title, "description": cls.DESCRIPTION, "category": cls.CATEGORY, "python_module": f"custom_nodes.{NAME}",
-            "input": inputs, "input_order": {part: list(given) for part, given in inputs.items()},
-            "output": cls.RETURN_TYPES, "output_name": getattr(cls, "RETURN_NAMES", cls.RETURN_TYPES),
-            "output_is_list": [False] * len(cls.RETURN_TYPES), "output_node": bool(getattr(cls, "OUTPUT_NODE", False)), **optional}
+    optional = {
+        key: getattr(cls, attribute)
+        for key, attribute in (("output_tooltips", "OUTPUT_TOOLTIPS"), ("search_aliases", "SEARCH_ALIASES"))
+        if hasattr(cls, attribute)
+    }
+    return {
+        "name": name,
+        "display_name": title,
+        "description": cls.DESCRIPTION,
+        "category": cls.CATEGORY,
+        "python_module": f"custom_nodes.{NAME}",
+        "input": inputs,
+        "input_order": {part: list(given) for part, given in inputs.items()},
+        "output": cls.RETURN_TYPES,
+        "output_name": getattr(cls, "RETURN_NAMES", cls.RETURN_TYPES),
+        "output_is_list": [False] * len(cls.RETURN_TYPES),
+        "output_node": bool(getattr(cls, "OUTPUT_NODE", False)),
+        **optional,
+    }
 
 
 def loaded(routes: web.RouteTableDef) -> ModuleType:
@@ -48,6 +74,7 @@ def loaded(routes: web.RouteTableDef) -> ModuleType:
 def constant(value: object) -> Answer:
     async def answer(request: web.Request) -> web.Response:
         return web.json_response(value)
+
     return answer
 
 
@@ -74,7 +101,9 @@ async def events(request: web.Request) -> web.WebSocketResponse:
     """The socket of the server's events, of which there is only the first."""
     socket = web.WebSocketResponse()
     await socket.prepare(request)
-    await socket.send_json({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}, "sid": "stand-in"}})
+    await socket.send_json(
+        {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}, "sid": "stand-in"}}
+    )
     async for _ in socket:
         pass
     return socket
@@ -83,6 +112,7 @@ async def events(request: web.Request) -> web.WebSocketResponse:
 def index_of(front_end: Path) -> Answer:
     async def answer(request: web.Request) -> web.FileResponse:
         return web.FileResponse(front_end / "index.html")
+
     return answer
 
 
@@ -98,9 +128,16 @@ def application(front_end: Path) -> web.Application:
         routes.get(path)(constant(value))
     routes.get("/ws")(events)
     app = web.Application()
-    app.add_routes([route for prefix in ("", "/api") for route in (web.route(r.method, prefix + r.path, r.handler) for r in routes)])
-    app.add_routes([web.static(f"/extensions/{NAME}", WEB), web.get("/", index_of(front_end)),
-                    web.static("/", front_end)])
+    app.add_routes(
+        [
+            route
+            for prefix in ("", "/api")
+            for route in (web.route(r.method, prefix + r.path, r.handler) for r in routes)
+        ]
+    )
+    app.add_routes(
+        [web.static(f"/extensions/{NAME}", WEB), web.get("/", index_of(front_end)), web.static("/", front_end)]
+    )
     return app
 
 

@@ -42,14 +42,19 @@ def facts(request, drive_with, bare) -> dict:
 
 def names(kind: type) -> list[str]:
     """The inputs that are widgets, in order."""
-    given = [(name, spec) for group in ("required", "optional") for name, spec in kind.INPUT_TYPES().get(group, {}).items()]
-    return [name for name, spec in given if isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN")]
+    given = [
+        (name, spec) for group in ("required", "optional") for name, spec in kind.INPUT_TYPES().get(group, {}).items()
+    ]
+    return [
+        name for name, spec in given if isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN")
+    ]
 
 
 def test_without_the_folder_the_pack_loads_with_all_its_nodes(loaded, bare, pack):
     assert not (bare / loaded.WEB_DIRECTORY).exists()
-    assert {name: names(kind) for name, kind in loaded.NODE_CLASS_MAPPINGS.items()} == \
-        {name: names(kind) for name, kind in pack.NODE_CLASS_MAPPINGS.items()}
+    assert {name: names(kind) for name, kind in loaded.NODE_CLASS_MAPPINGS.items()} == {
+        name: names(kind) for name, kind in pack.NODE_CLASS_MAPPINGS.items()
+    }
 
 
 def test_every_widget_that_a_script_writes_is_an_input_of_the_node(pack):

@@ -1,11 +1,14 @@
-"""The page in Chinese: nodes, inputs, outputs and tooltips are those of locales/zh, and the timeline still has its words."""
+"""The page in Chinese: nodes, inputs, outputs and tooltips are those of locales/zh, and the timeline still has its
+words."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-CHINESE = json.loads((Path(__file__).resolve().parents[2] / "locales" / "zh" / "nodeDefs.json").read_text(encoding="utf-8"))
+CHINESE = json.loads(
+    (Path(__file__).resolve().parents[2] / "locales" / "zh" / "nodeDefs.json").read_text(encoding="utf-8")
+)
 
 
 @pytest.fixture(scope="module", params=["classic", "vue"])
@@ -18,15 +21,17 @@ def test_our_scripts_say_nothing_and_ask_no_other_host(facts):
 
 
 def test_every_node_is_called_and_described_in_chinese(facts):
-    assert {name: (node["title"], node["description"]) for name, node in facts["nodes"].items()} == \
-        {name: (texts["display_name"], texts["description"]) for name, texts in CHINESE.items()}
+    assert {name: (node["title"], node["description"]) for name, node in facts["nodes"].items()} == {
+        name: (texts["display_name"], texts["description"]) for name, texts in CHINESE.items()
+    }
 
 
 def test_every_input_and_output_is_called_in_chinese(facts):
     for name, texts in CHINESE.items():
         shown = facts["nodes"][name]
-        assert {part: label for part, label in shown["parts"].items() if part in texts["inputs"]} == \
-            {part: text["name"] for part, text in texts["inputs"].items()}
+        assert {part: label for part, label in shown["parts"].items() if part in texts["inputs"]} == {
+            part: text["name"] for part, text in texts["inputs"].items()
+        }
         assert shown["outputs"] == [text["name"] for text in texts["outputs"].values()]
 
 

@@ -1,4 +1,5 @@
-"""Cache Compare in ComfyUI's real page: compare.mjs drives it in headless Chromium, the tests here say what has to come of it."""
+"""Cache Compare in ComfyUI's real page: compare.mjs drives it in headless Chromium, the tests here say what has to
+come of it."""
 
 import pytest
 

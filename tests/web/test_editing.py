@@ -1,4 +1,5 @@
-"""The timeline before anything runs: editing.mjs drives it in headless Chromium, the tests say what has to come of it."""
+"""The timeline before anything runs: editing.mjs drives it in headless Chromium, the tests say what has to come of
+it."""
 
 import json
 import sys
@@ -7,8 +8,17 @@ import urllib.request
 import pytest
 
 
-@pytest.fixture(scope="module", params=[("ComfyUI", "classic", "dark"), ("ComfyUI", "classic", "light"), ("ComfyUI", "vue", "dark"),
-                                        ("stand-in", "classic", "dark"), ("stand-in", "vue", "light")], ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("ComfyUI", "classic", "dark"),
+        ("ComfyUI", "classic", "light"),
+        ("ComfyUI", "vue", "dark"),
+        ("stand-in", "classic", "dark"),
+        ("stand-in", "vue", "light"),
+    ],
+    ids="-".join,
+)
 def facts(request) -> dict:
     server, *look = request.param
     return request.getfixturevalue("drive" if server == "ComfyUI" else "drive_stand_in")("editing.mjs", server, *look)
@@ -17,11 +27,12 @@ def facts(request) -> dict:
 @pytest.fixture
 def python_says(pack):
     """What the pack's own code says to a node's widgets."""
-    routes = sys.modules[f"{pack.__name__}.nodes.routes"]
+    routes = sys.modules[f"{pack.__name__}.nodes.page.routes"]
 
     def cells(seen: dict, **sampling) -> dict:
         asked = {"class": "FEBCacheApply", "widgets": seen["widgets"], "sampling": sampling}
         return routes.answer(json.dumps(asked).encode())[1]["cells"]
+
     return cells
 
 
@@ -44,7 +55,9 @@ def test_moving_the_slider_changes_the_strip_to_pythons_plan(facts, python_says)
 
 def test_a_click_on_a_cell_changes_this_cell_only(facts, python_says):
     clicked, before = facts["clicked"], facts["moved"]["cells"]
-    changed = [(kind, step) for kind in before for step in range(20) if before[kind][step] != clicked["cells"][kind][step]]
+    changed = [
+        (kind, step) for kind in before for step in range(20) if before[kind][step] != clicked["cells"][kind][step]
+    ]
     assert changed == [("mlp", clicked["at"])]
     assert clicked["widgets"]["edited_steps"]
     assert clicked["cells"] == python_says(clicked)
@@ -69,7 +82,6 @@ def test_save_and_load_keep_the_values(facts):
 def test_every_cell_has_a_label(facts):
     assert facts["fresh"]["labels"]
     assert facts["moved"]["labels"]
-
 
 
 def test_the_stand_in_says_of_the_nodes_what_comfyui_says(url, stand_in, pack):

@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "web" / "docs"
-HEADINGS = {"en": ["When to use it", "Inputs", "Outputs", "Example", "Troubleshooting"], "zh": ["何时使用", "输入", "输出", "示例", "疑难解答"]}
+HEADINGS = {
+    "en": ["When to use it", "Inputs", "Outputs", "Example", "Troubleshooting"],
+    "zh": ["何时使用", "输入", "输出", "示例", "疑难解答"],
+}
 spec = importlib.util.spec_from_file_location("make_locales", ROOT / "scripts" / "make_locales.py")
 locales = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(locales)
@@ -34,8 +37,12 @@ def rows(page, heading):
 
 def tooltips(texts):
     """Every tooltip, by its dotted path."""
-    return {f"{node}.{group}.{key}": text["tooltip"] for node, d in texts.items()
-            for group in ("inputs", "outputs") for key, text in d[group].items()}
+    return {
+        f"{node}.{group}.{key}": text["tooltip"]
+        for node, d in texts.items()
+        for group in ("inputs", "outputs")
+        for key, text in d[group].items()
+    }
 
 
 def test_every_node_has_a_help_page_in_both_languages_and_every_page_a_node(pack):
@@ -50,7 +57,10 @@ def test_help_pages_say_what_the_node_says_of_every_input_and_output(english, la
         assert page.startswith(f"# {local['display_name']}\n\n{local['description']}\n")
         assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS[language], node
         for group, heading in zip(("inputs", "outputs"), HEADINGS[language][1:3], strict=True):
-            told = [(texts[group][key]["name"], *([text["name"]] if language != "en" else []), text["tooltip"]) for key, text in local[group].items()]
+            told = [
+                (texts[group][key]["name"], *([text["name"]] if language != "en" else []), text["tooltip"])
+                for key, text in local[group].items()
+            ]
             assert rows(page, heading) == told, node
 
 
@@ -73,8 +83,18 @@ def test_chinese_texts_are_there_and_translated(english):
     chinese = locales.read("zh")
     translated, original = tooltips(chinese), tooltips(english)
     assert not [key for key, text in translated.items() if not text.strip() or text == original[key]]
-    assert not [node for node, d in chinese.items() if d["description"] in ("", english[node]["description"]) or not d["display_name"]]
-    assert not [node for node, d in chinese.items() for group in ("inputs", "outputs") for text in d[group].values() if not text["name"].strip()]
+    assert not [
+        node
+        for node, d in chinese.items()
+        if d["description"] in ("", english[node]["description"]) or not d["display_name"]
+    ]
+    assert not [
+        node
+        for node, d in chinese.items()
+        for group in ("inputs", "outputs")
+        for text in d[group].values()
+        if not text["name"].strip()
+    ]
 
 
 def test_every_node_is_found_by_other_words(pack):
@@ -84,5 +104,7 @@ def test_every_node_is_found_by_other_words(pack):
 def test_the_server_has_the_pages_where_comfyui_asks_for_them(url, pack):
     for node in pack.NODE_CLASS_MAPPINGS:
         for language in HEADINGS:
-            with urllib.request.urlopen(f"{url}/extensions/cloned/docs/{page_of(node, language).relative_to(DOCS)}", timeout=30) as answer:
+            with urllib.request.urlopen(
+                f"{url}/extensions/cloned/docs/{page_of(node, language).relative_to(DOCS)}", timeout=30
+            ) as answer:
                 assert answer.read() == page_of(node, language).read_bytes()

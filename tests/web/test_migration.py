@@ -20,7 +20,12 @@ def settings(heading: str) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("rival", ["EasyCache", "TeaCache", "MagCache", "First Block Cache"])
 def test_what_a_setting_corresponds_to_is_an_input_of_ours(pack, rival):
-    inputs = {name for node in ("ABCacheApply", "FEBCacheApply") for part in pack.NODE_CLASS_MAPPINGS[node].INPUT_TYPES().values() for name in part}
+    inputs = {
+        name
+        for node in ("ABCacheApply", "FEBCacheApply")
+        for part in pack.NODE_CLASS_MAPPINGS[node].INPUT_TYPES().values()
+        for name in part
+    }
     theirs = settings(rival)
     assert theirs
     for _, ours in theirs.values():
@@ -30,6 +35,8 @@ def test_what_a_setting_corresponds_to_is_an_input_of_ours(pack, rival):
 def test_easycache_has_these_settings_with_these_defaults():
     if not EASYCACHE.is_file():
         pytest.skip(f"no ComfyUI at {COMFYUI} (set COMFYUI_DIR)")
-    real = re.findall(r'io\.(?:Float|Boolean)\.Input\("(\w+)",.*?default=([\w.]+)', EASYCACHE.read_text(encoding="utf-8"))
+    real = re.findall(
+        r'io\.(?:Float|Boolean)\.Input\("(\w+)",.*?default=([\w.]+)', EASYCACHE.read_text(encoding="utf-8")
+    )
     listed = {name: default.replace("off", "False") for name, (default, _) in settings("EasyCache").items()}
     assert real == 2 * [*listed.items()]  # LazyCache has the same

@@ -1,4 +1,5 @@
-"""The pack in ComfyUI's real page: page.mjs drives it in headless Chromium, the tests here say what has to come of it."""
+"""The pack in ComfyUI's real page: page.mjs drives it in headless Chromium, the tests here say what has to come of
+it."""
 
 import json
 from http.client import HTTPConnection
@@ -58,15 +59,24 @@ def added_since(pack, node: dict) -> list:
     if node["type"] not in pack.NODE_CLASS_MAPPINGS:
         return []
     inputs = pack.NODE_CLASS_MAPPINGS[node["type"]].INPUT_TYPES()
-    return [spec[1]["default"] for part in ("required", "optional") for spec in inputs.get(part, {}).values() if "default" in spec[1]
-            ][len(node["widgets_values"]):]
+    return [
+        spec[1]["default"]
+        for part in ("required", "optional")
+        for spec in inputs.get(part, {}).values()
+        if "default" in spec[1]
+    ][len(node["widgets_values"]) :]
 
 
 def test_the_route_reads_no_endless_body_and_the_server_goes_on(url):
     host = url.removeprefix("http://")
-    for body, status in ((iter([b"x" * 2**15] * 3), 413), (iter([b"{}"]), 400)):  # an iterable is sent in chunks, without its length
+    for body, status in (
+        (iter([b"x" * 2**15] * 3), 413),
+        (iter([b"{}"]), 400),
+    ):  # an iterable is sent in chunks, without its length
         connection = HTTPConnection(host, timeout=30)
-        connection.request("POST", "/feb_cache/preview", body, {"Content-Type": "application/json"}, encode_chunked=True)
+        connection.request(
+            "POST", "/feb_cache/preview", body, {"Content-Type": "application/json"}, encode_chunked=True
+        )
         answer = connection.getresponse()
         assert (answer.status, len(json.loads(answer.read())["error"]) > 20) == (status, True)
         connection.close()
@@ -93,4 +103,8 @@ def test_each_change_is_undone_as_one(facts):
 
 
 def test_loaded_values_win_over_the_preset(facts):
-    assert {name: facts["api"][name] for name in ("preset", "interval", "warmup_steps")} == {"preset": "fast", "interval": 9, "warmup_steps": 3}
+    assert {name: facts["api"][name] for name in ("preset", "interval", "warmup_steps")} == {
+        "preset": "fast",
+        "interval": 9,
+        "warmup_steps": 3,
+    }

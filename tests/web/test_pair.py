@@ -1,4 +1,5 @@
-"""Both Apply nodes on one model, in ComfyUI's real page: pair.mjs drives it in headless Chromium, the tests here say what has to come of it."""
+"""Both Apply nodes on one model, in ComfyUI's real page: pair.mjs drives it in headless Chromium, the tests here say
+what has to come of it."""
 
 import json
 import sys
@@ -17,13 +18,15 @@ def facts(request, drive) -> dict:
 
 @pytest.fixture
 def python_says(pack):
-    """What the pack's own code says to the widgets of both nodes, in a sampling of 24 steps; stages as before the first run."""
-    routes = sys.modules[f"{pack.__name__}.nodes.routes"]
+    """What the pack's own code says to the widgets of both nodes, in a sampling of 24 steps; stages as before the
+    first run."""
+    routes = sys.modules[f"{pack.__name__}.nodes.page.routes"]
 
     def cells(seen: dict, cls: str, other: str) -> dict:
         beside = [{"class": other, "widgets": seen[other]["widgets"]}]
         asked = {"class": cls, "widgets": seen[cls]["widgets"], "beside": beside, "sampling": {"steps": 24}}
         return routes.answer(json.dumps(asked).encode())[1]["cells"]
+
     return cells
 
 
@@ -34,7 +37,11 @@ def test_our_scripts_say_nothing_and_ask_no_other_host(facts):
 def test_each_node_shows_its_kinds_of_the_one_table_that_both_make(facts, python_says):
     assert facts["both"][FEB]["cells"] == python_says(facts["both"], FEB, AB)
     assert facts["both"][AB]["cells"] == python_says(facts["both"], AB, FEB)
-    assert facts["both"][FEB]["cells"]["mlp"].count("resting") == facts["both"][AB]["cells"]["model"].count("predicted") > 0
+    assert (
+        facts["both"][FEB]["cells"]["mlp"].count("resting")
+        == facts["both"][AB]["cells"]["model"].count("predicted")
+        > 0
+    )
 
 
 def test_feb_cache_says_why_its_steps_cannot_be_changed_and_a_click_changes_nothing(facts):
@@ -65,7 +72,9 @@ def test_a_run_fills_both_strips_with_what_it_did(facts):
     for cls in (FEB, AB):
         assert facts["ran"][cls]["ahead"] == 0
         assert facts["ran"][cls]["words"].startswith("last run")
-    assert facts["ran"][FEB]["cells"]["mlp"].count("resting") == facts["ran"][AB]["cells"]["model"].count("predicted") > 0
+    assert (
+        facts["ran"][FEB]["cells"]["mlp"].count("resting") == facts["ran"][AB]["cells"]["model"].count("predicted") > 0
+    )
 
 
 def test_where_no_sampler_is_found_it_is_said_and_the_last_runs_steps_are_shown(facts):
@@ -92,6 +101,9 @@ def test_nodes_in_and_out_of_a_subgraph_see_each_other_and_what_is_set_outside(i
 
 
 def test_presets_follow_widgets_that_a_subgraph_shows(inside, pack):
-    ab = sys.modules[f"{pack.__name__}.nodes.ab"]
-    assert inside["chosen"].items() >= {"preset": "quality", "warmup_steps": {**ab.DEFAULTS, **ab.PRESETS["quality"]}["warmup_steps"]}.items()
+    ab = sys.modules[f"{pack.__name__}.nodes.ab_cache_apply"]
+    assert (
+        inside["chosen"].items()
+        >= {"preset": "quality", "warmup_steps": {**ab.DEFAULTS, **ab.PRESETS["quality"]}["warmup_steps"]}.items()
+    )
     assert inside["moved"].items() >= {"preset": "custom", "warmup_steps": 9}.items()

@@ -23,8 +23,14 @@ def lora(base) -> str:
     noise = torch.Generator().manual_seed(3)
     key = "lora_unet_double_blocks_0_img_attn_proj"
     (base / "models" / "loras").mkdir(parents=True, exist_ok=True)
-    save_file({f"{key}.lora_down.weight": torch.randn(4, 128, generator=noise), f"{key}.lora_up.weight": 0.01 * torch.randn(128, 4, generator=noise),
-               f"{key}.alpha": torch.tensor(4.0)}, base / "models" / "loras" / "tiny.safetensors")
+    save_file(
+        {
+            f"{key}.lora_down.weight": torch.randn(4, 128, generator=noise),
+            f"{key}.lora_up.weight": 0.01 * torch.randn(128, 4, generator=noise),
+            f"{key}.alpha": torch.tensor(4.0),
+        },
+        base / "models" / "loras" / "tiny.safetensors",
+    )
     return "tiny.safetensors"
 
 
@@ -36,6 +42,7 @@ def kinds(script, pack) -> dict:
 @pytest.fixture
 def run(url, kinds, lora):
     """A function that runs a workflow of this pack, small, and returns what its nodes show, by class and title."""
+
     def running(name: str, seed: int = 42, steps: int = STEPS) -> dict[str, dict]:
         saved = json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
         small = {"lora_name": lora, "steps": steps, "width": SIDE, "height": SIDE, "noise_seed": seed, "seed": seed}
@@ -45,6 +52,7 @@ def run(url, kinds, lora):
         shown = queue(url, prompt)
         titles = {str(node["id"]): node.get("title", node["type"]) for node in saved["nodes"]} | {"end": "end"}
         return {titles[number]: output for number, output in shown.items()}
+
     return running
 
 
@@ -58,7 +66,9 @@ def as_prompt(saved: dict, kinds: dict, small: dict) -> dict:
             prompt[str(node["id"])] = {"class_type": TINY[node["type"]], "inputs": {}}
         elif node["type"] not in LEFT_OUT:
             values = dict(zip(kinds[node["type"]].widgets, node["widgets_values"], strict=True))
-            inputs = {name: small.get(name, value) for name, value in values.items() if name not in ("control", "upload")}
+            inputs = {
+                name: small.get(name, value) for name, value in values.items() if name not in ("control", "upload")
+            }
             links = {i["name"]: linked(*sources[i["link"]]) for i in node["inputs"] if i["link"] is not None}
             prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs | links}
     return prompt
@@ -78,7 +88,9 @@ def queue(url: str, prompt: dict) -> dict:
     for _ in range(600):
         done = json.load(urllib.request.urlopen(f"{url}/history/{number}", timeout=30)).get(number)
         if done:
-            failed = [said["exception_message"] for event, said in done["status"]["messages"] if event == "execution_error"]
+            failed = [
+                said["exception_message"] for event, said in done["status"]["messages"] if event == "execution_error"
+            ]
             assert not failed
             return done["outputs"]
         time.sleep(0.2)
@@ -124,7 +136,9 @@ def test_lora_and_controlnet_run_under_the_cache(run):
 
 
 def test_side_by_side_is_alike_while_learning_and_close_after(run):
-    first, second = (run("flux_side_by_side", seed, STEPS + 2) for seed in (5, 6))  # at its own step count, so that no plan is there yet
+    first, second = (
+        run("flux_side_by_side", seed, STEPS + 2) for seed in (5, 6)
+    )  # at its own step count, so that no plan is there yet
     assert "nothing differs" in text(first, "Cache Compare")
     assert "PSNR" in text(second, "Cache Compare")
     assert "nothing differs" not in text(second, "Cache Compare")

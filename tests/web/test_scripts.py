@@ -1,4 +1,5 @@
-"""What the page's scripts may do: import the page's app, and nothing that reaches out of the page or writes to its console."""
+"""What the page's scripts may do: import the page's app, and nothing that reaches out of the page or writes to its
+console."""
 
 import re
 from pathlib import Path
@@ -13,7 +14,10 @@ def test_a_script_imports_only_the_page_and_its_siblings_and_reaches_for_nothing
     text = path.read_text(encoding="utf-8")
     page = {"../../../scripts/app.js", "../../../scripts/api.js", *(f"./{script.name}" for script in SCRIPTS)}
     assert {a or b for a, b in re.findall(r'\bfrom "(.+?)"|\bimport\((.*?)\)', text)} <= page
-    assert not re.findall(r"https?:(?!//www\.w3\.org/2000/svg)|\bfetch\b|XMLHttpRequest|WebSocket|\bconsole\.|\beval\b|innerHTML|getContext", text)
+    assert not re.findall(
+        r"https?:(?!//www\.w3\.org/2000/svg)|\bfetch\b|XMLHttpRequest|WebSocket|\bconsole\.|\beval\b|innerHTML|getContext",
+        text,
+    )
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

@@ -1,4 +1,5 @@
-"""The timeline while a workflow runs, in ComfyUI's real page: timeline.mjs drives it in headless Chromium, the tests say what has to come of it."""
+"""The timeline while a workflow runs, in ComfyUI's real page: timeline.mjs drives it in headless Chromium, the tests
+say what has to come of it."""
 
 import json
 from pathlib import Path
@@ -37,7 +38,9 @@ def test_the_strip_fills_while_sampling(facts):
 def test_after_the_run_the_strip_says_what_was_done_and_measured(facts):
     words = facts["ran"]["words"]
     assert facts["ran"]["cells"]["attention"].count("computed") < 24
-    assert all(word in words for word in ("last run", "as measured", "peak cache", "MB", "by the seconds of the last run"))
+    assert all(
+        word in words for word in ("last run", "as measured", "peak cache", "MB", "by the seconds of the last run")
+    )
     assert "estimated" not in words
 
 

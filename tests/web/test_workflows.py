@@ -13,7 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
-PAGE_ONLY = {"MarkdownNote": (["text"], [], [], [])}  # nodes that the page has and the server does not: widgets, inputs, outputs, optional inputs
+PAGE_ONLY = {
+    "MarkdownNote": (["text"], [], [], [])
+}  # nodes that the page has and the server does not: widgets, inputs, outputs, optional inputs
 TALLER_IN_PAGE = 30  # a node's title bar, above its position
 WIDE = 13.5  # a letter of a group's title, about
 
@@ -24,7 +26,11 @@ def workflow(request: pytest.FixtureRequest) -> dict:
 
 
 def ours(workflow: dict, pack: ModuleType) -> list[tuple[dict, type]]:
-    return [(node, pack.NODE_CLASS_MAPPINGS[node["type"]]) for node in workflow["nodes"] if node["type"] in pack.NODE_CLASS_MAPPINGS]
+    return [
+        (node, pack.NODE_CLASS_MAPPINGS[node["type"]])
+        for node in workflow["nodes"]
+        if node["type"] in pack.NODE_CLASS_MAPPINGS
+    ]
 
 
 def specs(cls: type) -> dict[str, tuple]:
@@ -43,8 +49,12 @@ def test_there_is_a_workflow_for_each_apply_node(pack):
 
 def test_the_nodes_sockets_are_those_of_the_classes(workflow, pack):
     for node, cls in ours(workflow, pack):
-        assert [(i["name"], i["type"]) for i in node["inputs"]] == [(name, s[0]) for name, s in specs(cls).items() if not is_widget(s)]
-        assert [(o["name"], o["type"]) for o in node["outputs"]] == list(zip(cls.RETURN_NAMES, cls.RETURN_TYPES, strict=True))
+        assert [(i["name"], i["type"]) for i in node["inputs"]] == [
+            (name, s[0]) for name, s in specs(cls).items() if not is_widget(s)
+        ]
+        assert [(o["name"], o["type"]) for o in node["outputs"]] == list(
+            zip(cls.RETURN_NAMES, cls.RETURN_TYPES, strict=True)
+        )
 
 
 def test_every_widget_has_a_value_that_it_accepts(workflow, pack):
@@ -68,7 +78,11 @@ def test_links_join_sockets_of_one_type_and_are_known_at_both_ends(workflow, scr
         assert nodes[source]["outputs"][output]["type"] == kind
         assert nodes[target]["inputs"][slot]["type"] in (kind, "*")
         assert nodes[source]["order"] < nodes[target]["order"]
-    ends = [link for node in nodes.values() for link in [i["link"] for i in node["inputs"]] + sum((o["links"] for o in node["outputs"]), [])]
+    ends = [
+        link
+        for node in nodes.values()
+        for link in [i["link"] for i in node["inputs"]] + sum((o["links"] for o in node["outputs"]), [])
+    ]
     assert sorted(filter(None, ends)) == sorted(2 * [link[0] for link in workflow["links"]])
     for node in nodes.values():
         loose = {i["name"] for i in node["inputs"] if i["link"] is None}
@@ -77,14 +91,21 @@ def test_links_join_sockets_of_one_type_and_are_known_at_both_ends(workflow, scr
 
 
 def test_ids_are_unique(workflow):
-    for found in ([node["id"] for node in workflow["nodes"]], [link[0] for link in workflow["links"]], [group["id"] for group in workflow["groups"]]):
+    for found in (
+        [node["id"] for node in workflow["nodes"]],
+        [link[0] for link in workflow["links"]],
+        [group["id"] for group in workflow["groups"]],
+    ):
         assert len(set(found)) == len(found)
     assert workflow["last_node_id"] == max(node["id"] for node in workflow["nodes"])
     assert workflow["last_link_id"] == max(link[0] for link in workflow["links"])
 
 
 def test_nothing_overlaps_and_every_node_is_in_a_group(workflow):
-    boxes = [(x, y - TALLER_IN_PAGE, x + w, y + h) for (x, y), (w, h) in ((node["pos"], node["size"]) for node in workflow["nodes"])]
+    boxes = [
+        (x, y - TALLER_IN_PAGE, x + w, y + h)
+        for (x, y), (w, h) in ((node["pos"], node["size"]) for node in workflow["nodes"])
+    ]
     groups = [(x, y, x + w, y + h) for x, y, w, h in (group["bounding"] for group in workflow["groups"])]
     for found in (boxes, groups):
         for i, a in enumerate(found):
@@ -99,7 +120,9 @@ def test_the_titles_of_groups_fit(workflow):
 
 def test_they_are_what_the_script_writes(script, tmp_path):
     script.main(tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {path.name: path.read_bytes() for path in WORKFLOWS}
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in WORKFLOWS
+    }
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -111,7 +134,10 @@ def test_each_has_a_small_thumbnail(path):
 
 @pytest.mark.usefixtures("script")
 def test_the_pack_is_named_as_in_pyproject():
-    assert re.search(r'(?m)^name = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1] == sys.modules["canvas"].PACK_ID
+    assert (
+        re.search(r'(?m)^name = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
+        == sys.modules["canvas"].PACK_ID
+    )
 
 
 ASK_COMFYUI = """
@@ -136,12 +162,19 @@ print("\\n" + json.dumps(found))
 
 @pytest.fixture(scope="module")
 def core(script) -> dict[str, tuple[list[str], list[str], list[str], list[str]]]:
-    """What ComfyUI says of its own nodes in the workflows: the page's widgets, inputs and outputs as `name TYPE`, and which inputs are optional."""
+    """What ComfyUI says of its own nodes in the workflows: the page's widgets, inputs and outputs as `name TYPE`,
+    and which inputs are optional."""
     if not (COMFYUI / "nodes.py").is_file():
         pytest.skip(f"no ComfyUI at {COMFYUI} (set COMFYUI_DIR)")
     names = [name for name in script.CORE if name not in PAGE_ONLY]
-    asked = subprocess.run([sys.executable, "-W", "ignore", "-c", ASK_COMFYUI], cwd=COMFYUI, input=json.dumps(names), capture_output=True, text=True,
-                           env={**os.environ, "PYTHONPATH": str(COMFYUI), "OMP_NUM_THREADS": "1"})
+    asked = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ASK_COMFYUI],
+        cwd=COMFYUI,
+        input=json.dumps(names),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(COMFYUI), "OMP_NUM_THREADS": "1"},
+    )
     if asked.returncode and re.search("ImportError|ModuleNotFoundError", asked.stderr):
         pytest.skip(f"ComfyUI at {COMFYUI} cannot be imported: {asked.stderr.strip().splitlines()[-1]}")
     assert asked.returncode == 0, asked.stderr
@@ -151,11 +184,23 @@ def core(script) -> dict[str, tuple[list[str], list[str], list[str], list[str]]]
         widgets = [w for key, kind, added, _ in inputs if kind in types for w in (key, *added)]
         sockets = [(f"{key} {kind}", key, part) for key, kind, _, part in inputs if kind not in types]
         optional = [key for _, key, part in sockets if part == "optional"]
-        found[name] = (widgets, [socket for socket, _, _ in sockets], [f"{key} {kind}" for key, kind in outputs], optional)
+        found[name] = (
+            widgets,
+            [socket for socket, _, _ in sockets],
+            [f"{key} {kind}" for key, kind in outputs],
+            optional,
+        )
     return found
 
 
 def test_core_nodes_are_as_comfyui_has_them(script, core):
-    declared = {name: (list(kind.widgets), [f"{k} {t}" for k, t in kind.inputs.items()], [f"{k} {t}" for k, t in kind.outputs.items()],
-                       list(kind.optional)) for name, kind in script.CORE.items()}
+    declared = {
+        name: (
+            list(kind.widgets),
+            [f"{k} {t}" for k, t in kind.inputs.items()],
+            [f"{k} {t}" for k, t in kind.outputs.items()],
+            list(kind.optional),
+        )
+        for name, kind in script.CORE.items()
+    }
     assert declared == core

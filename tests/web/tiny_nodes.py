@@ -1,5 +1,5 @@
-"""Tiny stand-ins for what the example workflows load, as nodes for the browser tests' ComfyUI: a FLUX and a ControlNet of its own classes, and a
-VAE that resizes."""
+"""Tiny stand-ins for what the example workflows load, as nodes for the browser tests' ComfyUI: a FLUX and a
+ControlNet of its own classes, and a VAE that resizes."""
 
 import sys
 from dataclasses import fields
@@ -46,7 +46,14 @@ class TinyControlNet(Tiny):
             return forward(*args, **kwargs)
 
         net.forward = counted
-        return (ControlNet(net.eval(), compression_ratio=1, latent_format=comfy.latent_formats.Flux(), extra_conds=["y", "guidance"]),)
+        return (
+            ControlNet(
+                net.eval(),
+                compression_ratio=1,
+                latent_format=comfy.latent_formats.Flux(),
+                extra_conds=["y", "guidance"],
+            ),
+        )
 
 
 class TinyVAE(Tiny):

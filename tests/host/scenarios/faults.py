@@ -18,6 +18,7 @@ def cancelled_at_each_step(scene: Scene, node):
 
     model = node(scene.model)
     for last in range(STEPS):
+
         def cancel(step, *_, last=last):
             if step == last:
                 raise InterruptProcessingException
@@ -66,8 +67,28 @@ def failing(scene: Scene, call: int, error: type[Exception]):
 
 ONE = tuple(range(STEPS))
 ROWS = (
-    Row("cancel at each step", "PEERS 2.14", "nine cancelled runs, then a whole one", cancelled_at_each_step,
-        clocks=(*(tuple(range(last + 1)) for last in range(STEPS)), ONE), ways=1),
-    Row("cancel inside the model", "H20", "out of a linear layer; then a whole run", cancelled_in_the_model, clocks=((0, 1), ONE), ways=1),
-    Row("exception in a block", "PEERS 2.14", "at its first call, at its second; then a whole run", block_fails, clocks=((0,), (0, 1), ONE), ways=1),
+    Row(
+        "cancel at each step",
+        "PEERS 2.14",
+        "nine cancelled runs, then a whole one",
+        cancelled_at_each_step,
+        clocks=(*(tuple(range(last + 1)) for last in range(STEPS)), ONE),
+        ways=1,
+    ),
+    Row(
+        "cancel inside the model",
+        "H20",
+        "out of a linear layer; then a whole run",
+        cancelled_in_the_model,
+        clocks=((0, 1), ONE),
+        ways=1,
+    ),
+    Row(
+        "exception in a block",
+        "PEERS 2.14",
+        "at its first call, at its second; then a whole run",
+        block_fails,
+        clocks=((0,), (0, 1), ONE),
+        ways=1,
+    ),
 )

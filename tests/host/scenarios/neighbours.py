@@ -49,6 +49,7 @@ def override_behind(scene: Scene, node):
 
 def function_wrapper(scene: Scene, node):
     """As tiled diffusion does: the model is called twice for one call, with the same uuids."""
+
     def wrapper(apply_model, given):
         out = apply_model(given["input"], given["timestep"], **given["c"])
         return 0.5 * (out + apply_model(given["input"].flip(-1), given["timestep"], **given["c"]).flip(-1))
@@ -60,10 +61,13 @@ def function_wrapper(scene: Scene, node):
 
 def post_cfg(scene: Scene, node):
     """A function after guidance that calls the model again, as SAG does."""
+
     def again(given):
         from comfy.samplers import calc_cond_batch
 
-        (other,) = calc_cond_batch(given["model"], [given["cond"]], given["input"], given["sigma"], given["model_options"])
+        (other,) = calc_cond_batch(
+            given["model"], [given["cond"]], given["input"], given["sigma"], given["model_options"]
+        )
         return given["denoised"] + 0.1 * (other - given["denoised"])
 
     model = scene.model.clone()
@@ -81,6 +85,7 @@ def cfg_function(scene: Scene, node):
 
 def block_replaced(scene: Scene, node):
     """Another pack replaces a block's call, as patches_replace allows."""
+
     def replace(args, extra):
         out = extra["original_block"](args)
         return {name: 1.01 * value if isinstance(value, torch.Tensor) else value for name, value in out.items()}
@@ -110,21 +115,46 @@ def denoise_twice(scene: Scene, node):
         return executor(*args, **kwargs)
 
     model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "other", wrapper)
-    model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "other", lambda executor, *args, **kwargs: executor(*args, **kwargs))
+    model.add_wrapper_with_key(
+        WrappersMP.OUTER_SAMPLE, "other", lambda executor, *args, **kwargs: executor(*args, **kwargs)
+    )
     samples = scene.sample(node(model))
     return [samples]
 
 
 PASSES_ON = {"U-Net": "it has no such lists of blocks"}
 ROWS = (
-    *(Row(f"{name} before the node", "PEERS 4.18", "another cache on the model is refused by name", cache_before(name), refused=name)
-      for name in CACHES),
-    *(Row(f"{name} behind the node", "PEERS 4.18", "the same, when the sampling begins", cache_behind(name), refused=name) for name in CACHES),
+    *(
+        Row(
+            f"{name} before the node",
+            "PEERS 4.18",
+            "another cache on the model is refused by name",
+            cache_before(name),
+            refused=name,
+        )
+        for name in CACHES
+    ),
+    *(
+        Row(
+            f"{name} behind the node",
+            "PEERS 4.18",
+            "the same, when the sampling begins",
+            cache_behind(name),
+            refused=name,
+        )
+        for name in CACHES
+    ),
     Row("attention override before the node", "H16", "a sage-style kernel of another pack", override_before),
     Row("attention override behind the node", "H16", "the same, set last", override_behind),
     Row("model function wrapper", "PEERS 4.18", "another pack's, that calls the model twice", function_wrapper),
     Row("post-CFG call of the model", "H5", "as self-attention guidance does", post_cfg),
     Row("RescaleCFG", "HOOKS 4", "a guidance function of its own", cfg_function),
-    Row("replaced blocks", "HOOKS 1.3", "patches_replace on the second block of each kind", block_replaced, absent=PASSES_ON),
+    Row(
+        "replaced blocks",
+        "HOOKS 1.3",
+        "patches_replace on the second block of each kind",
+        block_replaced,
+        absent=PASSES_ON,
+    ),
     Row("wrapped diffusion model", "HOOKS 4", "another pack's keyed wrappers", denoise_twice),
 )

@@ -1,4 +1,5 @@
-"""Conditionings, guidance and control: everything that makes one step call the model more than once, or on other rows."""
+"""Conditionings, guidance and control: everything that makes one step call the model more than once, or on other
+rows."""
 
 from unittest.mock import patch
 
@@ -22,6 +23,7 @@ def plain_conds(**change):
 
 def free_memory(answers):
     """ComfyUI batches conditionings by what is free: `answers` are given in turn."""
+
     def play(scene: Scene, node):
         import comfy.model_management as management
 
@@ -50,8 +52,11 @@ def halves(scene: Scene) -> list:
     """Two prompts for the halves of the picture, and one for all of it."""
     size, start = scene.shape[1:], [0] * (len(scene.shape) - 2)
     area = (*size[:-1], size[-1] // 2)
-    return [*with_facts(scene.positive, area=(*area, *start, 0), strength=1.0),
-            *with_facts(scene.negative, area=(*area, *start, size[-1] // 2), strength=1.0), *scene.positive]
+    return [
+        *with_facts(scene.positive, area=(*area, *start, 0), strength=1.0),
+        *with_facts(scene.negative, area=(*area, *start, size[-1] // 2), strength=1.0),
+        *scene.positive,
+    ]
 
 
 def masked(scene: Scene) -> list:
@@ -62,7 +67,10 @@ def masked(scene: Scene) -> list:
 
 def in_parts(scene: Scene) -> list:
     """One prompt for the first half of the steps and another one for the second."""
-    return [*with_facts(scene.positive, start_percent=0.0, end_percent=0.5), *with_facts(scene.negative, start_percent=0.5, end_percent=1.0)]
+    return [
+        *with_facts(scene.positive, start_percent=0.0, end_percent=0.5),
+        *with_facts(scene.negative, start_percent=0.5, end_percent=1.0),
+    ]
 
 
 def longer(scene: Scene) -> list:
@@ -88,13 +96,19 @@ def differential(scene: Scene, node):
 def skipped_layers(scene: Scene, node):
     from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
 
-    return [scene.sample(node(SkipLayerGuidanceDiT.execute(scene.model, 2.0, 0.0, 1.0, double_layers="0", single_layers="")[0]))]
+    return [
+        scene.sample(
+            node(SkipLayerGuidanceDiT.execute(scene.model, 2.0, 0.0, 1.0, double_layers="0", single_layers="")[0])
+        )
+    ]
 
 
 def perturbed_attention(scene: Scene, node):
     from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 
-    patched = getattr(PerturbedAttentionGuidance, "execute", None) or PerturbedAttentionGuidance().patch  # 0.3.64 and later
+    patched = (
+        getattr(PerturbedAttentionGuidance, "execute", None) or PerturbedAttentionGuidance().patch
+    )  # 0.3.64 and later
     return [scene.sample(node(patched(scene.model, 3.0)[0]))]
 
 
@@ -102,7 +116,11 @@ def control(start: float):
     def play(scene: Scene, node):
         tokens = torch.Size(scene.shape[1:]).numel() // 4
         residual = Control(tokens, 128, start)
-        return [scene.sample(node(scene.model), positive=with_facts(scene.positive, control=residual, control_apply_to_uncond=True))]
+        return [
+            scene.sample(
+                node(scene.model), positive=with_facts(scene.positive, control=residual, control_apply_to_uncond=True)
+            )
+        ]
 
     return play
 
@@ -113,8 +131,14 @@ def windows(schedule: str):
 
         model = scene.model.clone()
         model.model_options["context_handler"] = context_windows.IndexListContextHandler(
-            context_windows.get_matching_context_schedule(schedule), context_windows.get_matching_fuse_method("pyramid"), context_length=4,
-            context_overlap=2, context_stride=1, closed_loop=False, dim=2)
+            context_windows.get_matching_context_schedule(schedule),
+            context_windows.get_matching_fuse_method("pyramid"),
+            context_length=4,
+            context_overlap=2,
+            context_stride=1,
+            closed_loop=False,
+            dim=2,
+        )
         context_windows.create_prepare_sampling_wrapper(model)
         return [scene.sample(node(model))]
 
@@ -148,26 +172,69 @@ def basic(scene: Scene, node):
 
 
 NOT_SKIPPABLE = {"U-Net": "SkipLayerGuidanceDiT is for transformers"}
-NO_CONTROL = {"Wan": "core has no ControlNet for Wan; Wan VACE is in tests/host/test_hosts.py", "U-Net": "its residuals have other shapes"}
+NO_CONTROL = {
+    "Wan": "core has no ControlNet for Wan; Wan VACE is in tests/host/test_hosts.py",
+    "U-Net": "its residuals have other shapes",
+}
 ROWS = (
     Row("no guidance", "PEERS 2.1", "cfg 1: the negative prompt is not evaluated", plain_conds(cfg=lambda _: 1.0)),
-    Row("conditionings in calls of their own", "PEERS 2.1", "as ComfyUI does with little free memory", free_memory((0,))),
-    Row("conditionings batched now and then", "PEERS 2.1", "free memory changes from step to step", free_memory((1e12, 0, 0))),
-    Row("texts of different length", "PEERS 2.1", "which FLUX evaluates in calls of their own", plain_conds(negative=longer)),
+    Row(
+        "conditionings in calls of their own", "PEERS 2.1", "as ComfyUI does with little free memory", free_memory((0,))
+    ),
+    Row(
+        "conditionings batched now and then",
+        "PEERS 2.1",
+        "free memory changes from step to step",
+        free_memory((1e12, 0, 0)),
+    ),
+    Row(
+        "texts of different length",
+        "PEERS 2.1",
+        "which FLUX evaluates in calls of their own",
+        plain_conds(negative=longer),
+    ),
     Row("a prompt twice", "PEERS 2.2", "two conditionings with the same text", plain_conds(positive=twice)),
     Row("area prompts", "PEERS 2.2", "two halves and the whole, each of its own shape", plain_conds(positive=halves)),
     Row("masked prompts", "PEERS 2.2", "a mask on one of two prompts", plain_conds(positive=masked)),
-    Row("scheduled prompts", "PEERS 2.2", "one prompt for the first half of the steps, another for the second", plain_conds(positive=in_parts),
-        exact=False),
+    Row(
+        "scheduled prompts",
+        "PEERS 2.2",
+        "one prompt for the first half of the steps, another for the second",
+        plain_conds(positive=in_parts),
+        exact=False,
+    ),
     Row("inpaint mask", "PEERS 2.15", "half of the latent is kept", plain_conds(mask=latent_mask)),
     Row("differential diffusion", "PEERS 2.15", "the mask changes with the step", differential),
-    Row("skip layer guidance", "H5", "a third call, with a layer left out, on the positive prompt's uuid", skipped_layers, absent=NOT_SKIPPABLE),
-    Row("perturbed attention guidance", "H5", "a third call, with attention replaced", perturbed_attention,
-        absent=dict.fromkeys(("FLUX", "HunyuanVideo", "Wan", "SD3"), "core's node patches the middle block of a U-Net; transformers have none")),
-    Row("ControlNet", "PEERS 2.8", "residuals for every block, from the first step on", control(1.0), absent=NO_CONTROL),
+    Row(
+        "skip layer guidance",
+        "H5",
+        "a third call, with a layer left out, on the positive prompt's uuid",
+        skipped_layers,
+        absent=NOT_SKIPPABLE,
+    ),
+    Row(
+        "perturbed attention guidance",
+        "H5",
+        "a third call, with attention replaced",
+        perturbed_attention,
+        absent=dict.fromkeys(
+            ("FLUX", "HunyuanVideo", "Wan", "SD3"),
+            "core's node patches the middle block of a U-Net; transformers have none",
+        ),
+    ),
+    Row(
+        "ControlNet", "PEERS 2.8", "residuals for every block, from the first step on", control(1.0), absent=NO_CONTROL
+    ),
     Row("ControlNet from 40 % on", "PEERS 2.8", "and none before", control(0.6), absent=NO_CONTROL),
     Row("context windows, static", "H6", "two windows a step, fused", windows("standard_static"), absent=NO_FRAMES),
-    Row("context windows, moving", "H6", "other windows at every step", windows("standard_uniform"), absent=NO_FRAMES, exact=False),
+    Row(
+        "context windows, moving",
+        "H6",
+        "other windows at every step",
+        windows("standard_uniform"),
+        absent=NO_FRAMES,
+        exact=False,
+    ),
     Row("PerpNeg guider", "H5", "three conditionings, combined across", perp_neg),
     Row("DualCFG guider", "H5", "three conditionings, two guidances", dual),
     Row("Basic guider", "HOOKS 5", "one conditioning, without guidance", basic),

@@ -18,8 +18,8 @@ NEVER = {"attention_interval": 1, "mlp_interval": 1, "fragile_interval": 1}
 
 @dataclass(frozen=True)
 class Way:
-    """Widgets of a node that reuses. `computed`: the steps whose attention (AB-Cache: whose model) is computed. `checked`: whether blocks are run
-    a few times more at one computed step, to check their mounts."""
+    """Widgets of a node that reuses. `computed`: the steps whose attention (AB-Cache: whose model) is computed.
+    `checked`: whether blocks are run a few times more at one computed step, to check their mounts."""
 
     widgets: dict[str, object]
     computed: frozenset[int]
@@ -27,23 +27,32 @@ class Way:
 
 
 WAYS = {
-    FEB: (Way({**NEVER, "edited_steps": "reuse both 2-3,5-7,9-40", "memory": 1.0}, frozenset({0, 1, 4, 8})),
-          Way({**NEVER, "edited_steps": "reuse attention 2; reuse both 3,5-6,9-40; reuse mlp 7", "memory": 1.0}, frozenset({0, 1, 4, 7, 8}),
-              checked=True)),
+    FEB: (
+        Way({**NEVER, "edited_steps": "reuse both 2-3,5-7,9-40", "memory": 1.0}, frozenset({0, 1, 4, 8})),
+        Way(
+            {**NEVER, "edited_steps": "reuse attention 2; reuse both 3,5-6,9-40; reuse mlp 7", "memory": 1.0},
+            frozenset({0, 1, 4, 7, 8}),
+            checked=True,
+        ),
+    ),
     AB: (Way({"computed_steps": "0-1,4,8"}, frozenset({0, 1, 4, 8})),),
 }
 NOTHING_REUSED = {FEB: {**NEVER, "memory": 1.0}, AB: {"interval": 1}}
-NO_BLOCKS = "a U-Net has no list of transformer blocks; FEB-Cache Apply refuses it by name (tests/host/test_model_samplings.py)"
+NO_BLOCKS = (
+    "a U-Net has no list of transformer blocks; FEB-Cache Apply refuses it by name (tests/host/test_model_samplings.py)"
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One scenario. `source`: a row of PEERS.md section 2 or a hazard of COMFYUI_HOOKS.md. `play` samples it and returns everything it sampled.
+    """One scenario. `source`: a row of PEERS.md section 2 or a hazard of COMFYUI_HOOKS.md. `play` samples it and
+    returns everything it sampled.
 
-    `clocks`: the step of each evaluation, for each run of the cached node; None where the sampler chooses its own number. `exact`: whether what is
-    predicted is known beforehand; else something must be, and nothing else is asked. `families`: those it is shown on; every other one, and every
-    node, that it is not for has its reason in `absent`. `refused`: words of the error that the nodes give in its place. `says`: by node, words
-    that must be in the report. `demoted`: whether a demotion may be reported. `ways`: of a node's ways to reuse, how many are shown.
+    `clocks`: the step of each evaluation, for each run of the cached node; None where the sampler chooses its own
+    number. `exact`: whether what is predicted is known beforehand; else something must be, and nothing else is
+    asked. `families`: those it is shown on; every other one, and every node, that it is not for has its reason in
+    `absent`. `refused`: words of the error that the nodes give in its place. `says`: by node, words that must be in
+    the report. `demoted`: whether a demotion may be reported. `ways`: of a node's ways to reuse, how many are shown.
     """
 
     id: str

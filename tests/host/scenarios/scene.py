@@ -14,7 +14,8 @@ STEPS = 9
 
 @dataclass(frozen=True)
 class Scene:
-    """A tiny model, its prompts and its latent's shape. `outside`: attention kernels of one model call that are in no block of the host."""
+    """A tiny model, its prompts and its latent's shape. `outside`: attention kernels of one model call that are in
+    no block of the host."""
 
     name: str
     model: object
@@ -27,18 +28,57 @@ class Scene:
     def video(self) -> bool:
         return len(self.shape) == 4
 
-    def sample(self, model, *, cfg=2.0, sampler="euler", seed=1, batch=1, shape=None, positive=None, negative=None, latent=None, mask=None,
-               steps=STEPS, denoise=1.0, first=None, last=None, leftover=False, adds_noise=True, callback=None, sigmas=None) -> torch.Tensor:
+    def sample(
+        self,
+        model,
+        *,
+        cfg=2.0,
+        sampler="euler",
+        seed=1,
+        batch=1,
+        shape=None,
+        positive=None,
+        negative=None,
+        latent=None,
+        mask=None,
+        steps=STEPS,
+        denoise=1.0,
+        first=None,
+        last=None,
+        leftover=False,
+        adds_noise=True,
+        callback=None,
+        sigmas=None,
+    ) -> torch.Tensor:
         """What the KSampler and KSamplerAdvanced nodes do."""
         import comfy.samplers
 
         size = (batch, *(shape or self.shape))
         start = torch.zeros(size) if latent is None else latent
-        worker = comfy.samplers.KSampler(model, steps=steps, device=model.load_device, sampler=sampler, scheduler="simple", denoise=denoise,
-                                         model_options=model.model_options)
-        return worker.sample(noise(size, seed) if adds_noise else torch.zeros(size), positive or self.positive, negative or self.negative, cfg=cfg,
-                             latent_image=start, start_step=first, last_step=last, force_full_denoise=not leftover, denoise_mask=mask, sigmas=sigmas,
-                             callback=callback, disable_pbar=True, seed=seed)
+        worker = comfy.samplers.KSampler(
+            model,
+            steps=steps,
+            device=model.load_device,
+            sampler=sampler,
+            scheduler="simple",
+            denoise=denoise,
+            model_options=model.model_options,
+        )
+        return worker.sample(
+            noise(size, seed) if adds_noise else torch.zeros(size),
+            positive or self.positive,
+            negative or self.negative,
+            cfg=cfg,
+            latent_image=start,
+            start_step=first,
+            last_step=last,
+            force_full_denoise=not leftover,
+            denoise_mask=mask,
+            sigmas=sigmas,
+            callback=callback,
+            disable_pbar=True,
+            seed=seed,
+        )
 
     def guided(self, guider, *, seed=1, steps=STEPS, sigmas=None, sampler="euler") -> torch.Tensor:
         """What SamplerCustomAdvanced does."""
@@ -55,7 +95,9 @@ def _flux(dtype) -> Scene:
 
 
 def _hunyuan(dtype) -> Scene:
-    return Scene("HunyuanVideo", hunyuan(dtype=dtype, depth_single_blocks=2), (16, 6, 4, 4), text(1), text(2), outside=2)  # the text refiner's
+    return Scene(
+        "HunyuanVideo", hunyuan(dtype=dtype, depth_single_blocks=2), (16, 6, 4, 4), text(1), text(2), outside=2
+    )  # the text refiner's
 
 
 def _wan(dtype) -> Scene:
@@ -71,7 +113,13 @@ def _unet(dtype) -> Scene:
     return Scene("U-Net", unet(dtype), (4, 8, 8), conditioning(1), conditioning(2))
 
 
-FAMILIES: dict[str, Callable[[torch.dtype], Scene]] = {"FLUX": _flux, "HunyuanVideo": _hunyuan, "Wan": _wan, "SD3": _sd3, "U-Net": _unet}
+FAMILIES: dict[str, Callable[[torch.dtype], Scene]] = {
+    "FLUX": _flux,
+    "HunyuanVideo": _hunyuan,
+    "Wan": _wan,
+    "SD3": _sd3,
+    "U-Net": _unet,
+}
 
 
 @lru_cache(maxsize=2)

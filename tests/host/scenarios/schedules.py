@@ -77,6 +77,7 @@ def queued_again(scene: Scene, node):
 
 def changed(**change):
     """A run, one with `change`, and the first one again, which nothing may have touched."""
+
     def play(scene: Scene, node):
         model = node(scene.model)
         how = {name: value(scene) if callable(value) else value for name, value in change.items()}
@@ -96,7 +97,8 @@ def cached_guider(scene: Scene, node):
 
 
 def nested(scene: Scene, node):
-    """A sampling inside another one, on the same model. ComfyUI then forgets whose run it was in, so the caller has to say so again."""
+    """A sampling inside another one, on the same model. ComfyUI then forgets whose run it was in, so the caller has
+    to say so again."""
     model, base, inner = node(scene.model), scene.model.model, []
 
     def callback(step, *_):
@@ -125,23 +127,88 @@ ROWS = (
     Row("KSampler", "HOOKS 0", "euler, 9 steps, guidance 2", euler),
     Row("denoise below 1", "PEERS 2.4", "9 steps of denoise 0.6 from a latent", denoised, ways=1),
     Row("start step", "PEERS 2.4", "the last 9 of 14 steps", late, ways=1),
-    Row("end step and leftover noise", "PEERS 2.4", "the first 9 of 18 steps, then the others without new noise", leftover, clocks=TWICE, ways=1),
-    Row("sigmas that stop above 0", "HOOKS 5", "SamplerCustomAdvanced with the first 9 of 14 steps", stops_above_zero, ways=1),
-    Row("a sigma twice", "PEERS 2.7", "a schedule that stays at one sigma for a step", same_sigma_twice,
-        clocks=((0, 1, 2, 4, 4, 5, 6, 7, 8),), exact=False, ways=1),
-    Row("few steps", "PEERS 4.7", "4 steps: nothing to predict", few_steps, clocks=((0, 1, 2, 3),), reuses=False, ways=1),
+    Row(
+        "end step and leftover noise",
+        "PEERS 2.4",
+        "the first 9 of 18 steps, then the others without new noise",
+        leftover,
+        clocks=TWICE,
+        ways=1,
+    ),
+    Row(
+        "sigmas that stop above 0",
+        "HOOKS 5",
+        "SamplerCustomAdvanced with the first 9 of 14 steps",
+        stops_above_zero,
+        ways=1,
+    ),
+    Row(
+        "a sigma twice",
+        "PEERS 2.7",
+        "a schedule that stays at one sigma for a step",
+        same_sigma_twice,
+        clocks=((0, 1, 2, 4, 4, 5, 6, 7, 8),),
+        exact=False,
+        ways=1,
+    ),
+    Row(
+        "few steps", "PEERS 4.7", "4 steps: nothing to predict", few_steps, clocks=((0, 1, 2, 3),), reuses=False, ways=1
+    ),
     Row("no steps", "PEERS 2.7", "a schedule of one sigma", no_steps, clocks=(), reuses=False, ways=1),
-    Row("two samplers in a graph", "PEERS 2.13", "a second pass at twice the size from the first one's latent", upscaled, clocks=TWICE, ways=1),
-    Row("queued again", "PEERS 2.13", "the same prompt twice gives the same picture", queued_again, clocks=TWICE, ways=1),
+    Row(
+        "two samplers in a graph",
+        "PEERS 2.13",
+        "a second pass at twice the size from the first one's latent",
+        upscaled,
+        clocks=TWICE,
+        ways=1,
+    ),
+    Row(
+        "queued again", "PEERS 2.13", "the same prompt twice gives the same picture", queued_again, clocks=TWICE, ways=1
+    ),
     Row("batch changes between runs", "PEERS 2.3", "1, then 3, then 1 latents", changed(batch=3), clocks=THRICE),
-    Row("resolution changes between runs", "PEERS 2.3", "one size, twice as wide, the first again", changed(shape=larger), clocks=THRICE),
-    Row("prompt changes between runs", "PEERS 3.F", "one prompt, the other one, the first again", changed(positive=lambda s: s.negative),
-        clocks=THRICE, ways=1),
-    Row("guidance 1 and back", "H. conds", "cfg 2, cfg 1 (no negative), cfg 2", changed(cfg=1.0), clocks=THRICE, ways=1),
-    Row("steps change between runs", "PEERS 2.13", "9, 12, 9 steps", changed(steps=12), clocks=(ONE_EACH, tuple(range(12)), ONE_EACH), ways=1),
-    Row("sampler changes between runs", "PEERS 2.5", "euler, heun, euler", changed(sampler="heun"),
-        clocks=(ONE_EACH, (0, *(step for s in range(1, STEPS) for step in (s, s))), ONE_EACH), ways=1),
-    Row("cached GUIDER, two samplers", "HOOKS 5", "one CFGGuider sampled with two seeds, then the first again", cached_guider, clocks=THRICE, ways=1),
+    Row(
+        "resolution changes between runs",
+        "PEERS 2.3",
+        "one size, twice as wide, the first again",
+        changed(shape=larger),
+        clocks=THRICE,
+    ),
+    Row(
+        "prompt changes between runs",
+        "PEERS 3.F",
+        "one prompt, the other one, the first again",
+        changed(positive=lambda s: s.negative),
+        clocks=THRICE,
+        ways=1,
+    ),
+    Row(
+        "guidance 1 and back", "H. conds", "cfg 2, cfg 1 (no negative), cfg 2", changed(cfg=1.0), clocks=THRICE, ways=1
+    ),
+    Row(
+        "steps change between runs",
+        "PEERS 2.13",
+        "9, 12, 9 steps",
+        changed(steps=12),
+        clocks=(ONE_EACH, tuple(range(12)), ONE_EACH),
+        ways=1,
+    ),
+    Row(
+        "sampler changes between runs",
+        "PEERS 2.5",
+        "euler, heun, euler",
+        changed(sampler="heun"),
+        clocks=(ONE_EACH, (0, *(step for s in range(1, STEPS) for step in (s, s))), ONE_EACH),
+        ways=1,
+    ),
+    Row(
+        "cached GUIDER, two samplers",
+        "HOOKS 5",
+        "one CFGGuider sampled with two seeds, then the first again",
+        cached_guider,
+        clocks=THRICE,
+        ways=1,
+    ),
     Row("nested samplers", "HOOKS 5", "a whole sampling from within a step of another", nested, clocks=NESTED, ways=1),
     Row("model cloned behind the node", "H7", "twice, with a tensor in its options", cloned, ways=1),
 )

@@ -14,7 +14,9 @@ from scenarios.trace import SeenRun, Trace, traced
 
 CLASSES = {FEB: "FEBCacheApply", AB: "ABCacheApply"}
 BY_ID = {row.id: row for row in ROWS}
-CELLS = [(row.id, family, node) for family in FAMILIES for row in ROWS for node in NODES if not row.reason(family, node)]
+CELLS = [
+    (row.id, family, node) for family in FAMILIES for row in ROWS for node in NODES if not row.reason(family, node)
+]
 MIN_STEPS = 8  # fewer are not cached, as the README says
 
 
@@ -89,8 +91,11 @@ def refuse(pack, row: Row, here: Scene, node: str) -> None:
         played_with(pack, row, here, node, WAYS[node][0].widgets)
 
 
-def reuse(row: Row, here: Scene, way: Way, uncached: Trace, samples: list[torch.Tensor], cached: Trace, reports: list) -> None:
-    """The run as users want it: every evaluation at its step, those that are predicted cost less, and the report says what was."""
+def reuse(
+    row: Row, here: Scene, way: Way, uncached: Trace, samples: list[torch.Tensor], cached: Trace, reports: list
+) -> None:
+    """The run as users want it: every evaluation at its step, those that are predicted cost less, and the report
+    says what was."""
     assert all(found.isfinite().all() for found in samples)
     clocks = tuple(run.clock for run in cached.runs)
     if row.clocks is not None:
@@ -104,8 +109,8 @@ def reuse(row: Row, here: Scene, way: Way, uncached: Trace, samples: list[torch.
 
 
 def check_costs(run: SeenRun, full: SeenRun, way: Way, outside: int | None) -> None:
-    """Each evaluation costs what its step was told to. `outside`: kernels of a call that FEB-Cache does not reach; None for AB-Cache, which
-    skips the call."""
+    """Each evaluation costs what its step was told to. `outside`: kernels of a call that FEB-Cache does not reach;
+    None for AB-Cache, which skips the call."""
     for seen, whole in zip(run.evaluations, full.evaluations, strict=True):
         computed = run.steps < MIN_STEPS or seen.step in way.computed
         if outside is None:
@@ -129,13 +134,25 @@ def check_reports(row: Row, way: Way, clocks: tuple, reports: list) -> None:
 
 @pytest.mark.parametrize("node", NODES)
 def test_what_the_nodes_leave_on_a_model_is_left_alone_by_comfyui(pack, node):
-    """ComfyUI calls `to`, `models` and `cleanup` of what it finds in model options, and copies them with every clone (H7, H8)."""
+    """ComfyUI calls `to`, `models` and `cleanup` of what it finds in model options, and copies them with every clone
+    (H7, H8)."""
     model = scene("FLUX").model
     cached = Applied(pack, node, WAYS[node][0].widgets)(model)
     assert cached.model_options == model.model_options
-    ours = [wrapper for kinds in cached.wrappers.values() for key, found in kinds.items() if key == "feb_ab_cache" for wrapper in found]
+    ours = [
+        wrapper
+        for kinds in cached.wrappers.values()
+        for key, found in kinds.items()
+        if key == "feb_ab_cache"
+        for wrapper in found
+    ]
     assert len(ours) == 5
-    assert not [name for wrapper in ours for name in ("to", "models", "cleanup") if hasattr(wrapper, name) or hasattr(wrapper.__self__, name)]
+    assert not [
+        name
+        for wrapper in ours
+        for name in ("to", "models", "cleanup")
+        if hasattr(wrapper, name) or hasattr(wrapper.__self__, name)
+    ]
 
 
 def test_every_sampler_of_comfyui_has_a_row():

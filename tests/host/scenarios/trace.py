@@ -1,4 +1,5 @@
-"""What a sampling did, seen from outside the pack: calls of the model and of the attention kernel, and what was kept."""
+"""What a sampling did, seen from outside the pack: calls of the model and of the attention kernel, and what was
+kept."""
 
 import weakref
 from collections.abc import Iterator
@@ -32,8 +33,8 @@ class SeenRun:
 
 @dataclass
 class Trace:
-    """`runs`: each of the pack's runs, in the order in which they began. `calls`, `kernels`: of everything, with a cache or without. `kept`:
-    weak references to every tensor that a store has held. `stores`: of every run."""
+    """`runs`: each of the pack's runs, in the order in which they began. `calls`, `kernels`: of everything, with a
+    cache or without. `kept`: weak references to every tensor that a store has held. `stores`: of every run."""
 
     runs: list[SeenRun] = field(default_factory=list)
     calls: int = 0
@@ -60,9 +61,19 @@ def traced(pack_name: str) -> Iterator[Trace]:
 
     from comfy.model_base import BaseModel
 
-    trace, run, kept = Trace(), modules[f"{pack_name}.cache_core.run"].Run, modules[f"{pack_name}.cache_core.store.kept"].Kept
-    born, begin, close, keep, apply, attend = (run.__init__, run.begin, run.close, kept.__init__, BaseModel._apply_model,
-                                               torch.nn.functional.scaled_dot_product_attention)
+    trace, run, kept = (
+        Trace(),
+        modules[f"{pack_name}.cache_core.run"].Run,
+        modules[f"{pack_name}.cache_core.store.kept"].Kept,
+    )
+    born, begin, close, keep, apply, attend = (
+        run.__init__,
+        run.begin,
+        run.close,
+        kept.__init__,
+        BaseModel._apply_model,
+        torch.nn.functional.scaled_dot_product_attention,
+    )
     numbers: dict[int, int] = {}
 
     def on_birth(self, *args, **kwargs):
@@ -93,7 +104,12 @@ def traced(pack_name: str) -> Iterator[Trace]:
         trace.attended()
         return attend(*args, **kwargs)
 
-    with (patch.object(run, "__init__", on_birth), patch.object(run, "begin", on_begin), patch.object(run, "close", on_close),
-          patch.object(kept, "__init__", on_keep), patch.object(BaseModel, "_apply_model", on_apply),
-          patch.object(torch.nn.functional, "scaled_dot_product_attention", on_attend)):
+    with (
+        patch.object(run, "__init__", on_birth),
+        patch.object(run, "begin", on_begin),
+        patch.object(run, "close", on_close),
+        patch.object(kept, "__init__", on_keep),
+        patch.object(BaseModel, "_apply_model", on_apply),
+        patch.object(torch.nn.functional, "scaled_dot_product_attention", on_attend),
+    ):
         yield trace

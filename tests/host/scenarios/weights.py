@@ -44,7 +44,8 @@ def sampled(scene: Scene, node):
 
 
 def fetched_at_each_use(scene: Scene, node):
-    """With little memory ComfyUI leaves weights, and the patches on them, in host memory, and fetches them layer by layer."""
+    """With little memory ComfyUI leaves weights, and the patches on them, in host memory, and fetches them layer by
+    layer."""
     import comfy.model_management as management
     from comfy.model_patcher import ModelPatcher
 
@@ -75,7 +76,8 @@ def unloaded_between_runs(scene: Scene, node):
 
 
 def another_model_between(scene: Scene, node):
-    """Two clones of one model with different patches, taken in turn: ComfyUI swaps the weights of the module that they share."""
+    """Two clones of one model with different patches, taken in turn: ComfyUI swaps the weights of the module that
+    they share."""
     cached, other = node(scene.model), with_lora(scene.model)
     first, between, again = scene.sample(cached), scene.sample(other), scene.sample(cached)
     assert torch.equal(first, again)
@@ -95,14 +97,40 @@ NO_SHIFT = {"U-Net": "the shift is for flow models"}
 ROWS = (
     Row("LoRA before the node", "PEERS 2.9", "low-rank patches on every block", lora_before, absent=NO_LINEAR),
     Row("LoRA behind the node", "PEERS 2.9", "the same, the loader last", lora_behind, absent=NO_LINEAR),
-    Row("LoRA on for one run", "PEERS 2.9", "off, on, off: the last run is the first", lora_on_and_off, clocks=(ONE,) * 3, absent=NO_LINEAR),
-    Row("LoRA on one conditioning", "HOOKS 5", "core's hooks swap weights between the calls of a step", weight_hooks, absent=NO_LINEAR),
+    Row(
+        "LoRA on for one run",
+        "PEERS 2.9",
+        "off, on, off: the last run is the first",
+        lora_on_and_off,
+        clocks=(ONE,) * 3,
+        absent=NO_LINEAR,
+    ),
+    Row(
+        "LoRA on one conditioning",
+        "HOOKS 5",
+        "core's hooks swap weights between the calls of a step",
+        weight_hooks,
+        absent=NO_LINEAR,
+    ),
     Row("fp16 weights", "PEERS 2.9", "cast at each use", sampled, dtype="float16"),
     Row("bf16 weights", "PEERS 2.9", "cast at each use", sampled, dtype="bfloat16"),
-    Row("fp8 weights", "H3", "float8_e4m3fn, cast at each use; single blocks that cannot be sliced step down to their kernel", sampled,
-        dtype="float8_e4m3fn", demoted=True),
+    Row(
+        "fp8 weights",
+        "H3",
+        "float8_e4m3fn, cast at each use; single blocks that cannot be sliced step down to their kernel",
+        sampled,
+        dtype="float8_e4m3fn",
+        demoted=True,
+    ),
     Row("lowvram", "PEERS 2.11", "weights and a LoRA fetched at each use", fetched_at_each_use, absent=NO_LINEAR),
     Row("unloaded and loaded again", "PEERS 2.11", "between two runs", unloaded_between_runs, clocks=(ONE,) * 2),
-    Row("two clones in turn", "PEERS 2.13", "one with a LoRA and without a cache", another_model_between, clocks=(ONE,) * 2, absent=NO_LINEAR),
+    Row(
+        "two clones in turn",
+        "PEERS 2.13",
+        "one with a LoRA and without a cache",
+        another_model_between,
+        clocks=(ONE,) * 2,
+        absent=NO_LINEAR,
+    ),
     Row("sampling shift", "H9", "ModelSamplingSD3 before the node", shifted, absent=NO_SHIFT),
 )

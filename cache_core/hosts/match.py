@@ -1,0 +1,54 @@
+"""The host of a model: recognised by the names of its submodules, never asked for."""
+
+from torch import nn
+
+from ..errors import HostError
+from .families import HOSTS, REFUSED
+from .spec import Blocks, Host
+
+
+def submodule(root: nn.Module, path: str) -> nn.Module | None:
+    """The submodule at a dotted path, looking through compiled modules; None if there is none."""
+    for name in path.split("."):
+        root = getattr(getattr(root, "_orig_mod", root), name, None)
+        if root is None:
+            return None
+    return root
+
+
+def blocks_of(model: nn.Module, blocks: Blocks) -> list[nn.Module]:
+    """The blocks themselves, compiled ones unwrapped."""
+    return [getattr(b, "_orig_mod", b) for b in submodule(model, blocks.path) or ()]
+
+
+def matches(host: Host, model: nn.Module) -> bool:
+    """Whether every block list of `host` is there, and each first block has the submodules that the mounts need."""
+    firsts = [blocks_of(model, blocks)[:1] for blocks in host.blocks]
+    if not any(firsts) or any(submodule(model, path) is None for path in (*host.needs, *(b.path for b in host.blocks))):
+        return False
+    return all(
+        submodule(block, need) is not None
+        for blocks, first in zip(host.blocks, firsts, strict=True)
+        for block in first
+        for mount in blocks.mounts
+        for need in mount.needs
+    )
+
+
+def match(model: nn.Module) -> Host:
+    """The host of a diffusion model. Raises HostError, naming the class and what works instead, if there is none."""
+    for refused in REFUSED:
+        if all(submodule(model, need) is not None for need in refused.needs):
+            raise HostError(
+                f"{type(model).__name__} ({refused.name}) cannot be cached by FEB-Cache: {refused.why}. AB-Cache "
+                "works on any "
+                "diffusion model: use AB-Cache Apply instead."
+            )
+    for host in HOSTS:
+        if matches(host, model):
+            return host
+    known = ", ".join(dict.fromkeys(host.name for host in HOSTS))
+    raise HostError(
+        f"{type(model).__name__} has no attention and MLP that FEB-Cache knows how to separate (known: {known}). "
+        "AB-Cache works on any diffusion model: use AB-Cache Apply instead."
+    )

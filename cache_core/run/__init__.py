@@ -1,0 +1,1 @@
+"""One sampling: decisions, memory, streams, and the calls of the model."""

@@ -1,0 +1,61 @@
+"""Model calls underway. Each belongs to the thread that makes it: ComfyUI calls the model of each device from a
+thread of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import get_ident
+
+from ..site import Kind
+from .evaluation import Tally
+
+
+@dataclass
+class Call:
+    """One call of the model. `streams`: those of its rows, in order. `tally`: what it did, which its evaluation is
+    told at its end. `remembered`: sites whose value it has given to the run."""
+
+    streams: tuple[int, ...]
+    tally: Tally = field(default_factory=Tally)
+    remembered: set[tuple[Kind, str]] = field(default_factory=set)
+
+    def begin_again(self) -> None:
+        """Take back what the call did: it is made once more."""
+        self.tally = Tally()
+        self.remembered.clear()
+
+
+class Calls:
+    """The calls underway, by thread; a call within another one of the same thread lies on top of it."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[Call]] = {}
+
+    @property
+    def here(self) -> Call | None:
+        """The call that this thread is in, if any."""
+        stack = self._of.get(get_ident())
+        return stack[-1] if stack else None
+
+    @contextmanager
+    def underway(self, call: Call) -> Iterator[None]:
+        """The context of `call` in this thread."""
+        stack = self._of.setdefault(get_ident(), [])
+        stack.append(call)
+        try:
+            yield
+        finally:
+            stack.remove(call)
+            if not stack:
+                del self._of[get_ident()]
+
+    def elsewhere(self) -> set[int]:
+        """Streams of the calls that other threads are in: what is kept of them may be in use."""
+        mine = get_ident()
+        return {
+            stream
+            for thread, stack in list(self._of.items())
+            if thread != mine
+            for call in list(stack)
+            for stream in call.streams
+        }

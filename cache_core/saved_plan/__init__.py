@@ -1,0 +1,1 @@
+"""Plans made beforehand, as objects and as files."""

@@ -1,0 +1,1 @@
+"""Reports, timelines and drawings of what a run did."""

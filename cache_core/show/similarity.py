@@ -1,0 +1,59 @@
+"""How alike two pictures are."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from ..errors import ConfigError
+
+WINDOW, SPREAD = 11, 1.5  # of SSIM's Gaussian, in pixels
+STABLE = (0.01**2, 0.03**2)  # SSIM's constants, for a range of 1
+
+
+def psnr(pictures: Tensor, reference: Tensor, peak: float = 1.0) -> Tensor:
+    """Peak signal-to-noise ratio of each of `(B, ...)`, in dB, float64: `(B,)`; inf where nothing differs. `peak`:
+    width of the range of values."""
+    return 10 * (peak**2 / (pictures.double() - reference.double()).square().flatten(1).mean(1)).log10()
+
+
+def ssim(pictures: Tensor, reference: Tensor) -> Tensor:
+    """Structural similarity of each of `(B, H, W, C)` in [0, 1], mean over channels and the places where the whole
+    window fits: `(B,)`, 1 = alike.
+
+    Wang et al. 2004, with its 11 x 11 Gaussian window. Raises ConfigError for pictures smaller than that.
+    """
+    if min(pictures.shape[1:3]) < WINDOW:
+        raise ConfigError(
+            f"The pictures are {pictures.shape[2]} x {pictures.shape[1]}; SSIM needs {WINDOW} x {WINDOW} at least."
+        )
+    a, b = (x.double().movedim(-1, 1).flatten(0, 1).unsqueeze(1) for x in (pictures, reference))
+    mean_a, mean_b = _blurred(a), _blurred(b)
+    var_a, var_b, both = _blurred(a * a) - mean_a**2, _blurred(b * b) - mean_b**2, _blurred(a * b) - mean_a * mean_b
+    alike = (
+        (2 * mean_a * mean_b + STABLE[0])
+        * (2 * both + STABLE[1])
+        / ((mean_a**2 + mean_b**2 + STABLE[0]) * (var_a + var_b + STABLE[1]))
+    )
+    return alike.flatten(1).mean(1).unflatten(0, (len(pictures), -1)).mean(1)
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """By the Gaussian window, in both directions, where it fits."""
+    places = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
+    weights = (-(places**2) / (2 * SPREAD**2)).exp()
+    weights = weights / weights.sum()
+    return conv2d(conv2d(x, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+
+
+def difference(pictures: Tensor, reference: Tensor, amplified: float) -> Tensor:
+    """Absolute difference, `amplified` times as bright, as pictures in [0, 1]."""
+    return ((pictures - reference).abs() * amplified).clamp(0, 1)
+
+
+def wipe(pictures: Tensor, reference: Tensor, place: float) -> Tensor:
+    """The reference left of `place`, a share of the width, and the pictures right of it, with a thin line between."""
+    wiped, column = pictures.clone(), round(place * pictures.shape[2])
+    wiped[:, :, :column] = reference[:, :, :column]
+    if 0 < column < pictures.shape[2]:
+        wiped[:, :, column] = 1.0
+    return wiped

@@ -1,0 +1,92 @@
+"""Cache Plan Load, Save and Info."""
+
+from ..cache_core import ConfigError
+from ..cache_core.saved_plan.file import load, save
+from ..cache_core.saved_plan.saved_plan import SavedPlan
+from .comfy import plan_folder
+
+GIVEN = ("CACHE_PLAN", {"tooltip": "A plan, from Cache Plan Load or Cache Calibrate."})
+
+
+class CachePlanLoad:
+    CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["load plan", "cache schedule"]
+    DESCRIPTION = (
+        "Loads a plan: which steps to compute and how to predict the others, made for one model and sampling. Connect "
+        "it to the plan "
+        "input of an Apply node."
+    )
+    RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
+    OUTPUT_TOOLTIPS = ("The plan, for the plan input of an Apply node.",)
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {
+            "required": {
+                "plan_name": (
+                    plan_folder.available(),
+                    {
+                        "tooltip": "A file in models/cache_plans, where plans learned by AB-Cache Apply are, too. "
+                        "bundled/...: published lists of steps that come with this pack."
+                    },
+                ),
+            }
+        }
+
+    @classmethod
+    def IS_CHANGED(cls, plan_name: str) -> float:
+        path = plan_folder.find(plan_name)
+        return path.stat().st_mtime if path.is_file() else 0.0
+
+    def load(self, plan_name: str) -> tuple[SavedPlan]:
+        return (load(plan_folder.find(plan_name)),)
+
+
+class CachePlanSave:
+    CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["save plan", "export plan"]
+    DESCRIPTION = "Saves a plan to models/cache_plans, where Cache Plan Load finds it."
+    RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
+    OUTPUT_TOOLTIPS = ("The plan, unchanged.",)
+    FUNCTION, OUTPUT_NODE = "save", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {
+            "required": {
+                "plan": GIVEN,
+                "name": (
+                    "STRING",
+                    {"default": "my_plan", "tooltip": "File name, without folder. A plan of this name is replaced."},
+                ),
+            }
+        }
+
+    def save(self, plan: SavedPlan, name: str) -> dict:
+        path = plan_folder.path_of(name.strip().removesuffix(plan_folder.SUFFIX) + plan_folder.SUFFIX)
+        try:
+            save(plan, path)
+        except OSError as error:
+            raise ConfigError(
+                f"{path.name} could not be saved: {error}. Take another name, or see to models/{plan_folder.FOLDER}."
+            ) from error
+        return {"ui": {"text": (f"saved as {path.name}",)}, "result": (plan,)}
+
+
+class CachePlanInfo:
+    CATEGORY = "model_patches/acceleration"
+    SEARCH_ALIASES = ["show plan", "inspect plan"]
+    DESCRIPTION = (
+        "What is in a plan: the model it is for, the steps it computes, its speed-up in evaluations and its drift."
+    )
+    RETURN_TYPES, RETURN_NAMES = ("STRING",), ("text",)
+    OUTPUT_TOOLTIPS = ("The description, as text.",)
+    FUNCTION, OUTPUT_NODE = "read", True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {"required": {"plan": GIVEN}}
+
+    def read(self, plan: SavedPlan) -> dict:
+        return {"ui": {"text": (plan.text(),)}, "result": (plan.text(),)}

@@ -1,0 +1,1 @@
+"""Translation between ComfyUI and the engine. ComfyUI is imported inside functions only."""

@@ -1,0 +1,148 @@
+"""ComfyUI as a calibration sees it: a model, a prompt, a sampler and its sigmas."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ...cache_core import ConfigError, Plan
+from ...cache_core.calibrate import Watch
+from ...cache_core.plan import MIN_STEPS
+from ...cache_core.saved_plan.saved_plan import Origin
+from . import attach, plan_folder, sampling
+from .guidance import guidance
+from .weights import digest, fingerprint
+
+FRESH = 2**32  # distance in seed to noise that no sample of the calibration starts from
+
+
+class ComfyBench:
+    """A `cache_core.calibrate.Bench`. Sample `number` has the seed `seed` + number, and is what SamplerCustom makes
+    of the first latent.
+
+    A cache of this pack that is on `model` is left out. Raises ConfigError for another pack's cache, for a sampler
+    that adds noise, and for too few steps.
+    """
+
+    def __init__(self, model, positive, negative, cfg: float, latent: dict, sampler, sigmas, seed: int):
+        import comfy.sample
+
+        name = sampling.sampler_name(sampler)
+        if sampling.noisy_name(name):
+            raise ConfigError(
+                f"The sampler is {name}, which adds new noise at each step; calibration needs one that does not, such "
+                "as euler."
+            )
+        if len(sigmas) <= MIN_STEPS:
+            raise ConfigError(f"There are {len(sigmas) - 1} steps; calibration needs {MIN_STEPS} at least.")
+        self.model, self.positive, self.negative, self.cfg, self.sampler, self.seed = (
+            model,
+            positive,
+            negative,
+            cfg,
+            sampler,
+            seed,
+        )
+        self.sigmas = sigmas
+        self.latent = comfy.sample.fix_empty_latent_channels(model, latent["samples"])[:1]
+        mask = latent.get("noise_mask")
+        self.mask = mask if mask is None else mask[:1]
+        model_sampling = model.get_model_object("model_sampling")
+        self.timeline = sampling.timeline(model_sampling, sigmas)
+        self.scale = sampling.displacement(model_sampling, self.timeline.sigmas)
+        self.signal = sampling.signal(model_sampling, self.timeline)
+
+    def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None):
+        import comfy.sample
+        from comfy.model_management import throw_exception_if_processing_interrupted
+
+        seed = (self.seed + number) % 2**64
+        noise = comfy.sample.prepare_noise(self.latent, seed)
+        return comfy.sample.sample_custom(
+            attach.watched(self.model, plans, watch),
+            noise,
+            self.cfg,
+            self.sampler,
+            self.sigmas.clone(),
+            self.positive,
+            self.negative,
+            self.latent,
+            noise_mask=self.mask,
+            callback=lambda *_: throw_exception_if_processing_interrupted(),
+            disable_pbar=True,
+            seed=seed,
+        )
+
+    def noised(self, number: int, watch: Watch) -> None:
+        """As a sampler that looks at noised states in place of sampling, so that all of ComfyUI's own preparation is done."""
+        import comfy.sample
+        from comfy.samplers import KSAMPLER
+
+        clean = self.sample(number)
+        noise = comfy.sample.prepare_noise(self.latent, (self.seed + number + FRESH) % 2**64)
+
+        def look(model_k, x, sigmas, extra_args=None, callback=None, disable=None):
+            """`model_k`: k-diffusion's view of the guider, with the noise and the clean latent on it."""
+            model_sampling = model_k.inner_model.inner_model.model_sampling
+            for sigma in sigmas[:-1]:
+                state = model_sampling.noise_scaling(sigma, model_k.noise, model_k.latent_image)
+                model_k(state, sigma * x.new_ones([len(x)]), **(extra_args or {}))
+            return x
+
+        comfy.sample.sample_custom(
+            attach.watched(self.model, (), watch),
+            noise,
+            self.cfg,
+            KSAMPLER(look),
+            self.sigmas.clone(),
+            self.positive,
+            self.negative,
+            clean,
+            disable_pbar=True,
+            seed=self.seed,
+        )
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds of the device's work: those of this process where that is the CPU, whatever else runs there."""
+        return time.process_time if self.model.load_device.type == "cpu" else time.perf_counter
+
+    def alpha(self, sigma: float) -> float:
+        """Share of the clean latent in the state."""
+        return sampling.alpha(self.model.get_model_object("model_sampling"), sigma)
+
+    def _guidance(self) -> str:
+        """What guides the samples, as a sampling with them would say."""
+        from comfy.samplers import CFGGuider
+
+        guider = CFGGuider(self.model)
+        guider.set_conds(self.positive, self.negative)
+        guider.set_cfg(self.cfg)
+        guider.conds = guider.original_conds
+        return guidance(guider, self.sampler, self.mask is not None)
+
+    def origin(self) -> Origin:
+        """What a plan made here is for."""
+        return Origin(
+            type(self.model.model.diffusion_model).__name__,
+            fingerprint(self.model),
+            sampling.sampler_name(self.sampler),
+            plan_folder.cells_of(self.latent.shape),
+            guidance=self._guidance(),
+        )
+
+    def key(self, *asked: object) -> str:
+        """A name for all that a calibration depends on, `asked` among it."""
+        return digest(
+            (
+                vars(self.origin()),
+                list(self.timeline.sigmas),
+                self.positive,
+                self.negative,
+                self.cfg,
+                self.latent,
+                self.mask,
+                self.seed,
+                asked,
+            )
+        )[:16]

@@ -1,0 +1,99 @@
+"""What a session does inside the model: mounts on its blocks, memory for what they keep, weights that need not come."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+
+from ...cache_core import Run
+from ...cache_core.hosts import match
+from ...cache_core.mount import Mounts
+from ...cache_core.run.fitting import Fitting
+from ...cache_core.site import MODULES
+from . import compiler, memory
+from .weights import full_weights
+
+log = logging.getLogger("feb_ab_cache")
+
+
+class Inside:
+    """`gigabytes`: of the memory widget, 0 = by what is free. `guided_alone`: whether the negative conditioning is
+    not evaluated. `compiled`: by torch.compile, as a whole or in parts. `device`: that the model is loaded to."""
+
+    def __init__(self, run: Run, model_name: str, gigabytes: float, guided_alone: bool):
+        self.run, self.model_name, self.gigabytes, self.guided_alone = run, model_name, gigabytes, guided_alone
+        self.name = " + ".join(plan.name for plan in run.plans)
+        self.modules_cached = bool(run.table.kinds & MODULES)
+        self.compiled, self.device = False, None
+        self.foreseen: memory.Forecast | None = None
+        self.fitting: Fitting | None = None
+        self.mounts: dict[int, Mounts | None] = {}  # by the module that runs: a copy on another device has its own
+
+    def unrecorded(self) -> AbstractContextManager[None]:
+        """The context of the sampling: ComfyUI's compiler records none of its model calls where something inside
+        them may be predicted."""
+        run = self.run
+        inside = run.trying or any(state & MODULES for state in run.table.states())
+        return compiler.unrecorded(run, self.device) if inside else nullcontext()
+
+    def reserve(self, patcher, noise_shape, conds: dict) -> dict:
+        """PREPARE_SAMPLING: the conditionings to make room for, and what is kept of them."""
+        if not self.modules_cached:
+            return conds
+        evaluated = [
+            cond for name, found in conds.items() if not (self.guided_alone and name == "negative") for cond in found
+        ]
+        self.foreseen = memory.foresee(self.run, patcher.model, noise_shape, evaluated)
+        return memory.with_guest(
+            conds, memory.asked(self.run, self.foreseen.footprint, self.gigabytes, patcher.load_device)
+        )
+
+    def _fit(self, base_model, x, context) -> None:
+        """Choose how to keep values, before anything is kept on the device of `x`: for good by what the first
+        evaluation shows."""
+        said = len(self.run.notes)
+        if self.fitting is None or x.device not in self.fitting.devices:
+            foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape, [{"cross_attn": context}])
+            room = memory.budget(self.gigabytes, base_model, x, foreseen.shapes)
+            self.fitting = self.fitting or Fitting(self.run, foreseen.footprint, foreseen.share_seen)
+            self.fitting.allow(x.device, room)
+        if self.fitting.ready:
+            self.fitting.settle()
+        for note in self.run.notes[said:]:
+            log.info("%s on %s: %s", self.name, self.model_name, note)
+
+    def _prepared(self, base_model, x, context, options: dict) -> Mounts:
+        """The mounts for a call of `base_model`, once its device has been asked for room."""
+        with self.run.lock:
+            self._fit(base_model, x, context)
+            return self._mounts(base_model.diffusion_model, options)
+
+    def _resting(self, diffusion_model, mounts: Mounts | None) -> AbstractContextManager[None]:
+        """The context of a model call: weights are not fetched where no block computes. A compiled model would be
+        compiled anew for it."""
+        resting = mounts is not None and mounts.rests and not self.compiled
+        return compiler.without_prefetch(diffusion_model) if resting else nullcontext()
+
+    def _mounts(self, diffusion_model, options: dict) -> Mounts | None:
+        """The mounts of the module that really runs: a copy of the model on another device has its own."""
+        key = id(diffusion_model)
+        if key not in self.mounts:
+            self.mounts[key] = self._mounted(diffusion_model)
+        mounts = self.mounts[key]
+        if mounts:
+            mounts.notice(options)
+        return mounts
+
+    def _mounted(self, diffusion_model) -> Mounts | None:
+        """New mounts; None where decisions inside the model would not be asked for."""
+        if compiler.is_captured(diffusion_model):
+            self.run.bar(
+                MODULES,
+                "ComfyUI may replay this model's blocks as CUDA graphs, past any decision: attention and mlp are "
+                "computed",
+            )
+            return None
+        mounts = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
+        if self.compiled:
+            mounts.merge_alone("the model is compiled")
+        return mounts

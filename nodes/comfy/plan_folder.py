@@ -1,0 +1,208 @@
+"""Plan files: where they lie, and the ones that were learned."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from hashlib import sha256
+from math import log2, prod
+from pathlib import Path
+
+from ...cache_core import ConfigError
+from ...cache_core.calibrate import Memo
+from ...cache_core.files import start_of, write_atomically
+from ...cache_core.saved_plan.file import BUNDLED, load, save
+from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
+
+log = logging.getLogger("feb_ab_cache")
+LEFT = 7 * 24 * 3600  # seconds after which nobody comes back to an interrupted calibration
+FOLDER, PREFIX, SUFFIX = "cache_plans", "bundled/", ".safetensors"
+DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
+}  # Windows opens them in any folder
+LONGEST_OUTCOME = 4096  # bytes of a file that says why nothing was learned
+UNUSED = 3  # lessons for one model that no picture has used, after which only what comes twice is learned from
+LONGEST = 200  # bytes of a name; file systems take 255, and other files are named after some
+_unsaved: dict[str, SavedPlan] = {}  # learned ones that the disk did not take, until ComfyUI ends
+_lessons: dict[
+    tuple[str, str], tuple[dict[str, None], set[str]]
+] = {}  # by model and sampler: plans not used yet, and all keys that have come
+unlearnable: dict[
+    str, str
+] = {}  # keys for which learning has failed, with the reason, until ComfyUI ends: it is not tried at every picture
+
+
+def folder() -> Path:
+    """ComfyUI's folder for plans, next to its other model folders; a path in extra_model_paths.yaml comes first."""
+    import folder_paths
+
+    if FOLDER not in folder_paths.folder_names_and_paths:
+        folder_paths.folder_names_and_paths[FOLDER] = ([str(Path(folder_paths.models_dir) / FOLDER)], {SUFFIX})
+    return Path(folder_paths.get_folder_paths(FOLDER)[0])
+
+
+def available() -> list[str]:
+    """Names of the plans there, newest first, none of them outside ComfyUI; then those that come with the pack, as
+    `bundled/...`."""
+    bundled = [f"{PREFIX}{path.name}" for path in sorted(BUNDLED.glob("*.safetensors"))]
+    try:
+        found = [
+            path
+            for path in folder().glob(f"*{SUFFIX}")
+            if is_name(path.name) and path.is_file() and not path.is_symlink()
+        ]
+    except ImportError:
+        return bundled
+    return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)] + bundled
+
+
+def find(name: str) -> Path:
+    """The file of a plan to load: one of the user's, or one that comes with the pack. Raises ConfigError for a name
+    of neither kind."""
+    if not name.startswith(PREFIX):
+        return path_of(name)
+    if name not in available():
+        raise ConfigError(
+            f"There is no plan {name!r} in this pack; it has "
+            f"{', '.join(n for n in available() if n.startswith(PREFIX))}."
+        )
+    return BUNDLED / name.removeprefix(PREFIX)
+
+
+def is_name(name: str) -> bool:
+    """Whether this is the name of a plan's file on every system: no folder, drive or stream, no device, nothing that
+    cannot be read."""
+    stem = name.removesuffix(SUFFIX)
+    plain = name.isprintable() and not set(name) & set('<>:"/\\|?*') and len(name.encode(errors="replace")) <= LONGEST
+    return (
+        plain
+        and stem != name
+        and stem.strip(" .") == stem != ""
+        and stem.partition(".")[0].rstrip().lower() not in DEVICES
+    )
+
+
+def path_of(name: str) -> Path:
+    """The file of a plan of the user's, which may not be there yet. Raises ConfigError for a name that could lead
+    out of the folder."""
+    if not is_name(name):
+        raise ConfigError(
+            f"{name[:LONGEST]!r} is no name of a plan; it must be one of the files in models/{FOLDER}, or such a name."
+        )
+    path = folder() / name
+    if path.is_symlink():
+        raise ConfigError(
+            f"{name!r} is a link, and what it leads to need not be in models/{FOLDER}. Put the plan itself there."
+        )
+    return path
+
+
+def read(name: str) -> SavedPlan:
+    """The plan in the file of this name. Raises ConfigError where there is none, or none that can be read."""
+    path = find(name)
+    if not path.is_file():
+        raise ConfigError(f"There is no plan {name!r} in models/{FOLDER}; choose one that is there.")
+    return load(path)
+
+
+def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float) -> str:
+    """One name for all samplings that share a plan. Sizes within a factor of about 1.4 do."""
+    facts = (
+        origin.model,
+        origin.weights,
+        origin.sampler,
+        [f"{sigma:.4g}" for sigma in sigmas],
+        size_class(origin.cells),
+        speedup,
+        origin.guidance,
+    )
+    return sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def size_class(cells: int) -> int:
+    return round(log2(max(cells, 1)))
+
+
+def cells_of(shape) -> int:
+    """Latent positions of one sample of this shape."""
+    return prod(shape[2:])
+
+
+def unfinished(key: str) -> Path:
+    """Where a calibration that may be interrupted keeps what it has. What others have left for more than a week is
+    dropped; links are left alone. Raises ConfigError where the place is a link."""
+    for path in folder().glob("unfinished_*"):
+        if path.name != f"unfinished_{key}" and not path.is_symlink() and time.time() - path.stat().st_mtime > LEFT:
+            Memo(path).clear()
+    if (folder() / f"unfinished_{key}").is_symlink():
+        raise ConfigError(
+            f"unfinished_{key} in models/{FOLDER} is a link, and what it leads to would be written to. Remove it."
+        )
+    return folder() / f"unfinished_{key}"
+
+
+def learned(key: str) -> SavedPlan | None:
+    """The plan that was learned under this key, if there is one that can be read."""
+    path = path_of(f"learned_{key}{SUFFIX}")
+    if not path.is_file():
+        return _unsaved.get(key)
+    try:
+        return load(path)
+    except ConfigError as error:
+        log.warning("%s It is learned anew.", error)
+        return None
+
+
+def worth_learning(key: str, origin: Origin) -> bool:
+    """Whether a lesson can be expected to pay: the last ones for this model and sampler were used, or the same
+    sampling has come before. Where something changes with every picture, each would be learned from in vain."""
+    unused, seen = _lessons.setdefault((origin.weights, origin.sampler), ({}, set()))
+    again = key in seen
+    seen.add(key)
+    return again or len(unused) < UNUSED
+
+
+def used(key: str, origin: Origin) -> None:
+    """A picture goes by the plan under this key."""
+    unused, _ = _lessons.get((origin.weights, origin.sampler), ({}, set()))
+    unused.pop(key, None)
+
+
+def why_unlearnable(key: str) -> str:
+    """The reason why no plan can be learned under this key, as an earlier lesson found; empty if none has."""
+    if key in unlearnable:
+        return unlearnable[key]
+    try:
+        found = json.loads(start_of(_outcome(key), LONGEST_OUTCOME))
+        return "".join(filter(str.isprintable, str(found["reason"])))[:LONGEST]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def give_up(key: str, reason: str, lasting: bool) -> None:
+    """Do not try to learn under this key again: for good where the reason is `lasting`, else until ComfyUI ends."""
+    unlearnable[key] = reason
+    if lasting:
+        try:
+            write_atomically(_outcome(key), json.dumps({"reason": reason}).encode())
+        except OSError as error:
+            log.warning("%s could not be saved (%s).", _outcome(key).name, error)
+
+
+def _outcome(key: str) -> Path:
+    return folder() / f"unlearnable_{key}.json"
+
+
+def keep(key: str, plan: SavedPlan) -> None:
+    """Save a learned plan; where the disk does not take it, it holds until ComfyUI ends."""
+    _lessons.setdefault((plan.origin.weights, plan.origin.sampler), ({}, set()))[0][key] = None
+    try:
+        save(plan, path_of(f"learned_{key}{SUFFIX}"))
+    except OSError as error:
+        _unsaved[key] = plan
+        log.warning("The plan could not be saved (%s); it is kept until ComfyUI ends.", error)

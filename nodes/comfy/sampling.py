@@ -1,0 +1,103 @@
+"""ComfyUI's samplers and model samplings, as the engine wants to know them."""
+
+from ...cache_core import Run, Timeline
+
+NOISY = (
+    "ancestral",
+    "sde",
+    "ddpm",
+    "lcm",
+    "sa_solver",
+    "seeds",
+)  # in names of samplers that have added noise wherever they were watched
+
+
+def timeline(model_sampling, sigmas) -> Timeline:
+    """The timeline of a sampling. Sigmas are copied: some samplers write into theirs.
+
+    Model time is the time the model is given, relative to the one at pure noise: sigma itself for flow models.
+    """
+    values = tuple(float(s) for s in sigmas.detach().cpu().tolist())
+    top = float(model_sampling.timestep(model_sampling.sigma_max))
+    times = model_sampling.timestep(sigmas[:-1].to(model_sampling.sigmas.device)).float() / top
+    return Timeline(
+        values, tuple(times.clamp(0, 1).tolist()), lambda percent: float(model_sampling.percent_to_sigma(percent))
+    )
+
+
+def sampler_name(sampler) -> str:
+    """The name of a ComfyUI sampler object's function, `sample_` left out."""
+    function = getattr(sampler, "sampler_function", None)
+    return getattr(function, "__name__", type(sampler).__name__).removeprefix("sample_")
+
+
+def noisy_name(sampler: str) -> bool:
+    """Whether a sampler of this name can be expected to add noise. A guess, to spare a lesson; a run goes by what it
+    sees (SamplerTrace)."""
+    return any(word in sampler for word in NOISY)
+
+
+def hooks_of(model_options: dict) -> frozenset:
+    """The functions that get the guided output of each evaluation, with the unguided ones it was made of."""
+    return frozenset(model_options.get("sampler_post_cfg_function", ()))
+
+
+def raw_output(model_sampling, sigma, x, denoised):
+    """The model's raw output (velocity or noise) that `denoised` came from, in float32.
+
+    Every model sampling is affine: denoised = a x + b out; a and b are read off by asking it about 0 and 1.
+    """
+    import torch
+
+    zero, one = (
+        torch.full((x.shape[0],) + (1,) * (x.ndim - 1), v, dtype=torch.float32, device=x.device) for v in (0.0, 1.0)
+    )
+    a = model_sampling.calculate_denoised(sigma, zero, one)
+    b = model_sampling.calculate_denoised(sigma, one, zero)
+    return (denoised.float() - a * x.float()) / b
+
+
+def displacement(model_sampling, sigmas) -> tuple[float, ...]:
+    """What a unit of raw output adds to the state for each unit of sigma, in a first-order step, at each of `sigmas`
+    but the last: `-b / sigma` where denoised = a x + b out. 1 for flow models, and for those that predict noise."""
+    import torch
+
+    zero, one = (torch.full((1, 1, 1, 1), v, dtype=torch.float64) for v in (0.0, 1.0))
+    scales = (
+        float(model_sampling.calculate_denoised(torch.full((1,), s, dtype=torch.float64), one, zero)) / -s
+        for s in sigmas[:-1]
+    )
+    return tuple(scales)
+
+
+def alpha(model_sampling, sigma: float) -> float:
+    """How much of the clean latent is in x at `sigma`: 1 - sigma for flow models, 1 where noise is only added, 0 (no
+    scaling) for models that return the clean latent itself."""
+    from comfy import model_sampling as kinds
+
+    if isinstance(model_sampling, kinds.X0):
+        return 0.0
+    return 1.0 - sigma if isinstance(model_sampling, kinds.CONST) else 1.0
+
+
+def signal(model_sampling, timeline: Timeline) -> tuple[float, ...]:
+    """`alpha` at each step."""
+    return tuple(alpha(model_sampling, sigma) for sigma in timeline.sigmas[:-1])
+
+
+def is_compiled(patcher) -> bool:
+    """Whether torch.compile is on the model, or on parts of it: by ComfyUI's node, which compiles when sampling, or
+    by modules put in place."""
+    from comfy.patcher_extension import WrappersMP
+
+    if "torch_compile_kwargs" in patcher.model_options or patcher.get_wrappers(WrappersMP.APPLY_MODEL, "torch.compile"):
+        return True
+    return any(hasattr(module, "_orig_mod") for module in patcher.get_model_object("diffusion_model").modules())
+
+
+def synchronise(run: Run) -> None:
+    """Wait for every device that keeps something, so that the last evaluation's time is its own."""
+    import torch
+
+    for device in {tensor.device for tensor in run.store.tensors() if tensor.is_cuda}:
+        torch.cuda.synchronize(device)

@@ -1,0 +1,1 @@
+"""Answers to the page: routes, previews, running timelines."""

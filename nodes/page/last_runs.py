@@ -1,0 +1,147 @@
+"""What the page's timelines are told about the runs of their Apply nodes, and what is known of a node after its last
+run."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ...cache_core.plan import outlook
+from ...cache_core.show import timeline as view
+
+if TYPE_CHECKING:
+    from ...cache_core import Run, RunReport, Timeline
+    from ...cache_core.saved_plan.saved_plan import SavedPlan
+    from ...cache_core.store import Rung
+    from ..comfy.session import Session
+
+EVENT = "feb_cache.progress"
+SCRIPTS = Path(__file__).resolve().parents[1] / "web" / "js"
+PAUSE = 0.1  # least seconds between two events of a node
+NODES = 64  # nodes of which the last state is kept
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The largest sum of kept bytes of a run: in what form, of which states of the table, for predictors of which order."""
+
+    bytes: int
+    rung: Rung
+    states: frozenset
+    order: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a node's last finished run has shown. Numbers only; `model_sampling` is a copy of a few thousand of them,
+    on the CPU."""
+
+    timeline: Timeline
+    model_sampling: object
+    prices: dict[str, float]
+    memory: Memory
+    learned: SavedPlan | None
+    given: tuple[SavedPlan, ...]
+
+
+@dataclass
+class Known:
+    """The last state of a node's timeline, as JSON, and the facts behind it."""
+
+    state: dict = field(default_factory=dict)
+    facts: Facts | None = None
+
+
+_known: OrderedDict[tuple[str, str], Known] = OrderedDict()
+_keeping = Lock()  # samplings may run in several threads
+
+
+def known(node: str, cls: str) -> Known:
+    """What is known of a node, by its id in a prompt; nothing where it has not run in this server."""
+    return _known.get((node, cls), Known())
+
+
+def progress_of(node: str, cls: str) -> Progress | None:
+    """Who tells the page about the node of class `cls` with this id; None for a node that has none, and where the
+    page's scripts are not there: a page that nobody listens on writes every event to its console."""
+    return Progress(str(node), cls) if node and SCRIPTS.is_dir() else None
+
+
+class Progress:
+    """Tells the page. Events are the whole state, so that one that is left out or lost does no harm."""
+
+    def __init__(self, node: str, cls: str):
+        self.node, self.cls = node, cls
+        self._told = 0.0
+        self._planned: view.Cells = {}
+
+    def began(self, run: Run) -> None:
+        """Before the first evaluation."""
+        self._planned = view.planned(run)
+        self._publish(run, [outlook(run.plans, run.table)], running=True)
+
+    def advanced(self, run: Run) -> None:
+        """After each evaluation."""
+        self._publish(
+            run,
+            [outlook(run.plans, run.table), *run.demotions],
+            running=True,
+            urgent=len(run.evaluations) == run.timeline.steps,
+        )
+
+    def ended(self, session: Session, report: RunReport) -> None:
+        """After the last one, or when sampling was stopped. The page asks for a new plan at once, so the facts for
+        it come first."""
+        if report.finished and report.rows:
+            self._keep().facts = facts(session, report)
+        self._publish(session.run, report.summary(), running=False, rate=report.rate)
+
+    def _publish(
+        self, run: Run, lines: list[str], running: bool, urgent: bool = True, rate: float | None = None
+    ) -> None:
+        state = self._keep().state = {
+            "node": self.node,
+            "class": self.cls,
+            "running": running,
+            "steps": run.timeline.steps,
+            "planned": self._planned,
+            "cells": view.done(run),
+            "rate": view.rate_so_far(run) if running else rate,
+            "lines": lines,
+        }
+        now = time.monotonic()
+        if not running or urgent or now - self._told >= PAUSE:
+            self._told = now
+            send(state)
+
+    def _keep(self) -> Known:
+        """What is known of the node, to be added to; that of the node that ran longest ago is dropped."""
+        key = (self.node, self.cls)
+        with _keeping:
+            kept = _known.setdefault(key, Known())
+            _known.move_to_end(key)
+            while len(_known) > NODES:
+                _known.popitem(last=False)
+            return kept
+
+
+def facts(session: Session, report: RunReport) -> Facts:
+    """What a finished run has shown."""
+    run = session.run
+    order = max(plan.predictor.order for plan in run.plans)
+    memory = Memory(report.peak_bytes + report.peak_host_bytes, run.store.rung, run.table.states(), order)
+    sampling = copy.deepcopy(session.model_sampling).cpu()
+    return Facts(run.timeline, sampling, view.prices(report.rows), memory, session.learned, session.given)
+
+
+def send(state: dict) -> None:
+    """Send a state to the page that queued the prompt; to nobody outside ComfyUI."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is not None:
+        server.send_sync(EVENT, state, server.client_id)
