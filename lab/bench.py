@@ -8,10 +8,9 @@ from cache_core.calibrate import Watch
 
 from .demo import GUIDANCE
 from .families import Family
-from .sample import flow_sigmas, load, noise_of, sample, uncached_velocity
+from .sample import flow_sigmas, load, noise_of, sample
 from .scenes import CLASSES
 
-FRESH = 10**6  # first seed of noise that no sampling starts from
 FIRST_CALIBRATED = 1000  # seeds from 0 on are tested; those from here on are learned from
 
 
@@ -30,16 +29,6 @@ class LabBench:
     def drawn(self, seeds: range) -> tuple[Tensor, Tensor]:
         """Noise and labels of some seeds."""
         return noise_of(list(seeds), self.family.latents), torch.tensor([seed % len(CLASSES) for seed in seeds])
-
-    def noised(self, number: int, watch: Watch) -> None:
-        """Scenes that the model was trained on are drawn without end, but as in ComfyUI its own samples stand for them."""
-        clean, seed = self.sample(number), self.first + number
-        velocity = uncached_velocity(self.model, self.drawn(range(seed, seed + 1))[1], GUIDANCE)
-        noise = noise_of([FRESH + seed], self.family.latents)
-        for sigma in self.sigmas[:-1]:
-            state = (1 - sigma) * clean + sigma * noise
-            watch.begin(sigma, state)
-            watch.end(velocity(state, sigma))
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
         seed = self.first + number

@@ -14,36 +14,38 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import Plan, Released, Timeline
-from cache_core.calibrate import Allowance, Recorder, Watch
-from cache_core.calibrate.candidates import candidates
-from cache_core.calibrate.exposure import fit_scale, noise_sizes
-from cache_core.calibrate.feb import BUDGET, FebReport, Measured, choose, measure
-from cache_core.calibrate.laboratory import Laboratory
+from cache_core import Plan, Released, Table, Timeline, evenly
+from cache_core.calibrate import Found, Ledger, Recorder, Request, Watch
+from cache_core.calibrate.modules import Measured, candidates, found_in, full_steps, measure
 from cache_core.noise_scale import OFF, PAPER_TEXT, RELEASED_CODE, NoiseScale
 from cache_core.predictor import GAIN_LIMIT, Extrapolation
 from cache_core.saved_plan.curves import BANDS, REUSED, STAGES
-from cache_core.saved_plan.saved_plan import Origin
+from cache_core.saved_plan.saved_plan import Origin, SavedPlan
+from cache_core.schedule import TableAt, from_steps
+from cache_core.site import MODULES
 
+from .algorithm_1 import algorithm_1, error_of, stage_rule
 from .codec import encode
 from .demo import GUIDANCE, as_pictures, psnr
+from .exposure import fit_scale, noise_sizes
 from .families import FAMILIES, Family
 from .sample import flow_sigmas, load, noise_of, sample, uncached_velocity
 from .scenes import CLASSES, film
 
 RESULT = Path(__file__).parent / "results" / "feb.json"
-SPEEDUPS = (1.5, 2.0, 3.0)
+SPEEDUPS, BUDGET, SAMPLES = (1.5, 2.0, 3.0), 64.0, 8
 TESTED, FIRST_CALIBRATED = 24, 1000  # so many seeds from 0 on are tested; those from 1000 on are calibrated with
 
 
 class FebBench:
-    """A lab model and its sampling (cache_core.calibrate.Bench), with the tested seeds beside those it calibrates with."""
+    """A lab model and its sampling (calibrate.Bench), with the tested seeds beside those that it calibrates with."""
 
     def __init__(self, family: Family, steps: int):
         self.family, self.model = family, load(family)[0]
         self.timeline, self.scale = Timeline.flow(flow_sigmas(steps, family.shift)), (1.0,) * steps
         self.tested = range(TESTED)
         started = process_time()
+        self.signal = tuple(1 - sigma for sigma in self.timeline.sigmas[:-1])
         self.uncached = self.run(self.tested)
         self.seconds = process_time() - started
 
@@ -80,39 +82,51 @@ class FebBench:
         }
 
 
-def calibrated(bench: FebBench, budget: float = BUDGET) -> tuple[Laboratory, Measured]:
-    lab = Laboratory(bench, Allowance(budget))
-    return lab, measure(lab, clock=process_time)
+def calibrated(bench: FebBench, budget: float = BUDGET) -> tuple[Ledger, Measured]:
+    ledger = Ledger(bench, budget)
+    return ledger, measure(ledger, SAMPLES, process_time)
 
 
-def rows_of(bench: FebBench, lab: Laboratory, measured: Measured, speedup: float) -> tuple[list[dict], dict]:
-    """All settings at one budget, and what the calibration reports."""
-    found = candidates(measured.passes, bench.timeline, measured.costs, measured.gain, speedup)
-    rows = [bench.row(c.name, c.plan(bench.timeline), measured, speedup) for c in found]
-    plan, report = choose(
-        replace(lab, allowance=copy(lab.allowance)), measured, Origin(""), speedup
-    )  # a copy: each plan pays for itself
-    rows.append(
-        bench.row("calibrated", plan.plan(bench.timeline, "calibrated"), measured, speedup)
-        | {"chosen": report.compared[0].name}
-    )
-    return rows, facts(bench, speedup, report) | {"of_which_measuring": round(lab.allowance.spent, 1)}
+def compared(bench: FebBench, measured: Measured, speedup: float) -> dict[str, Plan]:
+    """Plans at one budget, by name: even steps and the presets', reused and extrapolated, the planned ones that a
+    calibration fits, and the rules of the paper."""
+    costs, timeline = measured.costs, bench.timeline
+    found = candidates(measured, bench.signal, full_steps(costs, timeline.steps, speedup))
+    tables = {c.name: (from_steps(MODULES, c.steps, timeline.steps), 2) for c in found}
+    tables |= {f"{c.name}, reuse": (from_steps(MODULES, c.steps, timeline.steps), 1) for c in (found[0], found[-1])}
+    errors = [error_of(trials, banded=True) for trials in measured.passes]
+    voted = algorithm_1(errors, timeline.times, lambda table: costs.speedup(table) >= speedup)
+    ruled = stage_rule(timeline, costs, speedup)
+    tables |= {"Algorithm 1": (voted, 1), **({"stage rule": (ruled, 1)} if ruled else {})}
+    return {name: as_run(bench, table, order) for name, (table, order) in tables.items()}
 
 
-def facts(bench: FebBench, speedup: float, report: FebReport) -> dict:
-    """What a calibration found, for the result file."""
-    scale = None if report.scale is None else {"high": report.scale.high, "low": report.scale.low}
+def as_run(bench: FebBench, table: Table, order: int) -> Plan:
+    """The plan of a table, as a saved plan runs."""
+    saved = SavedPlan(Origin("", samples=1), TableAt(table, bench.timeline.sigmas), order=order)
+    return saved.plan(bench.timeline, "compared")
+
+
+def rows_of(bench: FebBench, ledger: Ledger, measured: Measured, speedup: float) -> tuple[list[dict], dict]:
+    """All settings at one budget, and the report of the calibration."""
+    rows = [bench.row(name, plan, measured, speedup) for name, plan in compared(bench, measured, speedup).items()]
+    own = copy(ledger)  # each plan pays for itself
+    found = found_in(own, measured, Origin(""), Request(speedup, budget=ledger.total))
+    row = bench.row("calibrated", found.plan.plan(bench.timeline, "calibrated"), measured, speedup)
+    rows.append(row | {"chosen": found.ranking[0].name})
+    return rows, facts(bench, speedup, measured, found) | {"of_which_measuring": round(ledger.spent, 1)}
+
+
+def facts(bench: FebBench, speedup: float, measured: Measured, found: Found) -> dict:
+    """Findings of a calibration, for the result file."""
+    ranking = [{"name": c.name, "speedup": c.speedup, "drift": c.drift, "samples": c.samples} for c in found.ranking]
     return {
         "model": bench.family.title,
         "steps": bench.timeline.steps,
         "budget": speedup,
-        "costs": asdict(report.costs),
-        "compared": [asdict(c) for c in report.compared],
-        "noise_scale": scale,
-        "drift_unscaled": report.unscaled,
-        "drift_scaled": report.scaled,
-        "uncached_generations": round(report.spent, 1),
-        "gain": [round(g, 4) for g in report.gain],
+        "costs": asdict(measured.costs),
+        "compared": ranking,
+        "uncached_generations": round(found.spent, 1),
     }
 
 
@@ -168,19 +182,20 @@ def training_sizes(bench: FebBench) -> tuple[float, ...]:
 
 
 def matched_scale(bench: FebBench, plan: Plan, measured: Measured) -> NoiseScale:
-    """The noise scale that brings the sizes of a plan's predictions to the uncached ones, on the calibration samples."""
+    """The noise scale that brings the sizes of a plan's predictions to the uncached ones on the calibration samples."""
     cached = []
     for number in range(len(measured.passes)):
         recorder = Recorder(bench.timeline, bench.scale)
         bench.sample(number, (plan,), recorder)
         cached.append(noise_sizes(recorder.recording()))
-    return fit_scale(cached, [noise_sizes(found.trials.recording) for found in measured.passes], bench.timeline.times)
+    return fit_scale(cached, [noise_sizes(found.recording) for found in measured.passes], bench.timeline.times)
 
 
 def scaling(bench: FebBench, measured: Measured, speedup: float = 2.0) -> tuple[list[dict], list[dict]]:
     """Rows of a uniform table with no scale, the matched one, and the two published ones; and exposure rows of the
     first two."""
-    plan = candidates(measured.passes, bench.timeline, measured.costs, measured.gain, speedup)[0].plan(bench.timeline)
+    steps = evenly(bench.timeline.steps, full_steps(measured.costs, bench.timeline.steps, speedup))
+    plan = as_run(bench, from_steps(MODULES, steps, bench.timeline.steps), 1)
     scales = {
         "cached": OFF,
         "cached, matched scale": matched_scale(bench, plan, measured),

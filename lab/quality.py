@@ -12,8 +12,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cache_core import OUTPUT, Adaptive, Extrapolation, Frame, Plan, Steps, evenly
-from cache_core.calibrate import Memo, Request, calibrate
-from cache_core.calibrate.candidates import front_loaded
+from cache_core.calibrate import Ledger, Request, calibrate_output
+from cache_core.calibrate.modules import front_loaded
 from cache_core.predictor import GAIN_LIMIT
 from cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from cache_core.site import MODULES
@@ -26,10 +26,8 @@ from .solvers import SOLVERS
 
 RESULT = Path(__file__).parent / "results" / "quality.json"
 SPEEDUPS = (2, 3, 4, 5)
-TESTED, FIRST_TESTED = (
-    24,
-    5000,
-)  # so many pictures or clips; other seeds than the method was made with (0 on) and learns from (1000 on)
+# So many pictures or clips; other seeds than the method was made with (0 on) and learns from (1000 on).
+TESTED, FIRST_TESTED = 24, 5000
 ALONE = 4  # plans from one picture: so many, each of another picture
 TOLERANCES = 6  # halvings, in search of the tolerance that computes as often as the other settings
 
@@ -73,7 +71,7 @@ class Bench:
     def planned(self, request: Request, first: int = FIRST_CALIBRATED) -> SavedPlan:
         """What a calibration finds for the request, on the seeds from `first` on."""
         bench = LabBench(self.lab.family, self.lab.timeline.steps, first, self.lab.model)
-        return calibrate(bench, Origin(""), request, Memo()).plan
+        return calibrate_output(Ledger(bench, request.budget), Origin(""), request).plan
 
     def tolerance(self, count: int) -> Plan:
         """AB-Cache by tolerance, order 2, with the tolerance that computes `count` steps of the first calibration
@@ -182,7 +180,7 @@ def arguments(result: Path, about: str) -> argparse.Namespace:
 def measured(
     families: Iterable[Family], args: argparse.Namespace, rows_of: Callable[[Bench, int], list[dict]]
 ) -> list[dict]:
-    """The rows of every model, step count and speed-up, kept at once: it takes a while, and goes on where it stopped."""
+    """Rows of every model, step count and speed-up, kept at once: it takes a while, and goes on where it stopped."""
     rows = kept(args.out, args.again)
     for family, steps in product(families, args.steps):
         done = {row["speedup"] for row in rows if (row["model"], row["steps"]) == (family.title, steps)}

@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from ..cache_core.calibrate import Allowance, Memo, Request
-from ..cache_core.calibrate.ab import LEAST_SPEEDUP, MOST_SPEEDUP
+from ..cache_core.calibrate import Compared, Found, Ledger, Request, calibrate_modules, calibrate_output
+from ..cache_core.calibrate.search import LEAST_SPEEDUP, MOST_SPEEDUP
 from ..cache_core.errors import check_choice
 from ..cache_core.saved_plan.file import load, save
-from ..cache_core.show.chart import picture
+from ..cache_core.saved_plan.saved_plan import SavedPlan
+from ..cache_core.show.chart import Drawing, Panel, Strip, picture
+from ..cache_core.show.run_chart import reuse_errors
+from ..cache_core.show.timeline import COMPUTED, PREDICTED, REUSED
 from .comfy import plan_folder
+from .comfy.attach import require_blocks
 from .comfy.bench import ComfyBench
-from .finders import FINDERS, OUTPUT_SITE, Found, Work, made_before
 from .page.node_bar import NodeProgress
+from .widgets import choice, inputs, number
 
 log = logging.getLogger("feb_ab_cache")
+OUTPUT_SITE, MODULES_SITE = "model output", "attention and MLP"
+SHOWN = 8  # plans that were tried, in the report
+
+
+TOOLTIPS = {
+    "model": "The model, with its LoRAs, as it goes into the sampler. A plan is for these weights only.",
+    "positive": "A prompt as you would use it. The plan holds for others, too.",
+    "negative": "The negative prompt; not used where cfg is 1.",
+    "latent_image": "A latent of the size that you will sample; its first image is used.",
+    "sampler": "The sampler. One that adds noise, such as euler_ancestral, cannot be calibrated.",
+    "sigmas": "The sigmas, from a scheduler node. The plan is for these steps; at others it is moved over sigma.",
+    "seed": "Noise of the first sample; the others follow. The same seed gives the same plan.",
+    "cfg": "Guidance, as in the sampler. 1 for FLUX and HunyuanVideo, whose guidance is in the prompt.",
+    "target_speedup": "Steps for each step at which the model runs. More is faster and less exact.",
+    "target_drift": "0 = by target_speedup. Above 0: as fast as the relative L2 distance of the latents to the "
+    "uncached ones stays below this; 0.05 is hard to see.",
+    "samples": "Pictures that are sampled in full and learned from, fewer where the budget is small. One is often "
+    "enough; more hold better for other seeds.",
+    "calibration_budget": "What calibration may cost, counted in uncached pictures. More tries more plans; 64 is good "
+    "for attention and MLP.",
+    "site": "What the plan caches: the model's output, for AB-Cache Apply, or attention and MLP of its blocks, for "
+    "FEB-Cache Apply.",
+}
 
 
 class CacheCalibrate:
@@ -23,10 +51,8 @@ class CacheCalibrate:
     SEARCH_ALIASES = ["calibrate cache", "tune", "optimise", "speed"]
     DESCRIPTION = (
         "Finds the plan that is best for this model, sampler and step count: samples a few times in full, then tries "
-        "plans and keeps the "
-        "one that comes nearest. Takes as long as calibration_budget pictures; it can be interrupted and goes on "
-        "where it was. Connect "
-        "the plan to an Apply node."
+        "plans and keeps the one that comes nearest. Takes as long as calibration_budget pictures; it can be "
+        "interrupted and goes on where it was. Connect the plan to an Apply node."
     )
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN", "STRING", "IMAGE"), ("plan", "report", "curves")
     OUTPUT_TOOLTIPS = (
@@ -38,114 +64,22 @@ class CacheCalibrate:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
-        return {
-            "required": {
-                "model": (
-                    "MODEL",
-                    {
-                        "tooltip": "The model, with its LoRAs, as it goes into the sampler. A plan is for these "
-                        "weights only."
-                    },
-                ),
-                "positive": (
-                    "CONDITIONING",
-                    {"tooltip": "A prompt as you would use it. The plan holds for others, too."},
-                ),
-                "negative": ("CONDITIONING", {"tooltip": "The negative prompt; not used where cfg is 1."}),
-                "latent_image": (
-                    "LATENT",
-                    {"tooltip": "A latent of the size that you will sample; its first image is used."},
-                ),
-                "sampler": (
-                    "SAMPLER",
-                    {"tooltip": "The sampler. One that adds noise, such as euler_ancestral, cannot be calibrated."},
-                ),
-                "sigmas": (
-                    "SIGMAS",
-                    {
-                        "tooltip": "The sigmas, from a scheduler node. The plan is for these steps; at others it is "
-                        "moved over sigma."
-                    },
-                ),
-                "seed": (
-                    "INT",
-                    {
-                        "default": 0,
-                        "min": 0,
-                        "max": 2**64 - 1,
-                        "control_after_generate": False,
-                        "tooltip": "Noise of the first sample; the others follow. The same seed gives the same plan.",
-                    },
-                ),
-                "cfg": (
-                    "FLOAT",
-                    {
-                        "default": 1.0,
-                        "min": 0.0,
-                        "max": 100.0,
-                        "step": 0.1,
-                        "round": 0.01,
-                        "tooltip": "Guidance, as in the sampler. 1 for FLUX and HunyuanVideo, whose guidance is in "
-                        "the prompt.",
-                    },
-                ),
-                "target_speedup": (
-                    "FLOAT",
-                    {
-                        "default": 3.0,
-                        "min": LEAST_SPEEDUP,
-                        "max": MOST_SPEEDUP,
-                        "step": 0.1,
-                        "round": False,
-                        "tooltip": "Steps for each step at which the model runs. More is faster and less exact.",
-                    },
-                ),
-                "target_drift": (
-                    "FLOAT",
-                    {
-                        "default": 0.0,
-                        "min": 0.0,
-                        "max": 1.0,
-                        "step": 0.005,
-                        "round": False,
-                        "tooltip": "0 = by target_speedup. Above 0: as fast as the relative L2 distance of the "
-                        "latents to the "
-                        "uncached ones stays below this; 0.05 is hard to see.",
-                    },
-                ),
-                "samples": (
-                    "INT",
-                    {
-                        "default": 8,
-                        "min": 1,
-                        "max": 64,
-                        "tooltip": "Pictures that are sampled in full and learned from, fewer where the budget is "
-                        "small. One is often "
-                        "enough; more hold better for other seeds.",
-                    },
-                ),
-                "calibration_budget": (
-                    "INT",
-                    {
-                        "default": 12,
-                        "min": 2,
-                        "max": 1000,
-                        "tooltip": "What calibration may cost, counted in uncached pictures. More tries more plans; "
-                        "64 is good "
-                        "for attention and MLP.",
-                    },
-                ),
-                "site": (
-                    list(FINDERS),
-                    {
-                        "default": OUTPUT_SITE,
-                        "tooltip": "What the plan caches: the model's output, for AB-Cache Apply, or attention "
-                        "and MLP of its blocks, for FEB-Cache Apply.",
-                    },
-                ),
-            },
-            "hidden": {"unique_id": "UNIQUE_ID"},
+        required = {
+            "model": ("MODEL",),
+            "positive": ("CONDITIONING",),
+            "negative": ("CONDITIONING",),
+            "latent_image": ("LATENT",),
+            "sampler": ("SAMPLER",),
+            "sigmas": ("SIGMAS",),
+            "seed": ("INT", {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": False}),
+            "cfg": ("FLOAT", {"default": 1.0, "min": 0.0, "max": 100.0, "step": 0.1, "round": 0.01}),
+            "target_speedup": number(3.0, LEAST_SPEEDUP, MOST_SPEEDUP, 0.1),
+            "target_drift": number(0.0, 0.0, 1.0, 0.005),
+            "samples": ("INT", {"default": 8, "min": 1, "max": 64}),
+            "calibration_budget": ("INT", {"default": 12, "min": 2, "max": 1000}),
+            "site": choice((OUTPUT_SITE, MODULES_SITE)),
         }
+        return inputs(TOOLTIPS, required=required) | {"hidden": {"unique_id": "UNIQUE_ID"}}
 
     def calibrate(
         self,
@@ -164,32 +98,65 @@ class CacheCalibrate:
         site=OUTPUT_SITE,
         unique_id=None,
     ) -> dict:
-        check_choice("site", site, tuple(FINDERS))
-        request = Request(target_speedup, target_drift, samples, calibration_budget, seed)
+        check_choice("site", site, (OUTPUT_SITE, MODULES_SITE))
+        request = Request(target_speedup, target_drift, samples, calibration_budget)
         bench = ComfyBench(model, positive, negative, cfg, latent_image, sampler, sigmas, seed)
         key = bench.key(site, *vars(request).values())
         name = f"calibrated_{key}.safetensors"
-        if plan_folder.path_of(name).is_file():
-            found = made_before(load(plan_folder.path_of(name)), name)
+        if (path := plan_folder.path_of(name)).is_file():
+            plan = load(path)
+            lines = [f"made before, from the same inputs; delete {name} in models/cache_plans to calibrate anew"]
+            rows: tuple[Compared, ...] = ()
         else:
-            work = Work(
-                bench,
-                request,
-                Memo(plan_folder.unfinished(key)),
-                Allowance(request.budget, NodeProgress(unique_id)),
-                plan_folder.path_of(f"calibrating_{key}.safetensors"),
-            )
-            found = made_now(work, site, name)
-        text = "\n".join([found.plan.text(), *found.lines])
+            ledger = Ledger(bench, request.budget, plan_folder.unfinished(key), NodeProgress(unique_id))
+            best = plan_folder.path_of(f"calibrating_{key}.safetensors")
+            found = finder(bench, site)(ledger, bench.origin(), request, keep=lambda plan: save(plan, best))
+            save(found.plan, path)
+            best.unlink(missing_ok=True)
+            ledger.clear()
+            plan, rows, lines = found.plan, found.ranking, [_cost(found, request, name), *_said(found, request)]
+        text = "\n".join([plan.text(), *lines])
         log.info("Cache Calibrate: %s", text.replace("\n", "; "))
-        return {"ui": {"text": (text,)}, "result": (found.plan, text, picture(found.parts))}
+        return {"ui": {"text": (text,)}, "result": (plan, text, picture(_drawn(plan, rows)))}
 
 
-def made_now(work: Work, site: str, name: str) -> Found:
-    """Calibrate, keep the plan as `name`, and drop what was only needed on the way."""
-    found = FINDERS[site](work)
-    save(found.plan, plan_folder.path_of(name))
-    work.best.unlink(missing_ok=True)
-    work.memo.clear()
-    cost = f"cost {work.allowance.spent:.1f} uncached pictures of {work.request.budget:g} allowed; saved as {name}"
-    return replace(found, lines=[cost, *found.lines])
+def finder(bench: ComfyBench, site: str) -> Callable[..., Found]:
+    """The calibration of a site. Raises HostError for a model whose attention and MLP cannot be cached separately."""
+    if site == OUTPUT_SITE:
+        return calibrate_output
+    require_blocks(bench.model)
+    return partial(calibrate_modules, clock=bench.clock)
+
+
+def _cost(found: Found, request: Request, name: str) -> str:
+    return f"cost {found.spent:.1f} uncached pictures of {request.budget:g} allowed; saved as {name}"
+
+
+def _said(found: Found, request: Request) -> list[str]:
+    """Lines on differences from the request, on costs of reuse, and on the plans that were tried."""
+    plan, costs, lines = found.plan, found.plan.costs, []
+    if plan.origin.samples < request.samples:
+        lines.append(f"{plan.origin.samples} of {request.samples} samples were recorded, as many as the budget allows")
+    if request.drift and (plan.drift or 0.0) > request.drift:
+        lines.append(f"no plan with less drift than {request.drift:g} was found")
+    if not request.drift and costs and plan.speedup < 0.98 * request.speedup:
+        lines.append(f"target_speedup {request.speedup:g} cannot be had here; {plan.speedup:.2f}x is the most")
+    if costs:
+        lines.append(
+            f"a step that reuses attention takes {costs.attention:.0%} of a computed one here, the MLP "
+            f"{costs.mlp:.0%}, both {costs.both:.0%}, both merged {costs.merged:.0%}"
+        )
+    tried = sorted((row.drift, f"{row.name}, {row.speedup:.2f}x") for row in found.ranking)
+    return [*lines, "tried, by drift:", *(f"  {drift:.4f}  {name}" for drift, name in tried[:SHOWN])]
+
+
+def _drawn(plan: SavedPlan, rows: Sequence[Compared]) -> list[Drawing]:
+    """The plan's steps, the drift of the best plan and of even steps, and the errors of reuse."""
+    filled = REUSED if plan.order == 1 else PREDICTED
+    kinds = sorted(plan.table.kinds, key=lambda kind: kind.value)
+    strips = [Strip(kind.value, [COMPUTED if kind in row else filled for row in plan.table.rows]) for kind in kinds]
+    best_and_even = [row for row in rows if row is rows[0] or row.name == "even, order 2"]
+    shown: dict[str, Sequence[float]] = {row.name: row.drifts for row in best_and_even}
+    title = "relative L2 distance of the latent to the uncached one, before each step"
+    drifts = [Panel(title, shown, log=True)] if shown else []
+    return [*strips, *drifts, *(reuse_errors(plan.curves) if plan.curves else [])]

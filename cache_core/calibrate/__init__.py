@@ -1,30 +1,37 @@
 """Plans made from recorded runs of the very model, sampler and sigmas they are for."""
 
-from .ab import Calibrated, Request, calibrate, steps_from
-from .allowance import Allowance, Progress
-from .attempts import Attempt
-from .bench import Bench, TrialWatch, Watch
-from .gaps import best_steps, growth
-from .memo import Memo
-from .recording import Recorder, Recording
-from .tracking import Normal, Tracker
+from .bench import Bench, TrialWatch, Watch, Watches
+from .fit import Normal, Tracker, fit, fitting_plan
+from .ledger import Ledger, Progress
+from .modules import calibrate_modules
+from .output import calibrate_output
+from .recording import Recorded, Recorder, Recording
+from .search import Candidate, Compared, Found, Keep, Request
+from .steps import best_steps, growth, least_steps, steps_for
 
 __all__ = [
-    "Allowance",
-    "Attempt",
     "Bench",
-    "Calibrated",
-    "Memo",
+    "Candidate",
+    "Compared",
+    "Found",
+    "Keep",
+    "Ledger",
     "Normal",
     "Progress",
+    "Recorded",
     "Recorder",
     "Recording",
     "Request",
     "Tracker",
     "TrialWatch",
     "Watch",
+    "Watches",
     "best_steps",
-    "calibrate",
+    "calibrate_modules",
+    "calibrate_output",
+    "fit",
+    "fitting_plan",
     "growth",
-    "steps_from",
+    "least_steps",
+    "steps_for",
 ]

@@ -1,4 +1,4 @@
-"""What a calibration samples with, so that it runs alike in the lab and in ComfyUI."""
+"""The model, sampler and prompt that a calibration samples with, alike in the lab and in ComfyUI."""
 
 from typing import Protocol
 
@@ -10,40 +10,57 @@ from ..timeline import Timeline
 
 
 class Watch(Protocol):
-    """What looks on while a run samples."""
+    """An onlooker of a sampling, called once for each evaluation."""
 
     def begin(self, sigma: float, state: Tensor) -> None:
-        """Before an evaluation at `sigma` of `state`."""
+        """Before the evaluation of `state` at `sigma`."""
         ...
 
     def end(self, output: Tensor) -> Tensor:
-        """After it: what the sampling goes on with in place of the guided raw output `output`; that itself, as a rule."""
+        """After it: the output with which the sampling goes on, in place of the guided raw `output`."""
         ...
 
 
 class TrialWatch(Watch, Protocol):
-    """What looks on while a run with trials samples (Plan.trials)."""
+    """An onlooker of a run with trials (Plan.trials)."""
 
     def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
-        """Between the two, once for each trial: the guided raw output with `kinds` predicted."""
+        """Between `begin` and `end`, once for each trial: the guided raw output with `kinds` predicted."""
         ...
 
 
+class Watches:
+    """Several watches as one. The outputs of the first are given to the next."""
+
+    def __init__(self, *watches: Watch | None):
+        self.watches = tuple(watch for watch in watches if watch is not None)
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        for watch in self.watches:
+            watch.begin(sigma, state)
+
+    def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
+        for watch in self.watches:
+            if hasattr(watch, "tried"):
+                watch.tried(kinds, output)
+
+    def end(self, output: Tensor) -> Tensor:
+        for watch in self.watches:
+            output = watch.end(output)
+        return output
+
+
 class Bench(Protocol):
-    """One model, sampler and prompt. `scale`: what a unit of output adds to the state per unit of sigma, at each
-    step (1 for flow models). `signal`: share of the clean latent in the state, at each step (1 - sigma for flow
-    models)."""
+    """One model, sampler and prompt.
+
+    `scale`: change of the state per unit of output and unit of sigma, by step (1 for flow models). `signal`: share of
+    the clean latent in the state, by step (1 - sigma for flow models).
+    """
 
     timeline: Timeline
     scale: tuple[float, ...]
     signal: tuple[float, ...]
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
-        """The final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same one for a number
-        whenever it is asked for."""
-        ...
-
-    def noised(self, number: int, watch: Watch) -> None:
-        """Let the model see, without a cache, the uncached sample `number` with fresh noise on it, at the sigma of
-        each step."""
+        """Final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same for a number each time."""
         ...

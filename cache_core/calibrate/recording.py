@@ -1,5 +1,4 @@
-"""What one uncached run leaves for planning: its states and outputs, at each step, on a fixed sample of their
-elements."""
+"""States and outputs of an uncached sampling, at each step, on a fixed sample of their elements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +11,13 @@ from ..predictor import same
 from ..timeline import Timeline
 
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
-EULER = 0.01  # share of the displacements that a sampler of Euler's kind leaves unexplained, at most
-# of the way back that a fit takes where later steps use an output again: 0.6 diverges with uni_pc and ipndm
-# (docs/DESIGN_NOTES.md)
-PARTLY = 0.3
 MOST_VALUES = 2**24  # of all states, and of all outputs: twice 67 MB, as of 128 steps; more steps keep less of each
+EULER = 0.01  # share of the displacements that a sampler of Euler's kind leaves unexplained, at most
+PARTLY = 0.3  # steering of other samplers: 0.6 diverges with uni_pc and ipndm (docs/DESIGN_NOTES.md)
 
 
 def sampled_elements(value: Tensor, limit: int = ELEMENTS) -> Tensor:
-    """At most `limit` elements of `value`, the same for each tensor of its size, in float32 on the CPU: `(P,)`."""
+    """At most `limit` elements `(P,)` of `value`, float32 on the CPU; the same places for each tensor of its size."""
     flat = value.flatten()
     if len(flat) > limit:
         chosen = torch.randint(len(flat), (limit,), generator=torch.Generator().manual_seed(0))
@@ -29,7 +26,7 @@ def sampled_elements(value: Tensor, limit: int = ELEMENTS) -> Tensor:
 
 
 def elements(steps: int) -> int:
-    """How many elements of each state and output a recording of `steps` steps has, at most."""
+    """Elements of each state and output in a recording of `steps` steps, at most."""
     return min(ELEMENTS, MOST_VALUES // steps)
 
 
@@ -39,11 +36,13 @@ def relative_l2(value: Tensor, reference: Tensor) -> float:
     return distance if isfinite(distance) else inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no one truth value
 class Recording:
-    """`nodes`: the sigma of each step, `(N,)`. `weights`: what a unit of output adds to the state in a first-order
-    step from there, `(N,)`; for flow models the difference of the sigmas. `states`, `outputs`: `(N, P)`, of the
-    guided model, before and from each step."""
+    """An uncached sampling of N steps.
+
+    `nodes` `(N,)`: sigma of each step. `weights` `(N,)`: change of the state per unit of output in a first-order step;
+    for flow models the difference of the sigmas. `states`, `outputs` `(N, P)`: state before each step, guided output.
+    """
 
     nodes: tuple[float, ...]
     weights: tuple[float, ...]
@@ -52,16 +51,16 @@ class Recording:
 
     @classmethod
     def of(cls, timeline: Timeline, scale: Sequence[float], states: Tensor, outputs: Tensor) -> "Recording":
-        """`scale`: what a unit of output adds to the state per unit of sigma, at each step (1 for flow models)."""
+        """Recording of `states` and `outputs` `(N, P)`; `scale` as in Bench."""
         weights = (s * (after - at) for s, at, after in zip(scale, timeline.sigmas, timeline.sigmas[1:], strict=False))
         return cls(timeline.sigmas[:-1], tuple(weights), states, outputs)
 
     def step_of(self, sigma: float) -> int | None:
-        """The step at `sigma`; None between two."""
+        """Step at `sigma`; None between two steps."""
         return next((step for step, node in enumerate(self.nodes) if same(sigma, node)), None)
 
     def sampled_elements(self, value: Tensor) -> Tensor:
-        """The elements of a state or output that this recording has: `(P,)`."""
+        """Elements `(P,)` of a state or output, those that this recording has."""
         return sampled_elements(value, self.outputs.shape[-1])
 
     def gram(self) -> Tensor:
@@ -71,8 +70,7 @@ class Recording:
 
     @property
     def unexplained(self) -> float:
-        """Share of the displacements of the states that Euler's rule does not explain: `||x[i+1] - x[i] - h_i v_i||
-        / ||h_i v_i||` over all steps.
+        """Share of the displacements that Euler's rule leaves: `||x[i+1] - x[i] - h_i v_i|| / ||h_i v_i||`, all steps.
 
         1e-7 for Euler and DDIM; 0.03 to 0.3 for samplers that use earlier outputs, or several at a step.
         """
@@ -81,23 +79,32 @@ class Recording:
 
     @property
     def steering(self) -> float:
-        """Share of the way back to the recorded state that a fit may take at one step: 1 where the step alone
-        decides where it leads. A multistep sampler uses each output again, with weights of either sign, so that a
-        whole correction overshoots, and the next one more."""
+        """Share of the way back to the recorded state that a fit may take at one step.
+
+        1 where the step alone decides where it leads. A multistep sampler uses each output again, with weights of
+        either sign, so that a whole correction overshoots, and the next one more.
+        """
         return 1.0 if self.unexplained <= EULER else PARTLY
 
     def target(self, step: int, state: Tensor, steering: float = 1.0) -> Tensor:
-        """The output at `step` that brings `state` back to the recorded run by the end of the step, or a share
-        `steering` of the way: `(P,)`.
+        """Output `(P,)` that leads `state` back to the recorded run: `v_ref[i] + steering (x_ref[i] - x_i) / h_i`.
 
-        For Euler `(x_ref[i+1] - x_i) / h_i`; written so that it needs nothing of the sampler but its first-order
-        behaviour.
+        With `steering` 1 that is `(x_ref[i+1] - x_i) / h_i` for Euler. It needs nothing of other samplers but their
+        first-order behaviour.
         """
         return self.outputs[step] + steering * (self.states[step] - state) / self.weights[step]
 
 
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """An uncached sample: its recording, and the compared elements `(P,)` of its final latent."""
+
+    recording: Recording
+    final: Tensor
+
+
 class Recorder:
-    """Watches an uncached run. `scale`: see Recording.of."""
+    """Watch that records an uncached run. `scale` as in Bench."""
 
     def __init__(self, timeline: Timeline, scale: Sequence[float]):
         self.timeline, self.scale, self._elements = timeline, scale, elements(timeline.steps)
@@ -107,7 +114,7 @@ class Recorder:
         self._between = False
 
     def begin(self, sigma: float, state: Tensor) -> None:
-        """Note the state at an evaluation. Of several at one step the last counts: the others are a sampler's own trials."""
+        """Note the state. Of several evaluations at one step the last counts: the others are a sampler's own trials."""
         step = self.timeline.step_of(sigma)
         self._step = step if same(sigma, self.timeline.sigmas[step]) else None
         self._between = self._between or self._step is None
@@ -120,7 +127,7 @@ class Recorder:
         return output
 
     def recording(self) -> Recording | None:
-        """What was seen, or None if the sampler left a step out or looked between two, or something was not finite."""
+        """The recording; None if the sampler left a step out or looked between two, or a value was not finite."""
         steps = range(self.timeline.steps)
         if self._between or any(step not in self._outputs for step in steps):
             return None
@@ -128,3 +135,19 @@ class Recorder:
         if not (states.isfinite().all() and outputs.isfinite().all()):
             return None
         return Recording.of(self.timeline, self.scale, states, outputs)
+
+
+class Follower:
+    """Watch of the drift of the states from the recorded ones, by step."""
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.drifts: dict[int, float] = {}
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        step = self.recording.step_of(sigma)
+        if step is not None:
+            self.drifts[step] = relative_l2(self.recording.sampled_elements(state), self.recording.states[step])
+
+    def end(self, output: Tensor) -> Tensor:
+        return output

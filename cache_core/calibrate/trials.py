@@ -1,39 +1,41 @@
-"""What reuse costs, in error and in time, measured on an uncached run: at each step attention, MLP and both are
-tried."""
+"""Costs of reuse, in error and in time, measured on an uncached run: attention, MLP and both are tried at each step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
+from math import nan
+from statistics import mean, median, median_low
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import CacheError
+from ..errors import ConfigError
 from ..plan import Plan
+from ..saved_plan.costs import Costs
+from ..saved_plan.curves import BANDS, REUSED, STAGES, Curves
 from ..schedule import Steps
 from ..site import MODULES, Kind
 from ..timeline import Timeline
 from .bands import band_grams
 from .recording import Recorder, Recording, sampled_elements
+from .steps import LONGEST, first_gap, growth
 
-STATES = (
-    frozenset({Kind.ATTENTION}),
-    frozenset({Kind.MLP}),
-    MODULES,
-)  # what is tried, in this order wherever an axis is "state"
-PERIOD = 8  # steps from one refresh of what is reused to the next: the ages 1 to 8 are seen
+STATES = (frozenset({Kind.ATTENTION}), frozenset({Kind.MLP}), MODULES)  # tried, in this order on every axis of states
+PERIOD = 8  # steps from one refresh of the reused values to the next: the ages 1 to 8 are seen
 ELEMENTS = 2**14  # of each error that are kept
+BOUNDARY = 0.4  # model time at which the stages meet
+CLOSEST = 2  # decimals of a cost: more would be the noise of a clock, and would change plans
+Clock = Callable[[], float]  # seconds from any start
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no one truth value
 class Trials:
     """One uncached run of N steps with reuse tried at each but the first.
 
-    `recording`: its states and outputs. `anchors` `(N,)`: the step at which what is reused was computed. `errors`
-    `(N, 3, P)`: tried output less the computed one, by state. `bands` `(N, 2, 4, 4)`: inner products, within the low
-    and the high band, of the three errors and, last, of the computed output. `seconds` `(N, 4)`: time of the three
-    trials and of the computed evaluation.
+    `recording`: its states and outputs. `anchors` `(N,)`: step at which the reused values were computed. `errors`
+    `(N, P)`: output with both kinds reused, less the computed one. `bands` `(N, 2, 4, 4)`: inner products, in the low
+    and the high band, of the errors of the three STATES and, last, of the computed output. `seconds` `(N, 4)`: time of
+    the three trials and of the computed evaluation.
     """
 
     recording: Recording
@@ -42,42 +44,19 @@ class Trials:
     bands: Tensor
     seconds: Tensor
 
-    def ages(self) -> tuple[int, ...]:
-        """Steps since what is reused was computed; 0 at the first step."""
-        return tuple(step - anchor for step, anchor in enumerate(self.anchors))
-
-    def shares(self, step: int, attention: int, mlp: int) -> tuple[float, float, float]:
-        """Coefficients of the three errors at `step` in the error of an evaluation whose attention and MLP were last
-        computed at these steps.
-
-        The error of a kind grows as the distance in sigma from where it was computed, and what both have beyond the
-        sum of each, as the smaller of the two; at the distance that was tried it is what was measured.
-        """
-        nodes = self.recording.nodes
-        tried = nodes[self.anchors[step]] - nodes[step]
-        a, m = ((nodes[last] - nodes[step]) / tried for last in (attention, mlp))
-        together = min(a, m)
-        return a - together, m - together, together
-
-    def relative(self, step: int, shares: tuple[float, float, float], band: int | None = None) -> float:
-        """Norm of that error, relative to the output's, in one band or in both."""
+    def relative(self, step: int, weights: tuple[float, float, float], band: int | None = None) -> float:
+        """Norm of `sum_s c_s e_s` over the STATES, c = `weights`, relative to the output's; in one band or in both."""
         grams = self.bands[step].sum(0) if band is None else self.bands[step, band]
-        c = torch.tensor(shares, dtype=grams.dtype)
+        c = torch.tensor(weights, dtype=grams.dtype)
         return float((c @ grams[:3, :3] @ c).clamp_min(0).sqrt() / grams[3, 3].clamp_min(1e-30).sqrt())
 
 
 class TrialRecorder:
-    """Watches a run of `trial_plan` (calibrate.bench.TrialWatch). `clock`: seconds from any start."""
+    """Watch of a run of `trial_plan` (bench.TrialWatch)."""
 
-    def __init__(
-        self,
-        timeline: Timeline,
-        scale: tuple[float, ...],
-        refreshes: tuple[int, ...],
-        clock: Callable[[], float] = perf_counter,
-    ):
-        self.recorder, self.refreshes, self.clock = Recorder(timeline, scale), refreshes, clock
-        self._timeline, self._since = timeline, 0.0
+    def __init__(self, timeline: Timeline, scale: tuple[float, ...], refreshed: tuple[int, ...], clock: Clock):
+        self.recorder, self.refreshed, self.clock = Recorder(timeline, scale), refreshed, clock
+        self._timeline, self._since, self._step = timeline, 0.0, 0
         self._tried: dict[frozenset[Kind], Tensor] = {}
         self._took: dict[frozenset[Kind], float] = {}
         self._rows: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
@@ -95,9 +74,9 @@ class TrialRecorder:
         own = self._lap(output)
         self.recorder.end(output)
         errors = [self._tried.get(state, output) - output for state in STATES]
-        kept = torch.stack([sampled_elements(error, ELEMENTS) for error in errors])
-        seconds = torch.tensor([*(self._took.get(state, float("nan")) for state in STATES), own])
-        self._rows[self._step] = (kept, band_grams(torch.stack([*errors, output])), seconds)
+        seconds = torch.tensor([*(self._took.get(state, nan) for state in STATES), own])
+        grams = band_grams(torch.stack([*errors, output]))
+        self._rows[self._step] = sampled_elements(errors[STATES.index(MODULES)], ELEMENTS), grams, seconds
         return output
 
     def _lap(self, output: Tensor) -> float:
@@ -107,26 +86,27 @@ class TrialRecorder:
         return self._since - since
 
     def trials(self) -> Trials:
-        """Raises CacheError if the sampler cannot be recorded, or if nothing could be tried."""
+        """The trials. Raises ConfigError if the sampler cannot be recorded, or if nothing could be tried."""
         recording = self.recorder.recording()
         if recording is None:
-            raise CacheError(
-                "The sampler does not call the model at just its steps, or something was not finite: a plan cannot be "
-                "made for it."
-            )
-        errors, bands, seconds = (
-            torch.stack(found) for found in zip(*(self._rows[step] for step in sorted(self._rows)), strict=True)
-        )
+            raise ConfigError(UNRECORDED)
+        rows = (self._rows[step] for step in sorted(self._rows))
+        errors, bands, seconds = (torch.stack(found) for found in zip(*rows, strict=True))
         if not errors.any():
-            raise CacheError(
-                "Attention and MLP could not be reused: nothing of them fits the cache. Raise memory, or lower the "
-                "size."
+            raise ConfigError(
+                "Attention and MLP could not be reused: nothing of them fits the cache. Free memory, or lower the size."
             )
-        return Trials(recording, anchors_of(len(recording.nodes), self.refreshes), errors, bands, seconds)
+        return Trials(recording, anchors_of(len(recording.nodes), self.refreshed), errors, bands, seconds)
+
+
+UNRECORDED = (
+    "This sampler cannot be calibrated: it leaves steps out, looks between two steps, or its outputs are not finite. "
+    "Set sampler to euler, or to another one that calls the model once at each step."
+)
 
 
 def refreshes(steps: int, phase: int, period: int = PERIOD) -> tuple[int, ...]:
-    """The steps at which what is reused is computed anew: 0, and each `period`-th from `phase` on."""
+    """Steps at which the reused values are computed anew: 0, and each `period`-th from `phase` on."""
     return tuple(sorted({0, *range(phase % period, steps, period)}))
 
 
@@ -136,13 +116,84 @@ def anchors_of(steps: int, refreshed: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def trial_plan(refreshed: tuple[int, ...]) -> Plan:
-    """The plan of a run that tries the three states."""
-    return Plan(Steps(MODULES, refreshed), name="FEB-Cache, measuring", trials=STATES)
+    """The plan of a run that tries the three STATES."""
+    return Plan(Steps(MODULES, refreshed), name="measuring", trials=STATES)
 
 
-def relative_costs(passes: list[Trials]) -> tuple[float, float, float]:
-    """Time of each of the three states, relative to a computed evaluation: the median over steps and passes."""
-    seconds = torch.cat([found.seconds[1:] for found in passes])
+def reuse_costs(passes: Sequence[Trials], signal: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Squared displacement by reuse of both kinds in each gap, as `begun` and `costs` of steps.cheapest.
+
+    `sum_i g_i h_i r_i e_i` over the steps i of the gap: growth g, weight h, tried error e, and r, the distance in sigma
+    from the start of the gap relative to that from the trial's own anchor: the error of reuse grows with it. The mean
+    of the passes whose anchors are nearest to the start.
+    """
+    steps = len(signal)
+    by_start = np.full((steps, LONGEST), np.inf)
+    for start in range(steps - 1):
+        length = min(LONGEST, steps - 1 - start)
+        found = [_gap(trials, growth(signal), start, length) for trials in passes]
+        apart = np.array([distance for distance, _ in found])
+        nearest = apart == apart.min(axis=0)
+        squared = np.array([moved for _, moved in found])
+        by_start[start, :length] = (squared * nearest).sum(0) / nearest.sum(0)
+    return by_start[0, : first_gap(steps)], np.broadcast_to(by_start.T, (LONGEST, LONGEST, steps))
+
+
+def _gap(trials: Trials, grown: np.ndarray, start: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of the anchors from `start`, and squared displacement, `(length,)` each, of gaps of 1, 2, ... steps."""
+    inner = range(start + 1, start + length)
+    nodes, weights = trials.recording.nodes, trials.recording.weights
+    factors = [grown[s] * weights[s] * (nodes[start] - nodes[s]) / (nodes[trials.anchors[s]] - nodes[s]) for s in inner]
+    moved = torch.tensor(factors, dtype=torch.float64).unsqueeze(1) * trials.errors[start + 1 : start + length].double()
+    size = trials.recording.outputs.square().mean()
+    apart = np.cumsum([0, *(abs(trials.anchors[s] - start) for s in inner)])
+    return apart, np.array([0.0, *(moved.cumsum(0).square().sum(1) / size).tolist()])
+
+
+class Stopwatch:
+    """Watch of the time of each evaluation, at `reused` steps and at others."""
+
+    def __init__(self, timeline: Timeline, reused: frozenset[int], clock: Clock):
+        self.timeline, self.reused, self.clock = timeline, reused, clock
+        self.seconds: dict[bool, list[float]] = {True: [], False: []}
+        self._step, self._since = 0, 0.0
+
+    def begin(self, sigma: float, state: Tensor) -> None:
+        self._step, self._since = self.timeline.step_of(sigma), self.clock()
+
+    def end(self, output: Tensor) -> Tensor:
+        float(output.flatten()[0])  # waits for the device
+        if self._step:
+            self.seconds[self._step in self.reused].append(self.clock() - self._since)
+        return output
+
+    @property
+    def ratio(self) -> float:
+        """Time of a reused step, relative to a computed one."""
+        return min(self.seconds[True]) / median(self.seconds[False])
+
+
+def costs_of(passes: Sequence[Trials], merged: Sequence[float]) -> Costs:
+    """Time of each state relative to a computed evaluation: the median over steps and passes. `merged`: ratios of steps
+    that reuse both kinds as one residual for a list of blocks; the shorter of two, as a clock is only ever late."""
+    seconds = torch.cat([trials.seconds[1:] for trials in passes])
     seconds = seconds[seconds.isfinite().all(1)]
     full = median(seconds[:, 3].tolist())
-    return tuple(min(2.0, median(seconds[:, state].tolist()) / full) for state in range(3))
+    alone = (median(seconds[:, state].tolist()) / full for state in range(len(STATES)))
+    return Costs(*(round(min(2.0, cost), CLOSEST) for cost in (*alone, median_low(merged))))
+
+
+def curves_of(passes: Sequence[Trials], times: Sequence[float], boundary: float = BOUNDARY) -> Curves:
+    """Mean relative errors by stage, state, band and age, over steps and passes."""
+    seen: dict[tuple[int, int], list[tuple[Trials, int]]] = {}  # by stage and age
+    for trials in passes:
+        for step, anchor in enumerate(trials.anchors):
+            seen.setdefault((int(times[step] <= boundary), step - anchor), []).append((trials, step))
+
+    def curve(stage: int, state: int, band: int) -> tuple[float, ...]:
+        alone = (float(state == 0), float(state == 1), float(state == 2))
+        found = [seen.get((stage, age), []) for age in range(1, PERIOD + 1)]
+        return tuple(mean(t.relative(s, alone, band) for t, s in pairs) if pairs else nan for pairs in found)
+
+    stages, states, bands = (range(len(axis)) for axis in (STAGES, REUSED, BANDS))
+    return Curves(tuple(tuple(tuple(curve(g, s, b) for b in bands) for s in states) for g in stages))

@@ -13,8 +13,6 @@ from . import attach, plan_folder, sampling
 from .guidance import guidance
 from .weights import digest, fingerprint
 
-FRESH = 2**32  # distance in seed to noise that no sample of the calibration starts from
-
 
 class ComfyBench:
     """A `cache_core.calibrate.Bench`. Sample `number` has the seed `seed` + number, and is what SamplerCustom makes
@@ -73,43 +71,10 @@ class ComfyBench:
             seed=seed,
         )
 
-    def noised(self, number: int, watch: Watch) -> None:
-        """As a sampler that looks at noised states in place of sampling, so that all of ComfyUI's own preparation is done."""
-        import comfy.sample
-        from comfy.samplers import KSAMPLER
-
-        clean = self.sample(number)
-        noise = comfy.sample.prepare_noise(self.latent, (self.seed + number + FRESH) % 2**64)
-
-        def look(model_k, x, sigmas, extra_args=None, callback=None, disable=None):
-            """`model_k`: k-diffusion's view of the guider, with the noise and the clean latent on it."""
-            model_sampling = model_k.inner_model.inner_model.model_sampling
-            for sigma in sigmas[:-1]:
-                state = model_sampling.noise_scaling(sigma, model_k.noise, model_k.latent_image)
-                model_k(state, sigma * x.new_ones([len(x)]), **(extra_args or {}))
-            return x
-
-        comfy.sample.sample_custom(
-            attach.watched(self.model, (), watch),
-            noise,
-            self.cfg,
-            KSAMPLER(look),
-            self.sigmas.clone(),
-            self.positive,
-            self.negative,
-            clean,
-            disable_pbar=True,
-            seed=self.seed,
-        )
-
     @property
     def clock(self) -> Callable[[], float]:
         """Seconds of the device's work: those of this process where that is the CPU, whatever else runs there."""
         return time.process_time if self.model.load_device.type == "cpu" else time.perf_counter
-
-    def alpha(self, sigma: float) -> float:
-        """Share of the clean latent in the state."""
-        return sampling.alpha(self.model.get_model_object("model_sampling"), sigma)
 
     def _guidance(self) -> str:
         """What guides the samples, as a sampling with them would say."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ...cache_core import OUTPUT, Extrapolation, Plan, Steps
-from ...cache_core.calibrate import Recorder, Recording, Tracker, growth, steps_from
-from ...cache_core.calibrate.ab import FEWEST
+from ...cache_core import OUTPUT, Plan
+from ...cache_core.calibrate import Recorder, Recording, Watch, fit, least_steps, steps_for
 from ...cache_core.calibrate.recording import relative_l2
 from ...cache_core.plan import MIN_STEPS, MOST_STEPS
 from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan, model_plan
@@ -28,12 +27,11 @@ log = logging.getLogger("feb_ab_cache")
 MOST_DRIFT = 0.1
 SETTINGS_CHANGE = (
     "no plan is learned now, the widgets count: the last plans were never used, because size, guidance or other "
-    "settings changed "
-    "with each picture. One is learned as soon as the same settings come twice"
+    "settings changed with each picture. One is learned as soon as the same settings come twice"
 )
 
 
-Again = Callable[["Settings", "Tracker | None"], object]  # samples once more with these settings, watched
+Again = Callable[["Settings", "Watch | None"], object]  # samples once more with these settings, watched
 
 
 class LearningError(Exception):
@@ -100,19 +98,19 @@ class Lesson:
     def _plan(self, recording: Recording, count: int, samples, again: Again) -> SavedPlan:
         from comfy.model_management import throw_exception_if_processing_interrupted as tick
 
-        steps = steps_from([recording], count, growth(self.signal), tick=tick)
-        tracker = Tracker(recording, steps)
-        tracked = again(
-            FixedSettings(Plan(Steps(OUTPUT, steps), Extrapolation(2), name=f"{self.name}, fitting")),
-            tracker,
-        )
-        drift = relative_l2(tracked, samples)
-        return model_plan(steps, self.recorder.timeline.sigmas, self.origin, tuple(tracker.fits.values()), drift)
+        steps = steps_for([recording], count, self.signal, tick)
+
+        def sample(plan: Plan, tracker: Watch):
+            return again(FixedSettings(replace(plan, name=f"{self.name}, fitting")), tracker)
+
+        fits, final = fit(sample, [recording], OUTPUT, steps)
+        drift = relative_l2(final, samples)
+        return model_plan(steps, self.recorder.timeline.sigmas, self.origin, fits, drift)
 
 
 def computed_steps(steps: int, speedup: float) -> int:
-    """How many of `steps` steps a learned plan computes."""
-    return max(FEWEST, round(steps / speedup))
+    """Computed steps of a learned plan for `steps` steps."""
+    return max(least_steps(steps, fits=True), round(steps / speedup))
 
 
 def learnable(steps: int, sampler: str) -> bool:

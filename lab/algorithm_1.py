@@ -1,18 +1,18 @@
-"""FEB-Cache's Algorithm 1: a table from the errors of reuse, step by step, and a vote over samples (arXiv
-2503.07120)."""
+"""FEB-Cache's Algorithm 1 and its two-stage rule, as comparators: a table from the errors of reuse, step by step, and a
+vote over samples (arXiv 2503.07120)."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from ..schedule import Table
-from ..site import MODULES, Kind
-from .trials import Trials
+from cache_core import Frame, Kind, Table, Timeline, TwoStage
+from cache_core.calibrate.trials import BOUNDARY, Trials
+from cache_core.saved_plan.costs import Costs
+from cache_core.settings.presets import auto_warmup
+from cache_core.site import MODULES
 
 State = frozenset[Kind]
-Error = Callable[
-    [int, State, int, int], float
-]  # of a step that predicts a state, attention and MLP last computed at two steps
-BOUNDARY = 0.4  # model time at which the stages meet
+# Error of a step that predicts a state, attention and MLP last computed at two steps.
+Error = Callable[[int, State, int, int], float]
 HALVINGS = 40
 
 
@@ -53,10 +53,12 @@ def error_of(trials: Trials, banded: bool = False) -> Error:
     """The relative error of reuse in one sample; with `banded` that of the worse of the two bands."""
 
     def error(step: int, state: State, attention: int, mlp: int) -> float:
-        shares = trials.shares(
-            step, *(last if kind in state else step for kind, last in ((Kind.ATTENTION, attention), (Kind.MLP, mlp)))
+        weights = shares(
+            trials,
+            step,
+            *(last if kind in state else step for kind, last in ((Kind.ATTENTION, attention), (Kind.MLP, mlp))),
         )
-        return max(trials.relative(step, shares, band) for band in ((0, 1) if banded else (None,)))
+        return max(trials.relative(step, weights, band) for band in ((0, 1) if banded else (None,)))
 
     return error
 
@@ -76,3 +78,28 @@ def algorithm_1(
         middle = (low + high) / 2
         low, high = (low, middle) if fits(table(middle)) else (middle, high)
     return table(high)
+
+
+def shares(trials: Trials, step: int, attention: int, mlp: int) -> tuple[float, float, float]:
+    """Coefficients of the three tried errors at `step` in the error of an evaluation whose attention and MLP were last
+    computed at these steps.
+
+    Linear model: e_att and e_mlp scale with their distance in sigma, the interaction e_both - e_att - e_mlp with the
+    smaller of the two. At the tried distance it returns the measurement.
+    """
+    nodes = trials.recording.nodes
+    tried = nodes[trials.anchors[step]] - nodes[step]
+    a, m = ((nodes[last] - nodes[step]) / tried for last in (attention, mlp))
+    together = min(a, m)
+    return a - together, m - together, together
+
+
+def stage_rule(timeline: Timeline, costs: Costs, speedup: float) -> Table | None:
+    """FEB-Cache's two-stage rule with the least intervals that reach `speedup`; None if none does."""
+    warmup = auto_warmup(timeline.steps)
+    for fragile in range(1, 7):
+        for other in range(fragile, 11):
+            table = TwoStage(other, other, fragile, frame=Frame(warmup)).table(timeline)
+            if costs.speedup(table) >= speedup:
+                return table
+    return None
