@@ -2,8 +2,17 @@
 
 from pathlib import Path
 
-from ..cache_core import ConfigError
+from ..cache_core.errors import ConfigError
 from ..cache_core.show.similarity import difference, psnr, ssim, wipe
+from .widgets import inputs, number, slider
+
+MOST = 100.0  # dB, where nothing differs
+TOOLTIPS = {
+    "uncached": "The picture, or the frames, without a cache.",
+    "cached": "The same with a cache: same seed, same prompt, same size.",
+    "amplify": "How many times brighter the difference is shown.",
+    "wipe_at": "Where the wipe is: 0 shows the cached picture only, 1 the uncached one.",
+}
 
 
 class CacheCompare:
@@ -11,8 +20,7 @@ class CacheCompare:
     SEARCH_ALIASES = ["compare images", "psnr", "ssim", "difference"]
     DESCRIPTION = (
         "How far a cached picture is from the uncached one of the same seed: PSNR and SSIM in numbers, the difference "
-        "as a picture, and "
-        "both pictures side by side behind a wipe."
+        "as a picture, and both pictures side by side behind a wipe."
     )
     RETURN_TYPES = ("IMAGE", "IMAGE", "STRING", "FLOAT", "FLOAT")
     RETURN_NAMES = ("difference", "wipe", "text", "psnr", "ssim")
@@ -27,40 +35,19 @@ class CacheCompare:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
-        return {
-            "required": {
-                "uncached": ("IMAGE", {"tooltip": "The picture, or the frames, without a cache."}),
-                "cached": ("IMAGE", {"tooltip": "The same with a cache: same seed, same prompt, same size."}),
-                "amplify": (
-                    "FLOAT",
-                    {
-                        "default": 4.0,
-                        "min": 1.0,
-                        "max": 64.0,
-                        "step": 0.5,
-                        "round": False,
-                        "tooltip": "How many times brighter the difference is shown.",
-                    },
-                ),
-                "wipe_at": (
-                    "FLOAT",
-                    {
-                        "default": 0.5,
-                        "min": 0.0,
-                        "max": 1.0,
-                        "step": 0.01,
-                        "round": False,
-                        "display": "slider",
-                        "tooltip": "Where the wipe is: 0 shows the cached picture only, 1 the uncached one.",
-                    },
-                ),
-            }
+        required = {
+            "uncached": ("IMAGE",),
+            "cached": ("IMAGE",),
+            "amplify": number(4.0, 1.0, 64.0, 0.5),
+            "wipe_at": slider(0.5, 0.0, 1.0, 0.01),
         }
+        return inputs(TOOLTIPS, required=required)
 
     def compare(self, uncached, cached, amplify: float, wipe_at: float) -> dict:
         if uncached.shape != cached.shape:
             raise ConfigError(
-                f"uncached is {_size(uncached)} and cached is {_size(cached)}; both must be of one size and number."
+                f"uncached is {_size(uncached)} and cached is {_size(cached)}; both need one size and number. Resize "
+                f"one."
             )
         near, alike = psnr(cached, uncached).clamp(max=MOST), ssim(cached, uncached)
         text = described(near, alike)
@@ -74,25 +61,20 @@ class CacheCompare:
         return {"ui": ui, "result": (*shown, text, float(near.mean()), float(alike.mean()))}
 
 
-MOST = 100.0  # dB, where nothing differs
-
-
 def described(near, alike) -> str:
-    """The numbers of a batch, in words."""
+    """PSNR (dB) and SSIM of a batch, in words; both of shape `(batch,)`."""
     lines = [f"PSNR {float(near.mean()):.2f} dB, SSIM {float(alike.mean()):.4f}"]
     if len(near) > 1:
-        lines.append(
-            f"mean of {len(near)}; worst: PSNR {float(near.min()):.2f} dB, SSIM {float(alike.min()):.4f}, at "
-            f"{int(near.argmin())}"
-        )
+        worst = f"worst: PSNR {float(near.min()):.2f} dB, SSIM {float(alike.min()):.4f}, at {int(near.argmin())}"
+        lines.append(f"mean of {len(near)}; {worst}")
     if float(near.min()) == MOST:
         lines.append("nothing differs")
     return "\n".join(lines)
 
 
 def shown_on_page(picture, name: str) -> list[dict]:
-    """What the page needs to show the picture, `(H, W, 3)`, which is saved to ComfyUI's folder for previews; nothing
-    outside ComfyUI."""
+    """The place of a picture `(H, W, 3)`, saved to ComfyUI's folder for previews, as the page wants it; empty outside
+    ComfyUI."""
     try:
         import folder_paths
     except ImportError:

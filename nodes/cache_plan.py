@@ -1,11 +1,17 @@
 """Cache Plan Load, Save and Info."""
 
-from ..cache_core import ConfigError
+from ..cache_core.errors import ConfigError
 from ..cache_core.saved_plan.file import load, save
 from ..cache_core.saved_plan.saved_plan import SavedPlan
 from .comfy import plan_folder
+from .widgets import inputs
 
-GIVEN = ("CACHE_PLAN", {"tooltip": "A plan, from Cache Plan Load or Cache Calibrate."})
+TOOLTIPS = {
+    "plan_name": "A file in models/cache_plans, where plans learned by AB-Cache Apply are, too. bundled/...: published "
+    "lists of steps that come with this pack.",
+    "plan": "A plan, from Cache Plan Load or Cache Calibrate.",
+    "name": "File name, without folder. A plan of this name is replaced.",
+}
 
 
 class CachePlanLoad:
@@ -13,8 +19,7 @@ class CachePlanLoad:
     SEARCH_ALIASES = ["load plan", "cache schedule"]
     DESCRIPTION = (
         "Loads a plan: which steps to compute and how to predict the others, made for one model and sampling. Connect "
-        "it to the plan "
-        "input of an Apply node."
+        "it to the plan input of an Apply node."
     )
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
     OUTPUT_TOOLTIPS = ("The plan, for the plan input of an Apply node.",)
@@ -22,17 +27,7 @@ class CachePlanLoad:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
-        return {
-            "required": {
-                "plan_name": (
-                    plan_folder.available(),
-                    {
-                        "tooltip": "A file in models/cache_plans, where plans learned by AB-Cache Apply are, too. "
-                        "bundled/...: published lists of steps that come with this pack."
-                    },
-                ),
-            }
-        }
+        return inputs(TOOLTIPS, required={"plan_name": (plan_folder.available(),)})
 
     @classmethod
     def IS_CHANGED(cls, plan_name: str) -> float:
@@ -53,15 +48,8 @@ class CachePlanSave:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
-        return {
-            "required": {
-                "plan": GIVEN,
-                "name": (
-                    "STRING",
-                    {"default": "my_plan", "tooltip": "File name, without folder. A plan of this name is replaced."},
-                ),
-            }
-        }
+        required = {"plan": ("CACHE_PLAN",), "name": ("STRING", {"default": "my_plan"})}
+        return inputs(TOOLTIPS, required=required)
 
     def save(self, plan: SavedPlan, name: str) -> dict:
         path = plan_folder.path_of(name.strip().removesuffix(plan_folder.SUFFIX) + plan_folder.SUFFIX)
@@ -69,7 +57,8 @@ class CachePlanSave:
             save(plan, path)
         except OSError as error:
             raise ConfigError(
-                f"{path.name} could not be saved: {error}. Take another name, or see to models/{plan_folder.FOLDER}."
+                f"{path.name} could not be saved: {error}. Choose another name, or make models/{plan_folder.FOLDER} "
+                f"writable."
             ) from error
         return {"ui": {"text": (f"saved as {path.name}",)}, "result": (plan,)}
 
@@ -86,7 +75,7 @@ class CachePlanInfo:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
-        return {"required": {"plan": GIVEN}}
+        return inputs(TOOLTIPS, required={"plan": ("CACHE_PLAN",)})
 
     def read(self, plan: SavedPlan) -> dict:
         return {"ui": {"text": (plan.text(),)}, "result": (plan.text(),)}

@@ -2,21 +2,25 @@
 
 from ..cache_core.show.chart import lines, picture
 from .comfy.mailbox import Mailbox
+from .widgets import inputs
 
 NOTHING_YET = (
     "No run has finished with this model yet. Connect the sampler's LATENT to this node, and the sampler's MODEL to "
-    "the Apply "
-    "node that this REPORT comes from."
+    "the Apply node that this REPORT comes from."
 )
 NO_CACHE = "No REPORT is connected, or its Apply node is bypassed: nothing was cached."
+TOOLTIPS = {
+    "latent": "The sampler's output, so that this node runs after sampling. It is passed on unchanged.",
+    "report": "From FEB-Cache Apply or AB-Cache Apply. Without one, as when it is bypassed, nothing was cached.",
+}
 
 
 class CacheReport:
     CATEGORY = "model_patches/acceleration"
     SEARCH_ALIASES = ["cache report", "speed-up", "timing"]
     DESCRIPTION = (
-        "What the cache did in the last run: steps computed and predicted, measured time saved, memory, "
-        "demotions; and a picture of it."
+        "What the cache did in the last run: steps computed and predicted, measured time saved, memory, demotions; and "
+        "a picture of it."
     )
     RETURN_TYPES, RETURN_NAMES = ("LATENT", "STRING", "IMAGE"), ("latent", "text", "picture")
     OUTPUT_TOOLTIPS = (
@@ -29,26 +33,7 @@ class CacheReport:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
-        return {
-            "required": {
-                "latent": (
-                    "LATENT",
-                    {
-                        "tooltip": "The sampler's output, so that this node runs after sampling. It is passed on "
-                        "unchanged."
-                    },
-                ),
-            },
-            "optional": {
-                "report": (
-                    "REPORT",
-                    {
-                        "tooltip": "From FEB-Cache Apply or AB-Cache Apply. Without one, as when it is bypassed, "
-                        "nothing was cached."
-                    },
-                ),
-            },
-        }
+        return inputs(TOOLTIPS, required={"latent": ("LATENT",)}, optional={"report": ("REPORT",)})
 
     def read(self, latent: object, report: Mailbox | None = None) -> dict:
         text = NO_CACHE if report is None else report.latest.text() if report.latest else NOTHING_YET

@@ -1,54 +1,47 @@
-"""Widgets, shared by the two Apply nodes."""
+"""Inputs of the nodes, as ComfyUI declares them; tooltips apart from ranges, so that each reads in one piece."""
+
+from collections.abc import Mapping
+
+Input = tuple  # ComfyUI's: the type, or a list of options; then a dict of details
+
+OF_BOTH = {  # tooltips of widgets that both Apply nodes have
+    "warmup_steps": "Steps at the start that are always computed. More keeps the composition closer.",
+    "final_steps": "Steps at the end that are always computed. More keeps fine detail closer.",
+    "start_percent": "Share of the sampling, from its start, before which every step is computed. 0 = cache from the "
+    "start. More keeps more of the composition untouched.",
+    "end_percent": "Share of the sampling after which every step is computed. 1 = cache to the end. Less keeps more of "
+    "the fine detail untouched.",
+}
 
 
-def integer(default: int, low: int, high: int, tooltip: str) -> tuple[str, dict]:
-    return ("INT", {"default": default, "min": low, "max": high, "step": 1, "display": "slider", "tooltip": tooltip})
-
-
-def number(default: float, low: float, high: float, step: float, tooltip: str) -> tuple[str, dict]:
-    return (
-        "FLOAT",
-        {
-            "default": default,
-            "min": low,
-            "max": high,
-            "step": step,
-            "round": False,
-            "display": "slider",
-            "tooltip": tooltip,
-        },
-    )
-
-
-def amount(low: float, high: float, step: float, tooltip: str) -> tuple[str, dict]:
-    """A number that no preset sets: choosing one leaves it alone, and moving it leaves the preset."""
-    return (
-        "FLOAT",
-        {"default": low, "min": low, "max": high, "step": step, "round": False, "of_preset": False, "tooltip": tooltip},
-    )
-
-
-def choice(options: tuple[str, ...], tooltip: str, **extra: object) -> tuple[list[str], dict]:
-    return (list(options), {"default": options[0], "tooltip": tooltip, **extra})
-
-
-def percents(start: float = 0.0, end: float = 1.0) -> dict[str, tuple[str, dict]]:
-    """The two widgets that limit caching to a part of the sampling, counted as ComfyUI's own nodes count it."""
+def inputs(tooltips: Mapping[str, str], **groups: Mapping[str, Input]) -> dict[str, dict[str, Input]]:
+    """INPUT_TYPES with the groups `required`, `optional` and so on, each input with its tooltip."""
     return {
-        "start_percent": number(
-            start,
-            0.0,
-            1.0,
-            0.01,
-            "Share of the sampling, from its start, before which every step is computed. 0 = cache "
-            "from the start. More keeps more of the composition untouched.",
-        ),
-        "end_percent": number(
-            end,
-            0.0,
-            1.0,
-            0.01,
-            "Share of the sampling after which every step is computed. 1 = cache to the end. "
-            "Less keeps more of the fine detail untouched.",
-        ),
+        group: {name: (kind[0], {**_details(kind), "tooltip": tooltips[name]}) for name, kind in members.items()}
+        for group, members in groups.items()
     }
+
+
+def _details(kind: Input) -> dict:
+    return kind[1] if len(kind) > 1 else {}
+
+
+def integer(default: int, low: int, high: int) -> Input:
+    return ("INT", {"default": default, "min": low, "max": high, "step": 1, "display": "slider"})
+
+
+def number(default: float, low: float, high: float, step: float, **details: object) -> Input:
+    return ("FLOAT", {"default": default, "min": low, "max": high, "step": step, "round": False, **details})
+
+
+def slider(default: float, low: float, high: float, step: float) -> Input:
+    return number(default, low, high, step, display="slider")
+
+
+def choice(options: tuple[str, ...], **details: object) -> Input:
+    return (list(options), {"default": options[0], **details})
+
+
+def percents() -> dict[str, Input]:
+    """The two widgets that limit caching to a part of the sampling, counted as ComfyUI's own nodes count it."""
+    return {"start_percent": slider(0.0, 0.0, 1.0, 0.01), "end_percent": slider(1.0, 0.0, 1.0, 0.01)}

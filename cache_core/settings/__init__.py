@@ -1,7 +1,8 @@
-"""What the nodes can be told, checked, frozen, and turned into a plan once the sampling is known."""
+"""Settings of the nodes: checked, frozen, and turned into a plan once the sampling is known."""
 
 from .ab import ABSettings
 from .feb import FEBSettings
 from .presets import CUSTOM
+from .widgets import Settings, WidgetSettings
 
-__all__ = ["CUSTOM", "ABSettings", "FEBSettings"]
+__all__ = ["CUSTOM", "ABSettings", "FEBSettings", "Settings", "WidgetSettings"]

@@ -1,20 +1,22 @@
-"""What FEB-Cache Apply can be told, and the plan it makes of it."""
+"""The widgets of FEB-Cache Apply, and the plan they make."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ..errors import check_choice, check_range
+from ..errors import check_choice
 from ..noise_scale import NoiseScale
 from ..plan import Plan
 from ..predictor import GAIN_LIMIT, Extrapolation
-from ..schedule import Edited, Frame, Released, TwoStage
+from ..schedule import Edited, Frame, Released, Table, TwoStage, differences, format_edits, parse_edits
+from ..site import MODULES
 from ..timeline import Timeline
-from .presets import AUTO, Values, auto_warmup, resolve
+from .presets import AUTO, CUSTOM, Values, auto_warmup
+from .saved import check_memory
+from .widgets import WidgetSettings
 
 ORDERS = {"reuse": 1, "order 2": 2, "order 3": 3}
 TABLES = ("two-stage", "released")
-MOST_MEMORY = 1024.0
-DEFAULTS = {
+DEFAULTS: Values = {
     "attention_interval": 3,
     "mlp_interval": 3,
     "fragile_interval": 1,
@@ -29,9 +31,8 @@ DEFAULTS = {
     "table": "two-stage",
     "edited_steps": "",
 }
-# measured on the lab's model, where reusing both at once beats the stage rule at equal compute: `python3
-# scripts/demo.py`
-PRESETS = {
+# measured on the lab's model, where reusing both at once beats the stage rule at equal compute: scripts/demo.py
+PRESETS: dict[str, Values] = {
     "auto": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
     "quality": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 12},
     "balanced": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
@@ -40,16 +41,12 @@ PRESETS = {
 }
 
 
-def check_memory(gigabytes: float) -> None:
-    """Raise ConfigError unless this is an amount of memory that the widget may hold."""
-    check_range("memory", gigabytes, 0.0, MOST_MEMORY)
-
-
 @dataclass(frozen=True)
-class FEBSettings:
-    """The widgets of FEB-Cache Apply, checked. `plan` turns them into a plan once the sampling is known."""
+class FEBSettings(WidgetSettings):
+    """The checked widgets of FEB-Cache Apply."""
 
-    preset: str
+    title, other, kinds = "FEB-Cache", "AB-Cache", MODULES
+    defaults, presets, beside = DEFAULTS, PRESETS, {"memory": 0.0}
     attention_interval: int
     mlp_interval: int
     fragile_interval: int
@@ -63,7 +60,7 @@ class FEBSettings:
     noise_scale_low: float
     table: str = "two-stage"
     edited_steps: str = ""
-    memory: float = 0.0  # GB; 0: what is free
+    memory: float = 0.0  # GB; 0 = by what is free
     learns: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
@@ -72,27 +69,20 @@ class FEBSettings:
         check_memory(self.memory)
         self.plan(Timeline.even(50)).schedule.table(Timeline.even(50))  # edited_steps, too
 
-    @classmethod
-    def of(cls, preset: str, given: Values) -> "FEBSettings":
-        """The settings of a node whose widgets, in `given`, stand beside `preset`. Widgets left out show their defaults."""
-        widgets = {**DEFAULTS, **given}
-        memory = widgets.pop("memory", 0.0)  # no part of a preset: how a machine is, not what to compute
-        name, values = resolve(PRESETS, DEFAULTS, preset, widgets)
-        return cls(name, memory=memory, **values)
-
-    @property
-    def name(self) -> str:
-        return f"FEB-Cache {self.preset}"
-
     def plan(self, timeline: Timeline) -> Plan:
         """Raises ConfigError for a value out of range."""
         scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
         predictor = Extrapolation(ORDERS[self.predictor], gain_limit=GAIN_LIMIT)
         base = self._schedule(timeline.steps)
         schedule = Edited(base, self.edited_steps) if self.edited_steps.strip() else base
-        return Plan(
-            schedule, predictor, scale, self.name, merge=self.table != "released"
-        )  # the authors keep every site
+        # the authors keep every site
+        return Plan(schedule, predictor, scale, self.name, merge=self.table != "released")
+
+    def _written(self, wanted: Table, timeline: Timeline) -> dict[str, str]:
+        """Edits of steps beyond this sampling stay."""
+        base = replace(self, preset=CUSTOM)._schedule(timeline.steps).table(timeline)
+        beyond = {cell: to for cell, to in parse_edits(self.edited_steps).items() if cell[0] >= timeline.steps}
+        return {"edited_steps": format_edits({**differences(base, wanted), **beyond})}
 
     def _schedule(self, steps: int) -> TwoStage | Released:
         """The authors' table, or the two-stage rule."""

@@ -1,17 +1,17 @@
-"""How a preset and the widgets beside it become one set of values."""
+"""One set of values from a preset and the widgets beside it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..errors import check_choice
 
-MOST_WARMUP = 100  # as the widget has it
+MOST_WARMUP = 100  # steps, as Frame allows
 AUTO, CUSTOM = "auto", "custom"
-Values = Mapping[str, object]
+RETIRED = ("guard",)  # widgets of older packs, which saved workflows may still have
+Values = Mapping[str, Any]  # of widgets, by name
 
 
-def resolve(
-    presets: Mapping[str, Values], defaults: Values, preset: str, given: Values
-) -> tuple[str, dict[str, object]]:
+def resolve(presets: Mapping[str, Values], defaults: Values, preset: str, given: Values) -> tuple[str, dict[str, Any]]:
     """The preset's name and the values in force.
 
     With `custom` the widgets are taken as they stand. With any other preset a widget that still shows its default is
@@ -27,9 +27,6 @@ def resolve(
 
 
 def auto_warmup(steps: int) -> int:
-    """Steps at the start that `auto` computes, where the output changes fastest: a sixth, and with few steps up to
-    8, but no more than 30 %.
-
-    Measured on the lab's model: `python3 -m lab.sweep`.
-    """
+    """Steps at the start that `auto` computes, where the output changes fastest: steps / 6, and with few steps up to
+    8, but no more than 30 %. Measured on the lab's model: `python3 -m lab.sweep`."""
     return min(MOST_WARMUP, max(round(steps / 6), min(8, round(0.3 * steps))))

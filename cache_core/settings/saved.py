@@ -1,19 +1,27 @@
-"""A plan that is given, in place of widgets."""
+"""Settings without widgets: a saved plan, a plan that is known, or no prediction at all."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..errors import check_range
 from ..plan import Plan
 from ..saved_plan.saved_plan import SavedPlan
 from ..schedule import Steps
 from ..site import OUTPUT
 from ..timeline import Timeline
 
+MOST_MEMORY = 1024.0  # GB
+
+
+def check_memory(gigabytes: float) -> None:
+    """Raise ConfigError unless the memory widget may hold this amount."""
+    check_range("memory", gigabytes, 0.0, MOST_MEMORY)
+
 
 @dataclass(frozen=True)
 class SavedPlanSettings:
-    """`given`, whatever the sampling; moved over sigma where it was made for another one. `learned`: from an
-    earlier run, by itself. `guidance`: of the sampling at hand, once it is known."""
+    """The plan `given`; moved over sigma where it was made for another sampling. `learned`: from an earlier run, by
+    AB-Cache Apply itself. `guidance`: of the sampling at hand, once it is known."""
 
     name: str
     given: SavedPlan
@@ -22,13 +30,16 @@ class SavedPlanSettings:
     guidance: str = ""
     learns: ClassVar[float] = 0.0
 
+    def __post_init__(self) -> None:
+        check_memory(self.memory)
+
     def plan(self, timeline: Timeline) -> Plan:
         return self.given.plan(timeline, self.name, self.guidance)
 
 
 @dataclass(frozen=True)
 class FixedSettings:
-    """`fixed`, for a sampling that is known."""
+    """The plan `fixed`, for a sampling that is known."""
 
     fixed: Plan
     memory: ClassVar[float] = 0.0
@@ -44,7 +55,7 @@ class FixedSettings:
 
 @dataclass(frozen=True)
 class ComputedSettings:
-    """The model runs at each step, and is watched."""
+    """No prediction: the model runs at each step, to be watched."""
 
     name: str
     memory: ClassVar[float] = 0.0

@@ -45,16 +45,16 @@ def test_a_plan_cannot_be_saved_among_the_bundled_ones(nodes):
 
 
 def test_a_plan_for_the_model_s_output_is_refused_by_feb_cache_with_the_node_that_takes_it(pack, nodes):
-    feb = __import__(f"{pack.__name__}.nodes.feb_cache_apply", fromlist=["planned"])
+    feb = __import__(f"{pack.__name__}.nodes.feb_cache_apply", fromlist=["FEBCacheApply"])
     (output,) = nodes["CachePlanLoad"]().load("bundled/flux_hill_psnr_13.safetensors")
     with pytest.raises(ValueError, match="for model; .*AB-Cache Apply"):
-        feb.planned(output, None, 0.0)
+        feb.FEBCacheApply.planned(output, None, 0.0)
     assert issubclass(ConfigError, ValueError)
 
 
 @pytest.mark.parametrize("memory", [-1.0, 5000.0, float("nan")])
 def test_the_memory_widget_is_checked_beside_a_plan_too(pack, nodes, memory):
-    feb = __import__(f"{pack.__name__}.nodes.feb_cache_apply", fromlist=["planned"])
+    feb = __import__(f"{pack.__name__}.nodes.feb_cache_apply", fromlist=["FEBCacheApply"])
     (table,) = nodes["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     with pytest.raises(ValueError, match="memory"):
-        feb.planned(table, None, memory)
+        feb.FEBCacheApply.planned(table, None, memory)
