@@ -65,13 +65,9 @@ class Ledger:
         return output
 
     def clear(self) -> None:
-        """Drop the kept results, once nobody needs them. Files that another process still uses are left to it."""
-        if self.folder is not None and self.folder.is_dir():
-            for path in (*self.folder.glob("*.safetensors"), *self.folder.glob("*.part")):
-                with suppress(OSError):
-                    path.unlink()
-            with suppress(OSError):
-                self.folder.rmdir()
+        """Drop the kept results, once nobody needs them."""
+        if self.folder is not None:
+            clear_results(self.folder)
 
     def _say(self) -> None:
         self._progress(min(1.0, self.spent / self.total), self._doing)
@@ -92,3 +88,12 @@ class Ledger:
             except OSError as error:
                 log.warning("%s could not be kept (%s): after an interruption it is sampled again.", name, error)
         return results
+
+
+def clear_results(folder: Path) -> None:
+    """Delete what a calibration has kept in `folder`. Files that another process still uses are left to it."""
+    for path in (*folder.glob("*.safetensors"), *folder.glob("*.part")):
+        with suppress(OSError):
+            path.unlink()
+    with suppress(OSError):
+        folder.rmdir()

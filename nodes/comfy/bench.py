@@ -1,4 +1,4 @@
-"""ComfyUI as a calibration sees it: a model, a prompt, a sampler and its sigmas."""
+"""The bench of a calibration in ComfyUI: a model, a prompt, a sampler and its sigmas."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .weights import digest, fingerprint
 
 
 class ComfyBench:
-    """A `cache_core.calibrate.Bench`. Sample `number` has the seed `seed` + number, and is what SamplerCustom makes
-    of the first latent.
+    """A `cache_core.calibrate.Bench`. Sample `number` is that of SamplerCustom with the seed `seed` + number, from the
+    first latent.
 
     A cache of this pack that is on `model` is left out. Raises ConfigError for another pack's cache, for a sampler
     that adds noise, and for too few steps.
@@ -28,20 +28,12 @@ class ComfyBench:
         name = sampling.sampler_name(sampler)
         if sampling.noisy_name(name):
             raise ConfigError(
-                f"The sampler is {name}, which adds new noise at each step; calibration needs one that does not, such "
-                "as euler."
+                f"sampler is {name}, which adds new noise at each step. Set it to one that does not, such as euler."
             )
         if len(sigmas) <= MIN_STEPS:
-            raise ConfigError(f"There are {len(sigmas) - 1} steps; calibration needs {MIN_STEPS} at least.")
-        self.model, self.positive, self.negative, self.cfg, self.sampler, self.seed = (
-            model,
-            positive,
-            negative,
-            cfg,
-            sampler,
-            seed,
-        )
-        self.sigmas = sigmas
+            raise ConfigError(f"sigmas has {len(sigmas) - 1} steps; calibration needs {MIN_STEPS} at least.")
+        self.model, self.positive, self.negative, self.cfg = model, positive, negative, cfg
+        self.sampler, self.sigmas, self.seed = sampler, sigmas, seed
         self.latent = comfy.sample.fix_empty_latent_channels(model, latent["samples"])[:1]
         mask = latent.get("noise_mask")
         self.mask = mask if mask is None else mask[:1]

@@ -10,7 +10,7 @@ from math import log2, prod
 from pathlib import Path
 
 from ...cache_core import ConfigError
-from ...cache_core.calibrate import Memo
+from ...cache_core.calibrate.ledger import clear_results
 from ...cache_core.files import start_of, write_atomically
 from ...cache_core.saved_plan.file import BUNDLED, load, save
 from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
@@ -138,7 +138,7 @@ def unfinished(key: str) -> Path:
     dropped; links are left alone. Raises ConfigError where the place is a link."""
     for path in folder().glob("unfinished_*"):
         if path.name != f"unfinished_{key}" and not path.is_symlink() and time.time() - path.stat().st_mtime > LEFT:
-            Memo(path).clear()
+            clear_results(path)
     if (folder() / f"unfinished_{key}").is_symlink():
         raise ConfigError(
             f"unfinished_{key} in models/{FOLDER} is a link, and what it leads to would be written to. Remove it."
