@@ -12,6 +12,7 @@ from tqdm import tqdm
 from cache_core import OUTPUT, Plan, evenly
 from cache_core.calibrate import Ledger, Normal, Recorded, Request, Tracker, best_steps, fitting_plan, steps_for
 from cache_core.calibrate.output import recorded
+from cache_core.calibrate.steps import first_gap
 from cache_core.saved_plan.saved_plan import Origin, model_plan
 
 from .families import FAMILIES, FLUX
@@ -62,7 +63,8 @@ def variant(bench: Bench, samples: Sequence[Recorded], parts: Parts) -> Plan:
         steps = steps_for(recordings, count, bench.lab.signal)
     else:
         gram = sum(recording.gram().numpy() for recording in recordings)
-        steps = best_steps(gram, recordings[0].nodes, recordings[0].weights, count, fits=True)
+        first = recordings[0]
+        steps = best_steps(gram, first.nodes, first.weights, count, first_gap(STEPS, fits=True), fits=True)
     fits, normal = (), Normal()
     for number, recording in enumerate(recordings[: parts.learners] if parts.corrections else ()):
         tracker = Tracker(recording, steps, normal, parts.predictions)

@@ -18,7 +18,7 @@ from ..site import MODULES
 from .ledger import Ledger, Results
 from .recording import Recorded, Recording, sampled_elements
 from .search import LEAST_SPEEDUP, Candidate, Contest, Found, Keep, Request, fewest, search
-from .steps import best_steps, cheapest, computed_steps, least_steps
+from .steps import best_steps, cheapest, computed_steps, first_gap, least_steps
 from .trials import (
     PERIOD,
     Clock,
@@ -127,7 +127,9 @@ def candidates(measured: Measured, signal: Sequence[float], count: int) -> list[
 def planned_for_order_2(recordings: Sequence[Recording], count: int) -> Candidate:
     """The `count` steps that are best for extrapolating the recorded outputs."""
     gram = np.sum([recording.gram().numpy() for recording in recordings], axis=0)
-    return Candidate("planned for order 2", best_steps(gram, recordings[0].nodes, recordings[0].weights, count))
+    first = recordings[0]
+    steps = best_steps(gram, first.nodes, first.weights, count, first_gap(len(first.nodes)))
+    return Candidate("planned for order 2", steps)
 
 
 def front_loaded(steps: int, count: int) -> tuple[int, ...]:

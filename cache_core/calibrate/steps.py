@@ -62,8 +62,9 @@ def steps_for(
 ) -> tuple[int, ...]:
     """The `count` steps that displace the recorded samplings least in sum, once predictions are fitted. `signal` as in
     Bench. `power`: of the growth of an error; see best_steps."""
-    first, gram = recordings[0], np.sum([recording.gram().numpy() for recording in recordings], axis=0)
-    return best_steps(gram, first.nodes, first.weights, count, growth(signal) ** power, True, tick)
+    first, longest = recordings[0], first_gap(len(signal), fits=True)
+    gram = np.sum([recording.gram().numpy() for recording in recordings], axis=0)
+    return best_steps(gram, first.nodes, first.weights, count, longest, growth(signal) ** power, True, tick)
 
 
 def best_steps(
@@ -71,22 +72,21 @@ def best_steps(
     nodes: Sequence[float],
     weights: Sequence[float],
     count: int,
+    first: int = LONGEST,
     felt: np.ndarray | None = None,
     fits: bool = False,
     tick: Tick = nothing,
-    first: int | None = None,
 ) -> tuple[int, ...]:
     """The `count` steps to compute, the first and the last among them, whose gaps displace the state least in sum.
 
-    `gram` `(N, N)`: inner products of the outputs. `nodes`, `weights` `(N,)` as in Recording. `felt` `(N,)`: factor of
-    a displacement at each step until the end; where it is given gaps widen. `fits`: predictions will be fitted. `tick`
-    is called again and again: an exception of it ends the planning. `first`: see first_gap. The sum is not the error of
-    the sampling, because gaps disturb each other: a schedule counts once a run with it was compared.
+    `gram` `(N, N)`: inner products of the outputs. `nodes`, `weights` `(N,)` as in Recording. `first`: length of the
+    first gap, at most. `felt` `(N,)`: factor of a displacement at each step until the end; with it gaps widen. `fits`:
+    predictions will be fitted. `tick` is called again and again: an exception of it ends the planning. The sum is not
+    the error of the sampling, because gaps disturb each other: a schedule counts once a run with it was compared.
 
     Raises ConfigError for a `count` above N, or too small for gaps of LONGEST steps.
     """
-    steps = len(nodes)
-    first = first_gap(steps, fits) if first is None else min(first, LONGEST, steps - 1)
+    steps, first = len(nodes), min(first, LONGEST, len(nodes) - 1)
     check_range("count", count, 2 + max(0, -(-(steps - 1 - first) // LONGEST)), steps)
     gram = np.asarray(gram, dtype=np.float64)
     begun, costs = first_costs(gram, weights, first), gap_costs(gram, nodes, weights, fits, tick)

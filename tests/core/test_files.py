@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 import torch
 
-from cache_core.calibrate import Memo
+from cache_core.calibrate import Ledger
 from cache_core.files import LEFT, TRIES, write_atomically
 
 TIMES = 150

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cache_core import ConfigError
-from cache_core.calibrate.gaps import FREE, LONGEST, TINY, best_steps, first_costs, gap_costs, growth
+from cache_core.calibrate.steps import FREE, LONGEST, TINY, best_steps, first_costs, gap_costs, growth
 from cache_core.predictor import lagrange
 
 STEPS = 9
@@ -99,7 +99,7 @@ def test_every_gap_costs_what_the_definition_says(fits):
 
 
 def test_a_thousand_steps_are_planned_in_bounded_memory_and_can_be_cancelled():
-    # Was wrong once (gaps.gap_costs): arrays of all steps by all steps by all steps, so 300 took half a minute.
+    # Was wrong once (steps.gap_costs): arrays of all steps by all steps by all steps, so 300 took half a minute.
     steps = 1000
     nodes, gram = tuple(1 - i / steps for i in range(steps)), outputs(1, steps) @ outputs(1, steps).T
     assert gap_costs(gram, nodes, (-1 / steps,) * steps, True).size <= LONGEST * LONGEST * steps
@@ -121,7 +121,7 @@ def test_a_thousand_steps_are_planned_in_bounded_memory_and_can_be_cancelled():
 
 
 def test_a_first_gap_beyond_the_longest_does_not_make_a_count_possible_that_is_not():
-    # Was wrong once (gaps.best_steps): the check allowed what no gaps make, and steps came back all the same.
+    # Was wrong once (steps.best_steps): the check allowed what no gaps make, and steps came back all the same.
     nodes = tuple(1 - i / 200 for i in range(200))
     with pytest.raises(ConfigError, match="count is 10; allowed is 16"):
         best_steps(np.eye(200), nodes, (-1 / 200,) * 200, 10, 100)

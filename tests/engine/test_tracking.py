@@ -84,14 +84,14 @@ def test_every_output_from_the_second_computed_one_on_is_fitted_with_weights_tha
 
 
 def test_predictions_can_be_left_as_they_are(model, lesson):
-    tracker = tracked(model, [100], lesson[1], lesson[2], between=False)[1]
+    tracker = tracked(model, [100], lesson[1], lesson[2], predictions=False)[1]
     assert tuple(tracker.fits) == lesson[2][1:]
     assert all(fit.corrects for fit in tracker.fits.values())
 
 
 def test_fitted_predictions_bring_the_sample_nearer_than_corrections_alone_for_other_seeds_too(model, lesson):
     _, recording, steps = lesson
-    plans = [plan_of(steps, tracked(model, [100], recording, steps, between=between)[1]) for between in (True, False)]
+    plans = [plan_of(steps, tracked(model, [100], recording, steps, predictions=fitted)[1]) for fitted in (True, False)]
     for seeds in ([100], [1, 2, 3]):
         plain, _ = sample(model, *drawn(seeds), SIGMAS, guidance=GUIDANCE)
         near, far = (apart(sample(model, *drawn(seeds), SIGMAS, (plan,), GUIDANCE)[0], plain) for plan in plans)
@@ -185,7 +185,7 @@ def test_a_recording_of_many_steps_takes_no_more_and_fits_are_made_to_what_it_ha
     assert apart(fitted, moved[0] + 25 * moved[1]) < 0.05
 
 
-def test_a_probe_is_the_same_elements_for_each_tensor_of_a_size():
+def test_sampled_elements_are_the_same_for_each_tensor_of_a_size():
     value = torch.arange(1000.0).reshape(10, 100)
     assert torch.equal(sampled_elements(value), value.flatten())
     assert torch.equal(sampled_elements(value, 10), sampled_elements(value.clone(), 10))

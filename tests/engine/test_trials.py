@@ -1,5 +1,7 @@
 """Trials: what reuse would give is seen at each step of an uncached run, which stays as it was."""
 
+from time import perf_counter
+
 import pytest
 import torch
 
@@ -114,35 +116,24 @@ def test_only_attention_and_mlp_that_are_cached_can_be_tried():
 
 
 def test_errors_and_bands_are_of_what_was_tried_less_what_was_computed(model):
-    seen, recorder = Outputs(), TrialRecorder(TIMELINE, (1.0,) * STEPS, refreshes(STEPS, 3))
+    seen, recorder = Outputs(), TrialRecorder(TIMELINE, (1.0,) * STEPS, refreshes(STEPS, 3), perf_counter)
     calls = {
         name: lambda self, *a, _n=name: [getattr(w, _n)(*a) for w in (seen, recorder)][-1]
         for name in ("begin", "tried", "end")
     }
     run(model, (trial_plan(refreshes(STEPS, 3)),), type("Both", (), calls)())
     trials = recorder.trials()
-    assert trials.ages() == (0, 1, 2, 3, *range(1, 9))
-    assert trials.shares(5, 3, 3) == pytest.approx((0, 0, 1))
+    assert tuple(step - anchor for step, anchor in enumerate(trials.anchors)) == (0, 1, 2, 3, *range(1, 9))
     for step in range(1, STEPS):
         errors = torch.stack([(seen.tried_at[step][state] - seen.computed[step]).flatten() for state in STATES])
-        torch.testing.assert_close(trials.errors[step], errors)
+        torch.testing.assert_close(trials.errors[step], errors[STATES.index(MODULES)])
         plain = float(errors[1].norm() / seen.computed[step].norm())
         assert trials.relative(step, (0.0, 1.0, 0.0)) == pytest.approx(plain, rel=1e-4)
     assert (trials.seconds[:, 3] > 0).all()
 
 
-def test_an_error_grows_with_the_distance_in_sigma_from_where_each_kind_was_computed(model):
-    recorder = TrialRecorder(TIMELINE, (1.0,) * STEPS, (0, 4))
-    run(model, (trial_plan((0, 4)),), recorder)
-    trials = recorder.trials()
-    assert trials.shares(7, 4, 7) == pytest.approx((1, 0, 0))
-    assert trials.shares(7, 7, 4) == pytest.approx((0, 1, 0))
-    assert trials.shares(7, 1, 1) == pytest.approx((0, 0, 2))
-    assert trials.shares(7, 4, 1) == pytest.approx((0, 1, 1))
-
-
 def test_where_nothing_fits_the_cache_the_trials_say_so(model):
-    recorder = TrialRecorder(TIMELINE, (1.0,) * STEPS, (0, 4))
+    recorder = TrialRecorder(TIMELINE, (1.0,) * STEPS, (0, 4), perf_counter)
     run(model, (trial_plan((0, 4)),), recorder, budget=Budget(10, 10))
     with pytest.raises(Exception, match="fits the cache"):
         recorder.trials()
@@ -160,7 +151,7 @@ def test_bands_add_up_and_tell_slow_from_fast():
 
 
 def test_recorder_of_a_trial_run_is_the_one_of_an_uncached_run(model):
-    recorder, plain = TrialRecorder(TIMELINE, (1.0,) * STEPS, (0, 4)), Recorder(TIMELINE, (1.0,) * STEPS)
+    recorder, plain = TrialRecorder(TIMELINE, (1.0,) * STEPS, (0, 4), perf_counter), Recorder(TIMELINE, (1.0,) * STEPS)
     run(model, (trial_plan((0, 4)),), recorder)
     run(model, (), plain)
     assert torch.equal(recorder.trials().recording.outputs, plain.recording().outputs)

@@ -5,6 +5,8 @@ from argparse import Namespace
 
 import pytest
 
+from cache_core.calibrate import Ledger
+from cache_core.calibrate.output import recorded
 from lab import ablation, distribution, quality, shifts
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO
@@ -57,12 +59,16 @@ def test_the_other_shift_is_measured_on_the_same_weights_and_goes_on_where_it_st
     assert [row["speedup"] for row in quality.kept(out, again=False)] == [2, 3]
 
 
-def test_the_ablation_leaves_out_one_part_at_a_time_and_asks_for_every_budget():
-    asked = ablation.requests()
-    assert len(asked) == 7 + 9
-    parts = ("grown", "planned", "between", "fitted", "refined", "refitted")
-    left_out = [[part for part in parts if not getattr(request, part)] for request in asked.values()]
-    assert left_out == [[], *([part] for part in parts), *[[]] * 9]
+def test_the_ablation_asks_for_every_budget_and_each_part_makes_another_plan(monkeypatch):
+    assert len(ablation.requests()) == 9
+    monkeypatch.setattr(quality, "TESTED", 1)
+    monkeypatch.setattr(ablation, "STEPS", 16)
+    bench = quality.Bench(FLUX, 16)
+    samples = [recorded(Ledger(bench.lab, 9.0), number) for number in range(2)]
+    plans = {name: ablation.variant(bench, samples, parts) for name, parts in ablation.VARIANTS.items()}
+    kinds = [(plan.schedule.table(bench.lab.timeline), plan.predictor) for plan in plans.values()]
+    assert all(kinds.count(kind) == 1 for kind in kinds)
+    assert not hasattr(plans["nothing fitted"].predictor, "fits")
 
 
 def test_a_set_s_distance_does_not_depend_on_how_it_is_drawn_in_chunks(monkeypatch):

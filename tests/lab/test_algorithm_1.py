@@ -1,10 +1,13 @@
 """Algorithm 1: greedy against errors that are known, votes, and the budget."""
 
 import pytest
+import torch
 
-from cache_core import MODULES, ConfigError, Kind, Table
-from cache_core.calibrate.greedy import algorithm_1, candidate, greedy, vote
+from cache_core import MODULES, Kind
+from cache_core.calibrate.recording import Recording
+from cache_core.calibrate.trials import Trials, anchors_of
 from cache_core.saved_plan.costs import Costs
+from lab.algorithm_1 import algorithm_1, candidate, greedy, shares, vote
 
 ATTENTION, MLP, NONE = frozenset({Kind.ATTENTION}), frozenset({Kind.MLP}), frozenset()
 TIMES = tuple(1 - i / 10 for i in range(10))
@@ -63,17 +66,12 @@ def test_the_scale_of_delta_is_the_least_that_fits_the_budget(speedup):
     assert table == next(t for t in tables if COSTS.speedup(t) >= speedup)
 
 
-def test_costs_are_those_of_each_state_and_merging_needs_that_both_are_always_reused_together():
-    both, mixed = (Table(MODULES, (MODULES, *rows, MODULES)) for rows in ((NONE, NONE), (NONE, MLP)))
-    assert COSTS.compute(both) == pytest.approx(2 + 2 * 0.1)
-    assert COSTS.compute(mixed) == pytest.approx(2 + 0.2 + 0.6)
-    assert COSTS.speedup(both) == pytest.approx(4 / 2.2)
-    for speedup in (1.0, 1.5, 2.0, 4.0):
-        count = COSTS.full_steps(50, speedup)
-        assert count + 0.1 * (50 - count) <= 50 / speedup + 1e-6 < count + 1 + 0.1 * (49 - count) or count == 50
-
-
-@pytest.mark.parametrize("wrong", [-0.1, float("nan"), 3.0])
-def test_a_cost_that_cannot_be_is_refused(wrong):
-    with pytest.raises(ConfigError, match="cost of reusing mlp"):
-        Costs(0.5, wrong, 0.2, 0.1)
+def test_an_error_grows_with_the_distance_in_sigma_from_where_each_kind_was_computed():
+    nodes = tuple(1 - i / 12 for i in range(12))
+    recording = Recording(nodes, (-1 / 12,) * 12, torch.zeros(12, 1), torch.zeros(12, 1))
+    trials = Trials(recording, anchors_of(12, (0, 4)), torch.zeros(12, 1), torch.zeros(12, 2, 4, 4), torch.ones(12, 4))
+    assert shares(trials, 7, 4, 4) == pytest.approx((0, 0, 1))
+    assert shares(trials, 7, 4, 7) == pytest.approx((1, 0, 0))
+    assert shares(trials, 7, 7, 4) == pytest.approx((0, 1, 0))
+    assert shares(trials, 7, 1, 1) == pytest.approx((0, 0, 2))
+    assert shares(trials, 7, 4, 1) == pytest.approx((0, 1, 1))
