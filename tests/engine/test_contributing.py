@@ -33,7 +33,7 @@ def example(monkeypatch):
 
 def test_the_host_is_recognised_and_reached_and_has_about_20_lines(example, monkeypatch):
     module, source = example(0)
-    monkeypatch.setattr("cache_core.hosts.HOSTS", (module.MY_MODEL,))
+    monkeypatch.setattr(sys.modules["cache_core.hosts.match"], "HOSTS", (module.MY_MODEL,))
     model = Mirror(module.MY_MODEL)
     assert match(model) is module.MY_MODEL
     bench = Bench(model, Plan(Marks("#.")), host=module.MY_MODEL)
@@ -55,7 +55,9 @@ def test_the_predictor_runs_as_it_is(example):
 
 
 def test_every_file_and_command_that_is_named_is_there():
-    paths = set(re.findall(r"[\w./]*(?:scripts|tests|cache_core|lab|\.github)/[\w./]+\.(?:py|yml)", TEXT))
+    paths = set(
+        re.findall(r"[\w./]*(?:scripts|tests|cache_core|nodes|lab|examples|\.github)/[\w./]+\.(?:py|yml)", TEXT)
+    )
     assert len(paths) >= 8
     assert not [path for path in paths if not (ROOT / path).is_file()]
     assert not [
