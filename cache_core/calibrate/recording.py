@@ -8,8 +8,7 @@ from math import inf, isfinite
 import torch
 from torch import Tensor
 
-from ..predictor import same
-from ..timeline import Timeline
+from ..timeline import Timeline, same
 
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
 EULER = 0.01  # share of the displacements that a sampler of Euler's kind leaves unexplained, at most

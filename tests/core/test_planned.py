@@ -23,7 +23,7 @@ def test_at_its_own_sigmas_the_table_is_the_one_it_was_made_with():
 
 def test_sigmas_that_differ_by_rounding_are_its_own():
     near = Timeline.flow(tuple(s * (1 + 1e-5) for s in FIFTY.sigmas))
-    assert planned().schedule.fits(near)
+    assert planned().schedule.matches(near)
 
 
 @pytest.mark.parametrize("steps", [100, 28, 20, 8])
