@@ -36,8 +36,8 @@ class Plan:
     def __post_init__(self) -> None:
         if (self.guided or self.adaptive) and self.kinds != OUTPUT:
             raise ConfigError(
-                f"{self.name} caches {names(self.kinds)}; tolerance and after_guidance are for the model's output only. "
-                "Set tolerance to 0 and after_guidance to false."
+                f"{self.name} caches {names(self.kinds)}; tolerance and after_guidance are for the model's output. Set "
+                "tolerance to 0 and after_guidance to false."
             )
         if any(not trial or not trial <= self.kinds & MODULES for trial in self.trials):
             raise ConfigError(

@@ -29,10 +29,6 @@ class Predictor(Protocol):
         """Weights that correct the output just computed at `nodes[0]`; none where it stays as it is."""
         ...
 
-    def pair(self) -> tuple[Extrapolation, Extrapolation]:
-        """Embedded pair of orders k and k - 1, whose disagreement an adaptive plan goes by."""
-        ...
-
 
 __all__ = [
     "GAIN_LIMIT",

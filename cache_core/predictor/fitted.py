@@ -56,9 +56,5 @@ class Fitted:
         fit = self._find(nodes, nodes[0])
         return () if fit is None else fit.weights
 
-    def pair(self) -> tuple[Extrapolation, Extrapolation]:
-        """Embedded pair of the fallback: fitted weights have no order to lower."""
-        return self.fallback.pair()
-
     def _find(self, nodes: Sequence[float], at: float) -> Fit | None:
         return next((fit for fit in self.fits if fit.applies(nodes, at)), None)
