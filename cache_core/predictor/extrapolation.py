@@ -8,7 +8,7 @@ from ..errors import check_choice, check_range
 from .weights import binomial, damp, lagrange
 
 Coefficients = Literal["node-aware", "paper"]
-# In the nodes: order 2 predicts as far ahead as 1.25 times the distance of its two outputs; beyond that, reuse is better.
+# In the nodes: order 2 predicts up to 1.25 times the distance of its two outputs ahead; beyond that, reuse is better.
 GAIN_LIMIT = 3.5
 
 
