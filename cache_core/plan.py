@@ -10,7 +10,7 @@ from .site import MODULES, OUTPUT, Kind, in_order, names
 from .timeline import Timeline
 
 MIN_STEPS = 8  # with fewer, no step between warm-up and the last one can be predicted without damage
-MOST_STEPS = 1000  # of a plan that is made, and in a file; a sampling may have more, by the widgets
+MOST_STEPS = 1000  # of a saved plan; a sampling by the widgets may have more
 
 
 @dataclass(frozen=True)
