@@ -1,4 +1,4 @@
-"""The engine: schedule, site, predictor, corrector, and the run that joins them. No ComfyUI in here."""
+"""The engine, without ComfyUI: schedules, sites, predictors, the noise scale, and the run that joins them."""
 
 from .errors import CacheError, ConfigError, HostError
 from .noise_scale import NoiseScale, scale_noise
@@ -16,13 +16,13 @@ __all__ = [
     "Adaptive",
     "CacheError",
     "ConfigError",
+    "Extrapolation",
     "Frame",
     "HostError",
     "Interval",
     "Kind",
     "NoiseScale",
     "Plan",
-    "Extrapolation",
     "Released",
     "Run",
     "RunReport",

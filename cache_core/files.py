@@ -1,4 +1,4 @@
-"""Files that are whole whenever they are there, whoever else writes and reads them."""
+"""Files that are always whole, whoever else writes and reads them."""
 
 import secrets
 import time
@@ -7,14 +7,14 @@ from pathlib import Path
 
 LEFT = 3600  # seconds after which a part belongs to a process that died
 PARTS = f"*.{'[0-9a-f]' * 16}.part"
-TRIES, PAUSE = 8, 0.01  # Windows replaces no file that somebody reads; the last pause is over a second
+TRIES, PAUSE = 8, 0.01  # Windows replaces no file that somebody reads; the pauses take 1.3 s in all
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Make `content` the file at `path`, in one step: a reader finds all of it or all of what was there, and of
-    several writers one is last.
+    """Make `content` the file at `path`, in one step: a reader finds the old file or the new one, never a part.
 
-    The folder is made if it is missing. Raises OSError where the disk does not take it; what was there then stays.
+    Of several writers the last one wins. The folder is made if it is missing. Raises OSError where the disk does not
+    take the file; the old one then stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     drop_leftovers(path.parent)
@@ -40,7 +40,7 @@ def _replace(part: Path, path: Path) -> None:
 
 
 def drop_leftovers(folder: Path) -> None:
-    """Delete the parts in `folder` that nobody is writing any more. One that cannot be deleted is left to the next time."""
+    """Delete the parts in `folder` that nobody writes any more, as far as the disk lets them be deleted."""
     for part in folder.glob(PARTS):
         with suppress(OSError):
             if time.time() - part.lstat().st_mtime > LEFT:
@@ -48,6 +48,6 @@ def drop_leftovers(folder: Path) -> None:
 
 
 def start_of(path: Path, most: int) -> bytes:
-    """The first `most` bytes of a file. Raises OSError where there is none that can be read."""
+    """First `most` bytes of the file at `path`. Raises OSError if there is none that can be read."""
     with path.open("rb") as file:
         return file.read(most)

@@ -2,20 +2,23 @@
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import check_range
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 STEEPNESS = 5.0  # of the exponentials in FEB-Cache's b(t)
-Array = TypeVar("Array")
+Array = TypeVar("Array", float, "Tensor")
 
 
 def staged_scale(time: float, high: float, low: float, boundary: float) -> float:
     """FEB-Cache's b(t) for model time `time` in [0, 1], 1 = pure noise.
 
-    High noise, t > boundary: `b = b_h + (1 - b_h) exp(-5 (1 - t) / (1 - boundary))`, which is 1 at t = 1. Low noise:
-    `b = b_l + (b_h - b_l) exp(5 (t - boundary) / (1 - boundary))`. At the boundary the two differ by exp(-5) (1 -
-    b_h). FEB-Cache, arXiv 2503.07120, eq. 3.
+    High noise, t > boundary: `b = b_h + (1 - b_h) exp(-5 (1 - t) / (1 - boundary))`, which is 1 at t = 1.
+    Low noise: `b = b_l + (b_h - b_l) exp(5 (t - boundary) / (1 - boundary))`.
+    At the boundary the two differ by exp(-5) (1 - b_h). FEB-Cache, arXiv 2503.07120, eq. 3.
     """
     span = 1 - boundary
     if time > boundary:
@@ -24,12 +27,12 @@ def staged_scale(time: float, high: float, low: float, boundary: float) -> float
 
 
 def scale_noise(x: Array, denoised: Array, alpha: float, factor: float) -> Array:
-    """The denoised prediction after its noise is multiplied by `factor`.
+    """Denoised prediction with its noise multiplied by `factor`: `(1 - factor) x / alpha + factor denoised`.
 
-    With `x = alpha * x0 + sigma * eps`, replacing eps by factor * eps turns x0 into `(1 - factor) x / alpha + factor
-    x0`. For a flow model alpha = 1 - sigma, and this is the velocity `(factor (x + (1 - s) v) - x) / (1 - s)`: the
-    noise is scaled, not the velocity. At alpha = 0 the noise is all there is and cannot be told from x: `denoised`
-    is returned as it is.
+    `x`, `denoised`: latents of one shape, with `x = alpha x0 + sigma eps` and `denoised` the predicted x0; eps is
+    replaced by factor eps. For a flow model alpha = 1 - sigma, and this is the velocity `(factor (x + (1 - s) v) - x)
+    / (1 - s)`: the noise is scaled, not the velocity. At alpha = 0 there is nothing but noise, which cannot be told
+    from x: `denoised` is returned as it is.
     """
     if factor == 1.0 or alpha < 1e-3:
         return denoised
@@ -59,7 +62,7 @@ class NoiseScale:
         return (self.high, self.low) != (1.0, 1.0)
 
     def factor(self, time: float) -> float:
-        """What the predicted noise is multiplied by at model time `time` in [0, 1]."""
+        """Factor on the predicted noise at model time `time` in [0, 1], 1 = pure noise."""
         if not self.active:
             return 1.0
         if not self.staged:

@@ -1,4 +1,4 @@
-"""The frozen sum of the four answers: when, where, what fills the gap, how it is corrected."""
+"""Plan of a run, frozen: when to compute, where, from which predictor, and how the noise is scaled."""
 
 from dataclasses import dataclass
 
@@ -6,22 +6,22 @@ from .errors import ConfigError
 from .noise_scale import OFF, NoiseScale
 from .predictor import REUSE, Predictor
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
-from .site import MODULES, Kind, names
+from .site import MODULES, OUTPUT, Kind, in_order, names
 from .timeline import Timeline
 
-MIN_STEPS = 8  # below this there is nothing between warm-up and the last step that could be predicted without damage
-MOST_STEPS = 1000  # of a plan that is made, and in a file; a sampling may have more, by the widgets
+MIN_STEPS = 8  # with fewer, no step between warm-up and the last one can be predicted without damage
+MOST_STEPS = 1000  # of a saved plan; a sampling by the widgets may have more
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does. `schedule` also says where: its `kinds` are the sites.
+    """Plan for the kinds of site that `schedule` has.
 
-    `name`: shown in logs and reports. `guided`: predict the guided output once (kind MODEL only), instead of the raw
-    output of each conditioning. `merge`: keep one residual for a list of blocks, instead of all its sites, where the
-    schedule only ever predicts attention and MLP together. `trials`: where this is not empty the run computes
-    everything, keeps what `schedule` computes, and each of these sets of kinds is tried at each step, for
-    calibration (Run.trial).
+    `name`: shown in logs and reports. `guided`: the guided output is predicted once (kind MODEL only), instead of the
+    raw output of each conditioning. `merge`: one residual is kept for a list of blocks, instead of all its sites,
+    where the schedule predicts attention and MLP only together. `notes`: sentences for the report. `trials`: sets of
+    kinds to be tried at each step, for calibration (Run.trial); if there are any, the run computes everything and
+    keeps the outputs that `schedule` computes. Raises ConfigError for parts that do not go together.
     """
 
     schedule: Schedule
@@ -34,15 +34,15 @@ class Plan:
     trials: tuple[frozenset[Kind], ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.guided or self.adaptive) and self.kinds != {Kind.MODEL}:
+        if (self.guided or self.adaptive) and self.kinds != OUTPUT:
             raise ConfigError(
-                f"{self.name} caches {names(self.kinds)}; a tolerance and guided prediction are for the whole model "
-                "only."
+                f"{self.name} caches {names(self.kinds)}; tolerance and after_guidance are for the model's output. Set "
+                "tolerance to 0 and after_guidance to false."
             )
         if any(not trial or not trial <= self.kinds & MODULES for trial in self.trials):
             raise ConfigError(
-                f"{self.name} tries {[names(trial) for trial in self.trials]}; it can try what it caches of attention "
-                "and mlp."
+                f"{self.name} tries {[names(trial) for trial in self.trials]}; allowed are the kinds that it caches, "
+                f"{names(self.kinds)}, without the model's output."
             )
 
     @property
@@ -50,31 +50,34 @@ class Plan:
         return self.schedule.kinds
 
     def depth(self, kind: Kind) -> int:
-        """Samples of a site of `kind` that are kept."""
+        """Number of outputs of a site of `kind` that are kept."""
         least = 2 if self.adaptive else 1
         return max(least, self.predictor.order, self.predictor.reach if kind is Kind.MODEL else 1)
 
     @property
     def adaptive(self) -> Adaptive | None:
+        """The schedule, if it decides during the run."""
         return self.schedule if isinstance(self.schedule, Adaptive) else None
 
 
 def check_together(plans: tuple[Plan, ...]) -> None:
-    """Raise ConfigError if these plans cannot share a run."""
+    """Raise ConfigError if these plans cannot share a run: by their kinds, or as one decides during the run."""
     kinds = [kind for plan in plans for kind in plan.kinds]
     both = " and ".join(plan.name for plan in plans)
     if len(set(kinds)) < len(kinds):
         raise ConfigError(f"{both} cache the same sites; keep one of them on this model.")
     if len(plans) > 1 and any(plan.adaptive for plan in plans):
         raise ConfigError(
-            f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs to know the steps "
-            "beforehand. Set tolerance to 0, or keep one of the two."
+            f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs the steps beforehand. Set "
+            "tolerance to 0, or keep one of the two."
         )
 
 
 def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
-    """The one table of a run. A plan for blocks counts only the steps at which the model runs, so the order of plans
-    is free."""
+    """The one table of a run with all these plans, in any order.
+
+    A plan for blocks counts only the steps at which the model runs. Raises ConfigError if they cannot share a run.
+    """
     check_together(plans)
     outer = next((plan.schedule.table(timeline) for plan in plans if Kind.MODEL in plan.kinds), None)
     inner = [plan.schedule for plan in plans if Kind.MODEL not in plan.kinds]
@@ -87,21 +90,19 @@ def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
 
 
 def outlook(plans: tuple[Plan, ...], table: Table) -> str:
-    """What the table intends, in words."""
-    shares = (
-        f"{kind.value} computed at {len(table.computed(kind))}" for kind in sorted(table.kinds, key=lambda k: k.value)
-    )
-    most = " at least" if any(plan.adaptive for plan in plans) else ""
-    return ", ".join(f"{share}{most}" for share in shares) + f" of {len(table.rows)} steps"
+    """The table in words: `attention computed at 8, mlp computed at 8 of 10 steps`."""
+    least = " at least" if any(plan.adaptive for plan in plans) else ""
+    counts = (f"{kind.value} computed at {len(table.computed(kind))}{least}" for kind in in_order(table.kinds))
+    return f"{', '.join(counts)} of {len(table.rows)} steps"
 
 
 def unfit(timeline: Timeline) -> str:
-    """The reason why nothing of a sampling can be predicted, whatever the plans; empty if it can."""
+    """Reason why no plan can predict anything of a sampling; empty if there is none."""
     if timeline.steps < MIN_STEPS:
         return f"{timeline.steps} steps leave nothing to predict (at least {MIN_STEPS} are needed)"
     return "the sigmas rise, and predictions are for falling ones" if timeline.rises else ""
 
 
 def uncached(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
-    """The table that computes everything these plans could predict."""
+    """Table that computes all kinds of these plans at each step."""
     return everything(frozenset().union(*(plan.kinds for plan in plans)), timeline.steps)

@@ -1,21 +1,26 @@
-"""Where: the kinds of call whose output can be predicted."""
+"""Kinds of call whose output can be predicted: where a plan acts."""
 
 from collections.abc import Iterable
 from enum import Enum
 
 
 class Kind(str, Enum):
-    """A kind of site. A site is one such call of one block, named `kind` + the path of its module."""
+    """Kind of site. A site is one such call of one block, named `kind` + the path of its module."""
 
     ATTENTION = "attention"  # output of an attention, before its gate
     MLP = "mlp"  # output of an MLP, before its gate
-    BLOCKS = "blocks"  # what a list of blocks adds to its streams: attention and MLP merged
+    BLOCKS = "blocks"  # sum that a list of blocks adds to its streams: attention and MLP merged
     MODEL = "model"  # raw output of the whole model: velocity or predicted noise
 
 
+def in_order(kinds: Iterable[Kind]) -> list[Kind]:
+    """The kinds, in the one order in which they are shown and written."""
+    return sorted(kinds, key=list(Kind).index)
+
+
 def names(kinds: Iterable[Kind]) -> str:
-    """The kinds in words, in a fixed order."""
-    return " and ".join(sorted(kind.value for kind in kinds))
+    """The kinds in words: `attention and mlp`."""
+    return " and ".join(kind.value for kind in in_order(kinds))
 
 
 MODULES = frozenset({Kind.ATTENTION, Kind.MLP})  # FEB-Cache

@@ -1,7 +1,23 @@
-"""The run's clock: the sampler's sigmas, and where in them an evaluation falls."""
+"""Sigmas of one sampling, the step that an evaluation falls into, and when two sigmas are one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+# Distances below which two sigmas are the same one.
+SAME_NODE = 1e-6  # relative: an evaluation that a sampler repeats, up to rounding
+SAME_STEP = 1e-4  # relative: a step of a schedule, which differs by less between devices
+SAME_SAMPLING = 1e-3  # of the first sigma: each step of a schedule that was saved with a plan
+
+
+def same(a: float, b: float, tolerance: float = SAME_STEP) -> bool:
+    """True if the sigmas `a` and `b` are one: `|a - b| <= tolerance max(|a|, |b|)`."""
+    return abs(a - b) <= tolerance * max(abs(a), abs(b))
+
+
+def same_sampling(saved: Sequence[float], sigmas: Sequence[float]) -> bool:
+    """True if `sigmas` are as many as `saved`, and each within SAME_SAMPLING of the first saved one."""
+    room = SAME_SAMPLING * saved[0]
+    return len(saved) == len(sigmas) and all(abs(a - b) <= room for a, b in zip(saved, sigmas, strict=True))
 
 
 def _flow_percent(percent: float) -> float:
@@ -10,7 +26,7 @@ def _flow_percent(percent: float) -> float:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The sigmas of one sampling.
+    """Sigmas of one sampling, with the model's time at each step.
 
     `sigmas`: descending, one more than there are steps, the last one where the sampler stops (usually 0).
     `times`: model time of each step in [0, 1], 1 = pure noise; sigma itself for flow models. Length `steps`.
@@ -23,12 +39,12 @@ class Timeline:
 
     @classmethod
     def flow(cls, sigmas: tuple[float, ...]) -> "Timeline":
-        """A flow model's timeline: model time is sigma."""
+        """Timeline of a flow model: model time is sigma."""
         return cls(tuple(sigmas), tuple(sigmas[:-1]))
 
     @classmethod
     def even(cls, steps: int) -> "Timeline":
-        """A flow model's timeline with evenly spaced sigmas, to check a plan on before the sampling is known."""
+        """Timeline of a flow model with evenly spaced sigmas, to check a plan on before the sampling is known."""
         return cls.flow(tuple(1 - i / steps for i in range(steps + 1)))
 
     @property
@@ -37,25 +53,25 @@ class Timeline:
 
     @property
     def rises(self) -> bool:
-        """Whether the sampling goes from less noise to more, as when a picture is turned back into noise."""
+        """True if the sampling goes from less noise to more, as when a picture is turned back into noise."""
         return self.sigmas[-1] > self.sigmas[0]
 
     def only(self, steps: tuple[int, ...]) -> "Timeline":
-        """The timeline of some of its steps."""
+        """Timeline of the steps in `steps`, with the last sigma of this one."""
         sigmas = (*(self.sigmas[step] for step in steps), self.sigmas[-1])
         return replace(self, sigmas=sigmas, times=tuple(self.times[step] for step in steps))
 
     def step_of(self, sigma: float) -> int:
-        """The step that `sigma` belongs to: the last one that starts at or above it.
+        """Step that `sigma` belongs to: the last one that starts at or above it, up to SAME_STEP.
 
         Sigmas between two steps (second-order samplers) belong to the earlier one, sigmas above the first (churn) to
         the first. Going back to an earlier sigma (heunpp2) gives the earlier step again: nothing is counted.
         """
-        reached = sigma * (1 - 1e-4)
+        reached = sigma * (1 - SAME_STEP)
         return max((j for j in range(self.steps) if self.sigmas[j] >= reached), default=0)
 
     def inside(self, step: int, start: float, end: float) -> bool:
-        """Whether `step` lies in the part of the sampling from percentage `start` to `end`, as ComfyUI's own nodes count it."""
+        """True if `step` lies between the percentages `start` and `end` of the sampling, as ComfyUI's nodes count."""
         upper = float("inf") if start <= 0 else self.percent_to_sigma(start)
         lower = 0.0 if end >= 1 else self.percent_to_sigma(end)
         return lower <= self.sigmas[step] <= upper

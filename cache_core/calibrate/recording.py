@@ -7,8 +7,7 @@ from math import inf, isfinite
 import torch
 from torch import Tensor
 
-from ..predictor import same
-from ..timeline import Timeline
+from ..timeline import Timeline, same
 
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
 MOST_VALUES = 2**24  # of all states, and of all outputs: twice 67 MB, as of 128 steps; more steps keep less of each

@@ -1,16 +1,19 @@
-"""What fills the gap: a linear combination of past computed outputs."""
+"""Value of a site that is not computed: a linear combination of past computed outputs."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from .extrapolation import GAIN_LIMIT, REUSE, Coefficients, Extrapolation
-from .fitted import Fit, Fitted, same
+from .fitted import Fit, Fitted
 from .weights import binomial, damp, lagrange
 
 
 class Predictor(Protocol):
-    """What a run asks. `order`: samples of a site that predictions are made from. `reach`: outputs of the model that
-    a computed one is corrected by, itself among them; 0 where none ever is."""
+    """Weights of kept outputs: `sum_j w_j v_j` over the newest ones. Extrapolation and Fitted are such.
+
+    `order`: how many newest outputs of a site a prediction combines. `reach`: how many newest outputs of the model a
+    correction combines, the current one included; 0 = no corrections.
+    """
 
     @property
     def order(self) -> int: ...
@@ -19,11 +22,11 @@ class Predictor(Protocol):
     def reach(self) -> int: ...
 
     def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
-        """Coefficients of the newest samples, whose clock values are `nodes`, newest first, for a prediction at `at`."""
+        """Weights of the newest outputs, computed at the sigmas `nodes`, newest first, for a prediction at `at`."""
         ...
 
     def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:
-        """Coefficients that replace a sample just computed at `nodes[0]` by a corrected one; none where it stays as it is."""
+        """Weights that correct the output just computed at `nodes[0]`; none where it stays as it is."""
         ...
 
 
@@ -31,12 +34,11 @@ __all__ = [
     "GAIN_LIMIT",
     "REUSE",
     "Coefficients",
+    "Extrapolation",
     "Fit",
     "Fitted",
     "Predictor",
-    "Extrapolation",
     "binomial",
     "damp",
     "lagrange",
-    "same",
 ]

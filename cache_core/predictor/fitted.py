@@ -1,18 +1,18 @@
-"""Prediction with weights that were fitted for each step of one sampling (calibrate.Tracker), instead of following
-from the nodes."""
+"""Weights that were fitted for each step of one sampling (calibrate), in place of such that follow from the sigmas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..timeline import same
 from .extrapolation import Extrapolation
-
-SAME = 1e-4  # relative distance below which two sigmas are one: schedulers differ by less between devices
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The weights of the samples at `nodes`, newest first, for the output at clock value `at`. Where `at` is itself
-    the newest node, the output was computed and is corrected for the gap before it."""
+    """Weights of the outputs computed at the sigmas `nodes`, newest first, for the output at sigma `at`.
+
+    Where `at` is the newest node, that output was computed, and is corrected for the gap before it.
+    """
 
     at: float
     nodes: tuple[float, ...]
@@ -20,42 +20,41 @@ class Fit:
 
     @property
     def corrects(self) -> bool:
+        """True for a correction, False for a prediction."""
         return self.at == self.nodes[0]
 
     def applies(self, nodes: Sequence[float], at: float) -> bool:
-        """Whether a history with these nodes, newest first, holds the samples that the weights are for."""
+        """True if the newest outputs, at `nodes`, are those that the weights are for, and so is the sigma `at`."""
         return len(nodes) >= len(self.nodes) and same(at, self.at) and all(map(same, nodes, self.nodes))
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """`fits` where one applies, else `fallback`: after a restart, or when a sampler calls the model elsewhere."""
+    """Weights of the first of `fits` that applies, else of `fallback`: after a restart, or where a sampler calls the
+    model between steps."""
 
     fits: tuple[Fit, ...]
     fallback: Extrapolation = field(default_factory=lambda: Extrapolation(2))
 
     @property
     def order(self) -> int:
-        """Samples of a site that predictions are made from."""
+        """Number of newest outputs of a site that a prediction combines, at most."""
         return max([self.fallback.order, *(len(fit.nodes) for fit in self.fits if not fit.corrects)])
 
     @property
     def reach(self) -> int:
-        """Outputs of the model that a computed one is corrected by, itself among them."""
+        """Number of newest outputs of the model that a correction combines, at most; 0 = no corrections."""
         return max([0, *(len(fit.nodes) for fit in self.fits if fit.corrects)])
 
     def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
-        found = self._find(nodes, at)
-        return self.fallback.weights(nodes, at) if found is None else found.weights
+        """Weights of the newest outputs, computed at the sigmas `nodes`, newest first, for a prediction at `at`."""
+        fit = self._find(nodes, at)
+        return self.fallback.weights(nodes, at) if fit is None else fit.weights
 
     def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:
-        found = self._find(nodes, nodes[0])
-        return () if found is None else found.weights
+        """Weights that correct the output just computed at `nodes[0]`; none where no fit applies."""
+        fit = self._find(nodes, nodes[0])
+        return () if fit is None else fit.weights
 
     def _find(self, nodes: Sequence[float], at: float) -> Fit | None:
         return next((fit for fit in self.fits if fit.applies(nodes, at)), None)
-
-
-def same(a: float, b: float) -> bool:
-    """Whether two clock values are one."""
-    return abs(a - b) <= SAME * max(abs(a), abs(b))

@@ -1,1 +1,1 @@
-"""Plans made beforehand, as objects and as files."""
+"""Plans made before the run, as objects and as files."""

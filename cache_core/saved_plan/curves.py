@@ -1,4 +1,4 @@
-"""How the error of reuse grows, by noise stage, by what is reused, by frequency band and by age."""
+"""Errors of reuse, by noise stage, by the kinds reused, by frequency band and by age."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,10 @@ MOST_AGES = 64
 
 @dataclass(frozen=True)
 class Curves:
-    """`errors[stage][reused][band][age - 1]`: mean relative L2 error of the guided output in that band; NaN where it
-    was not seen."""
+    """Mean relative L2 errors of the guided output: `errors[stage][reused][band][age - 1]`.
+
+    `age`: steps since the reused output was computed. NaN where it did not occur. Raises ConfigError for other axes.
+    """
 
     errors: tuple[tuple[tuple[tuple[float, ...], ...], ...], ...]
 
@@ -20,11 +22,10 @@ class Curves:
         ages = {len(c) for a in self.errors for b in a for c in b}
         if shape != [len(STAGES), len(REUSED), len(BANDS)] or len(ages) != 1 or not 1 <= max(ages) <= MOST_AGES:
             raise ConfigError(
-                f"its error curves are {shape} with ages {sorted(ages)}; 2 stages, 3 states, 2 bands and 1 to "
-                f"{MOST_AGES} ages are "
-                "needed."
+                f"its error curves are {shape} with ages {sorted(ages)}; allowed are 2 stages, 3 states, 2 bands and "
+                f"1 to {MOST_AGES} ages."
             )
 
     def of(self, stage: str, reused: str, band: str) -> tuple[float, ...]:
-        """One curve, from age 1 on."""
+        """One curve: errors from age 1 on."""
         return self.errors[STAGES.index(stage)][REUSED.index(reused)][BANDS.index(band)]

@@ -1,4 +1,4 @@
-"""Plan files: one safetensors file, with JSON for what is known of the plan and tensors for its weights. No pickle."""
+"""Plan files: safetensors, with the plan's facts as JSON and its sigmas, weights and curves as tensors. No pickle."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_safetensors
+from torch import Tensor
 
 from ..errors import ConfigError, brief, check_range
 from ..files import write_atomically
@@ -21,24 +22,29 @@ from .costs import Costs
 from .curves import BANDS, MOST_AGES, REUSED, STAGES, Curves
 from .saved_plan import Origin, SavedPlan
 
-NUMBERS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 KEY, VERSION = "feb_ab_cache_plan", 1
-TENSORS = ("sigmas", "fits", "curves")  # other ones in a file are left alone: older packs wrote `expected`
+TENSORS = ("sigmas", "fits", "curves")  # others in a file are left alone: older packs wrote `expected`
+NUMBERS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 BUNDLED = Path(__file__).parent / "bundled"  # published lists that come with the pack (scripts/make_plans.py)
-MOST_BYTES, MOST_SAMPLES = 2**20, 8
-MOST_WORDS = 400  # characters of what is wrong with a file, which quotes it
+MOST_BYTES, MOST_SAMPLES, MOST_WEIGHT = 2**20, 8, 1000
 MOST_COUNTED = 2**53  # latent positions or samples
+MOST_LETTERS = 200  # of a word in the origin
+MOST_WORDS = 400  # characters of an error message, which quotes the file
+REMEDY = "Calibrate again, or load another plan."
+# exceptions that facts of a wrong type or form raise
+WRONG = (SafetensorError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError)
 
 
 def save(plan: SavedPlan, path: Path) -> None:
-    """Write `plan`; the folder is made if it is missing. Raises OSError where the disk does not take it; what was
-    there then stays."""
-    rows = [sorted(kind.value for kind in row) for row in plan.table.rows]
+    """Write `plan`; the folder is made if it is missing.
+
+    Raises OSError where the disk does not take the file; the old one then stays.
+    """
     facts = {
         "version": VERSION,
         "origin": asdict(plan.origin),
         "kinds": sorted(kind.value for kind in plan.table.kinds),
-        "rows": rows,
+        "rows": [sorted(kind.value for kind in row) for row in plan.table.rows],
         "order": plan.order,
         "drift": plan.drift,
         **_optional(plan),
@@ -50,68 +56,53 @@ def save(plan: SavedPlan, path: Path) -> None:
 
 
 def _optional(plan: SavedPlan) -> dict[str, dict]:
-    """The facts that files of version 1 may lack: packs that do not know them read the rest."""
+    """Facts that files of version 1 may lack: packs that do not know them read the rest."""
     given = {"corrector": plan.corrector if plan.corrector.active else None, "costs": plan.costs}
     return {name: asdict(value) for name, value in given.items() if value}
 
 
 def load(path: Path) -> SavedPlan:
-    """The plan in the file. Raises ConfigError for one that is missing, not ours, newer than this pack, or not a plan."""
+    """Plan in the file. Raises ConfigError, by the file's name, for a file that is missing or no plan of this pack."""
     if not path.is_file():
-        raise ConfigError(f"There is no plan {path.name}.")
+        raise ConfigError(f"There is no plan {path.name}. Load another one.")
     if path.stat().st_size > MOST_BYTES:
         raise ConfigError(
-            f"{path.name} has {path.stat().st_size} bytes; a plan has {MOST_BYTES} at most. It is some other file."
+            f"{path.name} has {path.stat().st_size} bytes; a plan has {MOST_BYTES} at most. It is some other file: "
+            "load another one."
         )
     try:
-        with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {}).get(KEY, "null"))
-            present = set(file.keys())
-            tensors = {name: file.get_tensor(name) for name in TENSORS if name in present}
-        return _plan(facts, tensors)
+        return _plan(*_read(path))
     except ConfigError as error:
-        raise ConfigError(f"{path.name}: {brief(str(error), MOST_WORDS)}") from None
-    except (
-        SafetensorError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-        RuntimeError,
-        OSError,
-    ) as error:
+        raise ConfigError(f"{path.name}: {brief(str(error), MOST_WORDS)} {REMEDY}") from None
+    except WRONG as error:
         raise ConfigError(
-            f"{path.name} is not a plan of this pack, or is damaged ({type(error).__name__}). Calibrate again."
+            f"{path.name} is not a plan of this pack, or is damaged ({type(error).__name__}). {REMEDY}"
         ) from None
 
 
-def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> SavedPlan:
+def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:
+    """Facts and tensors of a file of the current version. Raises ConfigError for another one."""
+    with safe_open(path, "pt") as file:
+        facts = json.loads((file.metadata() or {}).get(KEY, "null"))
+        present = set(file.keys())
+        tensors = {name: file.get_tensor(name) for name in TENSORS if name in present}
     if facts is None:
         raise ConfigError("it is a safetensors file, but not a plan of this pack.")
     if facts["version"] != VERSION:
         given = brief(str(facts["version"]), 20)
         raise ConfigError(f"it has format {given}; this pack reads {VERSION}. Update the pack.")
+    return facts, tensors
+
+
+def _plan(facts: dict, tensors: dict[str, Tensor]) -> SavedPlan:
     for name, tensor in tensors.items():
         if tensor.dtype not in NUMBERS:
             raise ConfigError(f"its {name} are {tensor.dtype}; {', '.join(map(str, NUMBERS))} are allowed.")
-    sigmas, rows = tensors["sigmas"].double(), facts["rows"]
-    if not 1 <= len(rows) <= MOST_STEPS or sigmas.shape != (len(rows) + 1,) or not sigmas.isfinite().all():
-        raise ConfigError(
-            f"it has {len(rows)} rows and sigmas of shape {tuple(sigmas.shape)}; 1 to {MOST_STEPS} and one more are "
-            "allowed."
-        )
-    if (sigmas.diff() >= 0).any() or sigmas[-1] < 0:
-        raise ConfigError("its sigmas do not fall towards 0.")
-    kinds = frozenset(map(Kind, facts["kinds"]))
-    if kinds != OUTPUT and (not kinds or not kinds <= MODULES):
-        raise ConfigError(
-            f"it is for {names(kinds) or 'nothing'}; it must be for the model's output, or for attention and mlp."
-        )
-    table = Table(kinds, tuple(frozenset(map(Kind, row)) for row in rows))
+    sigmas = _sigmas(tensors["sigmas"], len(facts["rows"]))
+    table = Table(_kinds(facts["kinds"]), tuple(frozenset(map(Kind, row)) for row in facts["rows"]))
     return SavedPlan(
         _origin(facts["origin"]),
-        TableAt(table, tuple(sigmas.tolist())),
+        TableAt(table, sigmas),
         unpacked(tensors["fits"]),
         Extrapolation(int(facts["order"])).order,
         _drift(facts["drift"]),
@@ -121,37 +112,54 @@ def _plan(facts: dict, tensors: dict[str, torch.Tensor]) -> SavedPlan:
     )
 
 
+def _sigmas(given: Tensor, rows: int) -> tuple[float, ...]:
+    """Sigmas from a tensor `(rows + 1,)`. Raises ConfigError unless they are finite and fall towards 0."""
+    if not 1 <= rows <= MOST_STEPS or given.shape != (rows + 1,) or not given.isfinite().all():
+        raise ConfigError(
+            f"it has {rows} rows and sigmas of shape {tuple(given.shape)}; allowed are 1 to {MOST_STEPS} rows, and one "
+            "finite sigma more."
+        )
+    sigmas = given.double()
+    if (sigmas.diff() >= 0).any() or sigmas[-1] < 0:
+        raise ConfigError("its sigmas do not fall towards 0.")
+    return tuple(sigmas.tolist())
+
+
+def _kinds(given: Sequence[str]) -> frozenset[Kind]:
+    kinds = frozenset(map(Kind, given))
+    if kinds != OUTPUT and (not kinds or not kinds <= MODULES):
+        raise ConfigError(
+            f"it is for {names(kinds) or 'nothing'}; it must be for the model's output, or for attention and mlp."
+        )
+    return kinds
+
+
 def _drift(given: float | None) -> float | None:
-    if given is not None:
-        check_range("drift", float(given), 0.0, sys.float_info.max)
-    return None if given is None else float(given)
+    if given is None:
+        return None
+    check_range("drift", float(given), 0.0, sys.float_info.max)
+    return float(given)
 
 
 def _corrector(given: dict | None) -> NoiseScale:
     if given is None:
         return OFF
-    return NoiseScale(*(float(given[name]) for name in ("high", "low", "boundary")), staged=bool(given["staged"]))
+    high, low, boundary = (float(given[name]) for name in ("high", "low", "boundary"))
+    return NoiseScale(high, low, boundary, bool(given["staged"]))
 
 
 def _costs(given: dict | None) -> Costs | None:
-    return (
-        None
-        if given is None
-        else Costs(**{name: float(given[name]) for name in ("attention", "mlp", "both", "merged")})
-    )
-
-
-def _curves(given: torch.Tensor | None) -> Curves | None:
-    """Raises ConfigError unless it has the four axes of Curves, and errors that are no less than 0 or NaN."""
     if given is None:
         return None
-    if (
-        given.ndim != 4
-        or given.shape[:3] != (len(STAGES), len(REUSED), len(BANDS))
-        or not 1 <= given.shape[3] <= MOST_AGES
-        or (given < 0).any()
-        or given.isinf().any()
-    ):
+    return Costs(**{name: float(given[name]) for name in ("attention", "mlp", "both", "merged")})
+
+
+def _curves(given: Tensor | None) -> Curves | None:
+    """Curves from a tensor `(2, 3, 2, ages)`. Raises ConfigError for another shape, and for values below 0 or inf."""
+    if given is None:
+        return None
+    shaped = given.ndim == 4 and given.shape[:3] == (len(STAGES), len(REUSED), len(BANDS))
+    if not shaped or not 1 <= given.shape[3] <= MOST_AGES or (given < 0).any() or given.isinf().any():
         raise ConfigError(f"its error curves have shape {tuple(given.shape)}, or values that no error has.")
 
     def nested(values: list) -> tuple:
@@ -161,20 +169,20 @@ def _curves(given: torch.Tensor | None) -> Curves | None:
 
 
 def _origin(given: dict) -> Origin:
-    """Its words on one line each: they are shown, and written to the log."""
-    words = {
-        name: "".join(filter(str.isprintable, str(given[name])[:200]))
-        for name in ("model", "weights", "sampler", "made")
-    }
-    words["guidance"] = "".join(filter(str.isprintable, str(given.get("guidance", ""))[:200]))
-    counts = {name: int(given[name]) for name in ("cells", "samples")}
-    for name, count in counts.items():
-        check_range(name, count, 0, MOST_COUNTED)
-    return Origin(**words, **counts)
+    cells, samples = int(given["cells"]), int(given["samples"])
+    check_range("cells", cells, 0, MOST_COUNTED)
+    check_range("samples", samples, 0, MOST_COUNTED)
+    model, weights, sampler, made = (_word(given[name]) for name in ("model", "weights", "sampler", "made"))
+    return Origin(model, weights, sampler, cells, samples, made, _word(given.get("guidance", "")))
 
 
-def packed(fits: Sequence[Fit]) -> torch.Tensor:
-    """One row for each fit: at, nodes, weights, with NaN behind the last of both; float64."""
+def _word(given: object) -> str:
+    """Printable characters of a fact, on one line: it is shown, and written to the log."""
+    return "".join(filter(str.isprintable, str(given)[:MOST_LETTERS]))
+
+
+def packed(fits: Sequence[Fit]) -> Tensor:
+    """Fits as `(len(fits), 1 + 2 width)`, float64: at, nodes, weights; NaN behind the last of both."""
     width = max((len(fit.nodes) for fit in fits), default=0)
     rows = [(fit.at, *_padded(fit.nodes, width), *_padded(fit.weights, width)) for fit in fits]
     return torch.tensor(rows, dtype=torch.float64).reshape(len(fits), 1 + 2 * width)
@@ -184,23 +192,22 @@ def _padded(values: Sequence[float], width: int) -> tuple[float, ...]:
     return (*values, *(float("nan"),) * (width - len(values)))
 
 
-def unpacked(rows: torch.Tensor) -> tuple[Fit, ...]:
-    """What `packed` was given. Raises ConfigError for rows of another form."""
+def unpacked(rows: Tensor) -> tuple[Fit, ...]:
+    """Fits of a tensor that `packed` made. Raises ConfigError for one of another form."""
     width = (rows.shape[-1] - 1) // 2
     if rows.ndim != 2 or rows.shape[1] != 1 + 2 * width or width > MOST_SAMPLES or len(rows) > MOST_STEPS:
-        raise ConfigError(f"its weights have shape {tuple(rows.shape)}.")
+        raise ConfigError(
+            f"its weights have shape {tuple(rows.shape)}; allowed are {MOST_STEPS} rows of 1 + 2 n numbers, n up to "
+            f"{MOST_SAMPLES}."
+        )
     return tuple(_fit(row[0], row[1 : 1 + width], row[1 + width :]) for row in rows.double())
 
 
-def _fit(at: torch.Tensor, nodes: torch.Tensor, weights: torch.Tensor) -> Fit:
+def _fit(at: Tensor, nodes: Tensor, weights: Tensor) -> Fit:
+    """Fit of one row: `at` `()`, `nodes` and `weights` `(width,)`, NaN behind the last of both."""
     given = nodes.isfinite()
     count = int(given.sum())
-    if (
-        not at.isfinite()
-        or not count
-        or not given[:count].all()
-        or not weights[:count].isfinite().all()
-        or weights.abs().nan_to_num(0).max() > 1e3
-    ):
-        raise ConfigError("its weights are not finite, or larger than 1000.")
+    whole = count and at.isfinite() and given[:count].all() and weights[:count].isfinite().all()
+    if not whole or weights.abs().nan_to_num(0).max() > MOST_WEIGHT:
+        raise ConfigError(f"its weights are not finite, or larger than {MOST_WEIGHT}.")
     return Fit(float(at), tuple(nodes[:count].tolist()), tuple(weights[:count].tolist()))

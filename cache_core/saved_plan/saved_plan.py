@@ -1,4 +1,4 @@
-"""A plan that was made for one model and sampling, with everything that is known of it."""
+"""Plan made for one model and sampling, with its origin and its measurements."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -6,9 +6,9 @@ from math import inf
 from ..errors import ConfigError
 from ..noise_scale import OFF, NoiseScale
 from ..plan import Plan
-from ..predictor import GAIN_LIMIT, Extrapolation, Fit, Fitted
+from ..predictor import GAIN_LIMIT, Extrapolation, Fit, Fitted, Predictor
 from ..schedule import Table, TableAt, from_steps
-from ..site import MODULES, OUTPUT
+from ..site import MODULES, OUTPUT, in_order
 from ..timeline import Timeline
 from .costs import Costs
 from .curves import Curves
@@ -16,10 +16,13 @@ from .curves import Curves
 
 @dataclass(frozen=True)
 class Origin:
-    """What a plan was made for. `model`: class of the diffusion model. `weights`: fingerprint of its weights and
-    patches, empty where the plan is for all of them. `cells`: latent positions of one sample. `samples`: how many
-    were looked at; 0 for a published list. `made`: its day, or who has published it; shown, and no part of what two
-    plans are compared by. `guidance`: a name for what guided the outputs; empty where that is not known."""
+    """Model and sampling that a plan was made for.
+
+    `model`: class of the diffusion model. `weights`: fingerprint of its weights and patches, empty for a plan for
+    all of them. `cells`: latent positions of one sample. `samples`: number of recorded samples; 0 for a published
+    list. `made`: the day, or the publisher; shown, and not compared. `guidance`: a name for the guidance of the
+    outputs; empty where it is not known.
+    """
 
     model: str
     weights: str = ""
@@ -29,13 +32,27 @@ class Origin:
     made: str = field(default="", compare=False)
     guidance: str = ""
 
+    def model_text(self) -> str:
+        """Model and weights, in words."""
+        weights = f"weights {self.weights[:12]}" if self.weights else "any weights"
+        return f"for {self.model or 'any model'}, {weights}"
+
+    def source_text(self) -> str:
+        """Samples and day, or the publisher, in words."""
+        if self.samples:
+            return f"made from {self.samples} samples, {self.made}"
+        return f"a list, not made from a run: {self.made}"
+
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """`schedule`: what each step computes. `fits`: weights of corrections, and of predictions that do not follow
-    `order`. `drift`: relative L2 distance to the uncached samples, as measured when it was made; None if it was not.
-    `corrector`: scale of the noise. `costs`: of reuse, as measured on the device it was made on. `curves`: the
-    errors of reuse that it was made from."""
+    """Plan of a file, or of a calibration.
+
+    `schedule`: table at the sigmas it was made for. `fits`: weights of corrections, and of the predictions that do
+    not follow `order`. `drift`: relative L2 distance of its latents to the uncached ones, as measured when it was
+    made; None if not measured. `costs`: of reuse, as measured on the device of the calibration. `curves`: errors of
+    reuse that it was made from.
+    """
 
     origin: Origin
     schedule: TableAt
@@ -48,7 +65,7 @@ class SavedPlan:
 
     @property
     def table(self) -> Table:
-        return self.schedule.rows
+        return self.schedule.original
 
     @property
     def sigmas(self) -> tuple[float, ...]:
@@ -56,54 +73,62 @@ class SavedPlan:
 
     @property
     def speedup(self) -> float:
-        """Compute of an uncached run divided by the plan's, at the measured costs; without them, steps for each
-        computed one, of the kind that is computed most."""
+        """Compute of an uncached run / compute of the plan's, at the measured costs.
+
+        Without costs: steps for each computed one, of the kind that is computed most.
+        """
         if self.costs:
             return self.costs.speedup(self.table)
         return len(self.table.rows) / max(len(self.table.computed(kind)) for kind in self.table.kinds)
 
     @property
-    def alone(self) -> int:
-        """Steps that reuse attention or the MLP, not both."""
+    def half_refreshes(self) -> int:
+        """Number of steps that reuse attention or the MLP, not both."""
         return sum(0 < len(row) < len(self.table.kinds) for row in self.table.rows)
 
     def plan(self, timeline: Timeline, name: str, guidance: str = "") -> Plan:
-        """The plan for a sampling. At another one than it was made for the steps are moved, the weights are left
-        out, and a note says so; where something else guides it than `guidance` in its origin, they are left out,
-        too."""
+        """Plan for a sampling with `guidance`.
+
+        At other sigmas than its own the table is moved and the fits are left out; under other guidance the fits are
+        left out. A note says so.
+        """
+        note = self._misguided(guidance) or self._moved(timeline)
         merge = self.table.kinds == MODULES and self.table.states() <= {MODULES}
-        guided = not self.fits or not guidance or not self.origin.guidance or guidance == self.origin.guidance
-        if not (guided and self.schedule.fits(timeline)):
-            moved = Extrapolation(self.order, gain_limit=GAIN_LIMIT)
-            note = self._moved(timeline) if guided else self._misguided()
-            return Plan(self.schedule, moved, self.corrector, name, merge=merge, notes=(note,))
-        widening = (
-            self.fits and self.table.kinds == OUTPUT
-        )  # as calibrate.gaps makes them: such gaps bear their own extrapolation
-        tried = Extrapolation(self.order, gain_limit=inf if widening else GAIN_LIMIT)
-        return Plan(self.schedule, Fitted(self.fits, tried) if self.fits else tried, self.corrector, name, merge=merge)
+        predictor, notes = (self._unfitted(), (note,)) if note else (self._predictor(), ())
+        return Plan(self.schedule, predictor, self.corrector, name, merge=merge, notes=notes)
+
+    def _unfitted(self) -> Extrapolation:
+        return Extrapolation(self.order, gain_limit=GAIN_LIMIT)
+
+    def _predictor(self) -> Predictor:
+        """Predictor for the sampling that the plan was made for."""
+        if not self.fits:
+            return self._unfitted()
+        # the gaps of a calibrated plan for the model's output were measured with this extrapolation, unlimited
+        limit = inf if self.table.kinds == OUTPUT else GAIN_LIMIT
+        return Fitted(self.fits, Extrapolation(self.order, gain_limit=limit))
 
     def _moved(self, timeline: Timeline) -> str:
-        lost = (
-            f"; its {len(self.fits)} fitted weights are for its own steps only, so order {self.order} is used"
-            if self.fits
-            else ""
-        )
+        """Note on other sigmas; empty if they are its own."""
+        if self.schedule.matches(timeline):
+            return ""
+        lost = f"; its {len(self.fits)} fitted weights are for its own steps only, so order {self.order} is used"
         return (
-            f"the plan is for {len(self.table.rows)} steps from sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}, "
-            "this sampling has "
-            f"{timeline.steps} from {timeline.sigmas[0]:.4g} to {timeline.sigmas[-1]:.4g}: moved over sigma{lost}"
+            f"the plan is for {len(self.table.rows)} steps from sigma {_span(self.sigmas)}, this sampling has "
+            f"{timeline.steps} from {_span(timeline.sigmas)}: moved over sigma{lost if self.fits else ''}"
         )
 
-    def _misguided(self) -> str:
+    def _misguided(self, guidance: str) -> str:
+        """Note on other guidance; empty if it is that of the origin, or not known, or there are no fits."""
+        if not self.fits or not guidance or self.origin.guidance in ("", guidance):
+            return ""
         return (
             f"the plan was made with other guidance (cfg, ControlNets, hooks or patches): its {len(self.fits)} fitted "
-            "weights are left out and "
-            f"order {self.order} is used. Calibrate again with what guides this sampling"
+            f"weights are left out and order {self.order} is used. Calibrate again with what guides this sampling"
         )
 
     def check_model(self, model: str, weights: str) -> None:
-        """Raise ConfigError, with both sides, unless the plan is for a model of this class with weights of this fingerprint."""
+        """Raise ConfigError unless the plan is for a model of this class, with weights of this fingerprint."""
         if self.origin.model and self.origin.model != model:
             raise ConfigError(
                 f"The plan is for {self.origin.model} and this model is {model}. Calibrate this model, or load its "
@@ -112,40 +137,46 @@ class SavedPlan:
         if self.origin.weights and self.origin.weights != weights:
             raise ConfigError(
                 f"The plan is for weights {self.origin.weights[:12]} and this {model} has {weights[:12]}: another "
-                "checkpoint, other "
-                "LoRAs, or a plan of an older version of this pack. Calibrate again with this model."
+                "checkpoint, other LoRAs, or a plan of an older version of this pack. Calibrate again with this model."
             )
 
     def text(self) -> str:
-        """What is in it, in a few lines."""
-        origin, sampler = self.origin, f", {self.origin.sampler}" if self.origin.sampler else ""
-        kinds = sorted(self.table.kinds, key=lambda kind: kind.value)
+        """The plan in a few lines of words."""
+        sampler = f", {self.origin.sampler}" if self.origin.sampler else ""
         return "\n".join(
             [
-                f"for {origin.model or 'any model'}, "
-                f"{f'weights {origin.weights[:12]}' if origin.weights else 'any weights'}",
-                f"{len(self.table.rows)} steps, sigma {self.sigmas[0]:.4g} to {self.sigmas[-1]:.4g}{sampler}",
-                *(
-                    f"{kind.value} computed at {len(self.table.computed(kind))} steps: "
-                    f"{', '.join(map(str, self.table.computed(kind)))}"
-                    for kind in kinds
-                ),
-                f"{self.speedup:.2f}x {'less compute' if self.costs else 'fewer evaluations'}; "
-                f"{f'weights fitted at {len(self.fits)} steps' if self.fits else f'order {self.order}'}",
-                *(
-                    [f"noise scale {self.corrector.high:.4g} at high noise, {self.corrector.low:.4g} at low"]
-                    if self.corrector.active
-                    else []
-                ),
-                *([f"{self.alone} steps reuse one kind only"] if self.alone else []),
-                "drift not measured"
-                if self.drift is None
-                else f"drift {self.drift:.4f}: relative L2 distance to the uncached samples",
-                f"made from {origin.samples} samples, {origin.made}"
-                if origin.samples
-                else f"a list, not made from a run: {origin.made}",
+                self.origin.model_text(),
+                f"{len(self.table.rows)} steps, sigma {_span(self.sigmas)}{sampler}",
+                *self._computed_text(),
+                self._speed_text(),
+                *self._extras_text(),
+                self._drift_text(),
+                self.origin.source_text(),
             ]
         )
+
+    def _computed_text(self) -> list[str]:
+        steps = {kind.value: self.table.computed(kind) for kind in in_order(self.table.kinds)}
+        return [f"{kind} computed at {len(s)} steps: {', '.join(map(str, s))}" for kind, s in steps.items()]
+
+    def _speed_text(self) -> str:
+        gain = "less compute" if self.costs else "fewer evaluations"
+        weights = f"weights fitted at {len(self.fits)} steps" if self.fits else f"order {self.order}"
+        return f"{self.speedup:.2f}x {gain}; {weights}"
+
+    def _extras_text(self) -> list[str]:
+        scale = f"noise scale {self.corrector.high:.4g} at high noise, {self.corrector.low:.4g} at low"
+        half = f"{self.half_refreshes} steps reuse one kind only"
+        return [line for line, wanted in ((scale, self.corrector.active), (half, self.half_refreshes)) if wanted]
+
+    def _drift_text(self) -> str:
+        if self.drift is None:
+            return "drift not measured"
+        return f"drift {self.drift:.4f}: relative L2 distance to the uncached samples"
+
+
+def _span(sigmas: tuple[float, ...]) -> str:
+    return f"{sigmas[0]:.4g} to {sigmas[-1]:.4g}"
 
 
 def model_plan(
@@ -155,5 +186,5 @@ def model_plan(
     fits: tuple[Fit, ...] = (),
     drift: float | None = None,
 ) -> SavedPlan:
-    """A plan for the model's output, computed at the steps `computed`."""
+    """Plan for the model's output, computed at the steps `computed` of a sampling at `sigmas`."""
     return SavedPlan(origin, TableAt(from_steps(OUTPUT, computed, len(sigmas) - 1), sigmas), fits, drift=drift)

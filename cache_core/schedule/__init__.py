@@ -1,9 +1,10 @@
-"""When to compute: functions from a timeline to a table, and one rule that decides during the run."""
+"""Schedules: functions from a timeline to a table of computed steps, and one rule that decides during the run."""
 
 from .adaptive import Adaptive
 from .edited import Edited, changed, differences, format_edits, parse_edits
-from .interval import Frame, Interval, Steps, evenly, format_steps, parse_steps
+from .interval import Frame, Interval, Steps, evenly
 from .released import Released
+from .steps_text import format_steps, parse_steps
 from .table import Table, everything, from_steps, nest, side_by_side
 from .table_at import TableAt
 from .two_stage import TwoStage
@@ -15,11 +16,11 @@ __all__ = [
     "Edited",
     "Frame",
     "Interval",
-    "TableAt",
     "Released",
     "Schedule",
     "Steps",
     "Table",
+    "TableAt",
     "TwoStage",
     "changed",
     "differences",

@@ -1,4 +1,4 @@
-"""Compute when the two members of an embedded pair disagree too much."""
+"""Schedule that decides during the run, by the disagreement of an embedded pair."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from .table import Table, from_steps
 
 @dataclass(frozen=True)
 class Adaptive:
-    """Predict until the disagreement of the order-k and order-(k-1) predictions, summed since the last computed
-    evaluation, would pass `tolerance`, and never more than `most` times in a row.
+    """Predictions until their disagreement, summed since the last computed evaluation, passes `tolerance`.
 
-    The disagreement is relative: ||order k - order k-1|| / ||order k||, over all conditionings at once. Summing it
-    is a far better rule than looking at one step (METHODS.md section 5). One decision per evaluation.
+    `d = ||y_k - y_(k-1)|| / ||y_k||`, y_k the prediction of order k, over all conditionings at once; one decision per
+    evaluation. The sum is a far better rule than a single d (METHODS.md section 5). A higher `tolerance` computes
+    less. `most`: predictions in a row, at most.
     """
 
     kinds: frozenset[Kind]
@@ -28,10 +28,10 @@ class Adaptive:
         check_range("interval", self.most, 1, 100)
 
     def table(self, timeline: Timeline) -> Table:
-        """The steps that are computed in any case; at the others `computes` decides."""
+        """Table of the steps that are computed in any case; at the others `computes` decides."""
         forced = (s for s in range(timeline.steps) if self.frame.forces(s, timeline))
         return from_steps(self.kinds, forced, timeline.steps)
 
     def computes(self, disagreement: float, predicted: int) -> bool:
-        """Whether to compute, given the disagreement summed up to here and the predictions made in a row."""
+        """True if the model is computed. `disagreement`: summed up to here. `predicted`: predictions made in a row."""
         return predicted >= self.most or not disagreement <= self.tolerance  # so that NaN computes

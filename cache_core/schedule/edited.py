@@ -1,4 +1,4 @@
-"""Single cells of a table, changed by hand."""
+"""Tables of which single cells were changed by hand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ..errors import ConfigError, brief
 from ..site import MODULES, Kind
 from ..timeline import Timeline
-from .interval import check_named, format_steps, parse_steps
 from .released import Released
+from .steps_text import check_named, format_steps, parse_steps
 from .table import Table
 from .two_stage import TwoStage
 
@@ -20,8 +20,7 @@ Edits = Mapping[tuple[int, Kind], bool]  # step and kind, to whether it is compu
 
 @dataclass(frozen=True)
 class Edited:
-    """The table of `base` with the cells that `text` names changed; those of steps that the sampling does not have
-    are left out."""
+    """Table of `base` with the cells that `text` names changed; steps that the sampling does not have are left out."""
 
     base: TwoStage | Released
     text: str
@@ -31,12 +30,12 @@ class Edited:
         return self.base.kinds
 
     def table(self, timeline: Timeline) -> Table:
-        """Raises ConfigError for a text that cannot be read, and where step 0 would reuse."""
+        """The changed table. Raises ConfigError for a text that cannot be read, and if step 0 would reuse."""
         return changed(self.base.table(timeline), parse_edits(self.text))
 
 
 def changed(table: Table, edits: Edits) -> Table:
-    """`table` with other cells. Raises ConfigError where step 0 would reuse."""
+    """`table` with the cells of `edits` changed. Raises ConfigError if step 0 would reuse."""
 
     def row(step: int, computed: frozenset[Kind]) -> frozenset[Kind]:
         return frozenset(kind for kind in table.kinds if edits.get((step, kind), kind in computed))
@@ -45,14 +44,16 @@ def changed(table: Table, edits: Edits) -> Table:
 
 
 def differences(base: Table, wanted: Table) -> dict[tuple[int, Kind], bool]:
-    """The edits that make `wanted` of `base`."""
+    """Edits that turn the table `base` into `wanted`."""
     pairs = enumerate(zip(base.rows, wanted.rows, strict=True))
-    return {(step, kind): kind in there for step, (here, there) in pairs for kind in here ^ there}
+    return {(step, kind): kind in after for step, (before, after) in pairs for kind in before ^ after}
 
 
 def parse_edits(text: str) -> dict[tuple[int, Kind], bool]:
-    """The edits that a text such as `compute attention 6,9; reuse both 12-14` names; later ones win. Raises
-    ConfigError for anything else."""
+    """Edits that a text such as `compute attention 6,9; reuse both 12-14` names; later ones win.
+
+    Raises ConfigError for any other text.
+    """
     edits: dict[tuple[int, Kind], bool] = {}
     named = 0
     for part in filter(None, (part.strip() for part in text.split(";"))):
@@ -67,11 +68,11 @@ def parse_edits(text: str) -> dict[tuple[int, Kind], bool]:
 
 
 def format_edits(edits: Edits) -> str:
-    """The text that `parse_edits` reads as `edits`."""
+    """Text that `parse_edits` reads as `edits`."""
     parts = []
     for verb, computed in ((COMPUTE, True), (REUSE, False)):
         steps = {kind: {step for (step, k), c in edits.items() if k is kind and c is computed} for kind in MODULES}
         both = steps[Kind.ATTENTION] & steps[Kind.MLP]
         named = {BOTH: both, Kind.ATTENTION.value: steps[Kind.ATTENTION] - both, Kind.MLP.value: steps[Kind.MLP] - both}
-        parts += [f"{verb} {name} {format_steps(found)}" for name, found in named.items() if found]
+        parts += [f"{verb} {name} {format_steps(listed)}" for name, listed in named.items() if listed]
     return "; ".join(parts)

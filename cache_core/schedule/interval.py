@@ -1,6 +1,6 @@
-"""Compute every n-th step, the first ones, the last ones, and everything outside a part of the sampling."""
+"""Schedules by step number: every n-th step, or a list; and the frame of steps that are computed in any case."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError, brief, check_range
@@ -8,12 +8,10 @@ from ..site import Kind
 from ..timeline import Timeline
 from .table import Table, from_steps
 
-MOST_NAMED = 20_000
-
 
 @dataclass(frozen=True)
 class Frame:
-    """The steps that are computed whatever the interval says.
+    """Steps that are computed in any case; more of them are slower and closer to the uncached picture.
 
     `warmup`: steps at the start. `final`: steps at the end. `start`, `end`: percentages in [0, 1] of the sampling,
     as ComfyUI counts them, outside which every step is computed.
@@ -33,20 +31,21 @@ class Frame:
             raise ConfigError(f"end_percent is {self.end} and start_percent {self.start}; the end must be greater.")
 
     def forces(self, step: int, timeline: Timeline) -> bool:
-        """Whether `step` is computed because of where it lies."""
+        """True if `step` is computed because of its place."""
         edge = step < max(self.warmup, 1) or step >= timeline.steps - self.final
         return edge or not timeline.inside(step, self.start, self.end)
 
     def free(self, timeline: Timeline) -> tuple[int, ...]:
-        """The steps that are not forced."""
+        """Steps that are not forced."""
         return tuple(step for step in range(timeline.steps) if not self.forces(step, timeline))
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Compute a step if it is a multiple of `interval`, or of a shorter one that computes less, or its place forces it.
+    """Multiples of `interval` are computed, and the steps that `frame` forces; a longer interval computes less.
 
-    AB-Cache's released FLUX code is `interval=6` in `Frame(warmup=5, final=0)`: `i < 5 or i % 6 == 0`, 13 of 50 steps.
+    A shorter interval takes its place where that computes less (`sparsest`). AB-Cache's released FLUX code is
+    `interval=6` in `Frame(warmup=5, final=0)`: `i < 5 or i % 6 == 0`, 13 of 50 steps.
     """
 
     kinds: frozenset[Kind]
@@ -63,9 +62,9 @@ class Interval:
 
 
 def sparsest(free: Sequence[int], interval: int) -> int:
-    """The interval up to `interval` that has the fewest multiples among the steps `free`; of several the longest.
+    """Interval up to `interval` with the fewest multiples among the steps `free`; of several the longest.
 
-    Behind a warm-up a longer interval may have more of them: of 7 there are 14 in 9 to 18, of 9 there are 9 and 18. So
+    Behind a warm-up a longer interval may have more multiples: in 9 to 18, 7 has one (14), and 9 has two (9, 18). So
     a larger interval would be slower.
     """
     return min(range(interval, 0, -1), key=lambda n: sum(step % n == 0 for step in free))
@@ -73,7 +72,7 @@ def sparsest(free: Sequence[int], interval: int) -> int:
 
 @dataclass(frozen=True)
 class Steps:
-    """Compute just the listed steps."""
+    """The listed steps are computed, and no others."""
 
     kinds: frozenset[Kind]
     computed: tuple[int, ...]
@@ -81,10 +80,10 @@ class Steps:
     def __post_init__(self) -> None:
         if 0 not in self.computed:
             given = brief(str(list(self.computed)))
-            raise ConfigError(f"computed_steps is {given}; step 0 must be computed, nothing comes before it.")
+            raise ConfigError(f"computed_steps is {given}; step 0 must be computed, nothing comes before it. Add 0.")
 
     def table(self, timeline: Timeline) -> Table:
-        """Raises ConfigError for a step that the sampling does not have."""
+        """Table of the listed steps. Raises ConfigError for a step that the sampling does not have."""
         beyond = [s for s in self.computed if not 0 <= s < timeline.steps]
         if beyond:
             named = brief(str(beyond))
@@ -93,46 +92,9 @@ class Steps:
 
 
 def evenly(steps: int, budget: int) -> tuple[int, ...]:
-    """`budget` of `steps` steps, evenly spaced, the first and the last among them. Raises ConfigError unless 2 <=
-    budget <= steps."""
+    """`budget` of `steps` steps, evenly spaced, the first and the last included.
+
+    Raises ConfigError unless 2 <= budget <= steps.
+    """
     check_range("budget", budget, 2, steps)
     return tuple(sorted({round(j * (steps - 1) / (budget - 1)) for j in range(budget)}))
-
-
-def format_steps(steps: Iterable[int]) -> str:
-    """The list that `parse_steps` reads as `steps`, neighbours as ranges."""
-    runs: list[list[int]] = []
-    for step in sorted(set(steps)):
-        if runs and runs[-1][-1] == step - 1:
-            runs[-1] = [runs[-1][0], step]
-        else:
-            runs.append([step])
-    return ",".join("-".join(map(str, run)) for run in runs)
-
-
-def check_named(count: int, name: str) -> None:
-    """Raise ConfigError if the text of the widget `name` names more steps, each as often as it is named, than any
-    sampling could need: reading it would take a server's time."""
-    if count > MOST_NAMED:
-        raise ConfigError(
-            f"{name} names {count} steps or more, counting again those named again; {MOST_NAMED} are allowed. Name "
-            "each step once."
-        )
-
-
-def parse_steps(text: str, name: str = "computed_steps") -> tuple[int, ...]:
-    """The steps that a list such as `0-4,6,9,13,49` names, ascending. Raises ConfigError, about the widget `name`,
-    for anything else."""
-    steps: set[int] = set()
-    named = 0
-    for part in text.replace(" ", "").split(","):
-        first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 9:
-            raise ConfigError(f"{name} has {brief(repr(part))}; write steps and ranges such as 0-4,6,9,13,49.")
-        low, high = int(first), int(last) if dash else int(first)
-        if not low <= high <= 9999:
-            raise ConfigError(f"{name} has the range {part!r}; write it ascending, up to 9999.")
-        named += high - low + 1
-        check_named(named, name)
-        steps.update(range(low, high + 1))
-    return tuple(sorted(steps))

@@ -8,17 +8,16 @@ from ..timeline import Timeline
 from .table import Table
 
 # Steps that reuse both, in the order they are run: 22 full, then `both, full` nine times, then both both both full,
-# both both full twice, with the last step full. The file stores the same 50 entries from the cleanest step to the
-# noisiest.
+# then `both, both, full` twice. The authors' file has the same 50 entries from the cleanest step to the noisiest.
 _FULL, _BOTH = False, True
 RELEASED = (_FULL,) * 22 + (_BOTH, _FULL) * 9 + (_BOTH, _BOTH, _BOTH, _FULL) + (_BOTH, _BOTH, _FULL) * 2
 
 
 @dataclass(frozen=True)
 class Released:
-    """The released table: 34 of 50 steps full, 16 reuse both, none reuses only one.
+    """Table of the released code: 34 of 50 steps compute both kinds, 16 reuse both, none reuses only one.
 
-    Another step count reuses the same share of each part of the run.
+    Another number of steps reuses the same share of each part of the run.
     """
 
     kinds: frozenset[Kind] = field(default=MODULES, init=False)
@@ -32,8 +31,7 @@ class Released:
 
 
 def _reused_before(steps: int) -> list[int]:
-    """How many steps are reused before each of `steps` steps, and in all: the released count, at the same share of
-    the run."""
+    """Reused steps before each of `steps` steps, and in all: the released count at the same share of the run."""
     released = list(accumulate(RELEASED, initial=0))
     counts = []
     for step in range(steps + 1):

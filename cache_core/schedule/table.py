@@ -1,18 +1,18 @@
-"""A schedule known before the run: which kinds each step computes."""
+"""Table of a sampling: the kinds that each step computes, known before the run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from ..site import Kind, names
+from ..site import OUTPUT, Kind, names
 
 
 @dataclass(frozen=True)
 class Table:
-    """For each step the kinds that are computed; the other `kinds` are predicted there.
+    """For each step a row: the kinds that are computed. The other `kinds` are predicted there.
 
     A row of FEB-Cache is one of four states: compute both, reuse attention, reuse MLP, reuse both. Raises
-    ConfigError for no rows, for kinds that the table does not schedule, and for a first step that predicts something
+    ConfigError for no rows, for kinds that the table does not schedule, and for a first row that predicts a kind
     (there is nothing to predict from).
     """
 
@@ -25,23 +25,29 @@ class Table:
         if any(not row <= self.kinds for row in self.rows):
             raise ConfigError(f"The table computes kinds it does not schedule; it schedules {names(self.kinds)}.")
         if self.rows[0] != self.kinds:
-            raise ConfigError("The first step predicts, and nothing is computed before it; compute step 0.")
+            raise ConfigError(
+                f"The first step predicts {names(self.kinds - self.rows[0])}, and nothing is computed before it. Let "
+                "computed_steps or edited_steps compute step 0."
+            )
 
     def computed(self, kind: Kind) -> tuple[int, ...]:
-        """The steps that compute `kind`, ascending."""
+        """Steps that compute `kind`, ascending."""
         return tuple(step for step, row in enumerate(self.rows) if kind in row)
 
     def predicted(self, step: int) -> frozenset[Kind]:
-        """The kinds that `step` predicts. Where the model is, no block runs: were it computed after all, so were the blocks."""
-        left = self.kinds - self.rows[step]
-        return left & {Kind.MODEL} or left
+        """Kinds predicted at `step`. If the model's output is predicted, only that: no block runs.
+
+        (If the run computes the model after all, its blocks are computed, too.)
+        """
+        kinds = self.kinds - self.rows[step]
+        return OUTPUT if Kind.MODEL in kinds else kinds
 
     def states(self) -> frozenset[frozenset[Kind]]:
-        """The different sets of predicted kinds, the empty one left out."""
+        """Different sets of kinds that steps predict, without the empty one."""
         return frozenset(map(self.predicted, range(len(self.rows)))) - {frozenset()}
 
     def needed(self, step: int, kind: Kind, order: int) -> bool:
-        """Whether a value of `kind` computed at `step` is among the `order` newest ones at some later predicted step."""
+        """True if the output of `kind` computed at `step` is one of the `order` newest at some later predicted step."""
         newer = 0
         for row in self.rows[step + 1 :]:
             if self._rests(kind, row):
@@ -54,30 +60,30 @@ class Table:
         return False
 
     def _rests(self, kind: Kind, row: frozenset[Kind]) -> bool:
-        """Whether no block runs in `row`, because the whole model is predicted."""
+        """True if `kind` is in the blocks and no block runs in `row`, because the whole model is predicted."""
         return kind is not Kind.MODEL and Kind.MODEL in self.kinds and Kind.MODEL not in row
 
 
 def everything(kinds: Iterable[Kind], steps: int) -> Table:
-    """The table that computes all `kinds` at each of `steps` steps."""
+    """Table that computes all `kinds` at each of `steps` steps."""
     kinds = frozenset(kinds)
     return Table(kinds, (kinds,) * steps)
 
 
 def from_steps(kinds: Iterable[Kind], computed: Iterable[int], steps: int) -> Table:
-    """The table that computes all `kinds` at the steps in `computed` and predicts all of them elsewhere."""
+    """Table that computes all `kinds` at the steps in `computed` and predicts all of them at the others."""
     kinds, computed = frozenset(kinds), frozenset(computed)
     return Table(kinds, tuple(kinds if step in computed else frozenset() for step in range(steps)))
 
 
 def side_by_side(tables: Sequence[Table]) -> Table:
-    """The table of plans for different kinds of site in one run."""
+    """Table of several plans for different kinds in one run."""
     kinds = frozenset().union(*(table.kinds for table in tables))
     return Table(kinds, tuple(frozenset().union(*rows) for rows in zip(*(table.rows for table in tables), strict=True)))
 
 
 def nest(outer: Table, inner: Table) -> Table:
-    """The table of two plans in one run: `inner` has a row for each step that `outer` computes, and rests at the others.
+    """Table of two plans in one run: the rows of `inner` are for the steps that `outer` computes.
 
     Where `outer` predicts the whole model no block runs, so nothing inside is computed either.
     """

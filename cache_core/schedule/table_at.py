@@ -1,4 +1,4 @@
-"""A table that was made for one sampling, at another."""
+"""Table that was made for one sampling, used at any."""
 
 from dataclasses import dataclass
 
@@ -6,53 +6,46 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..site import Kind
-from ..timeline import Timeline
+from ..timeline import Timeline, same_sampling
 from .table import Table
-
-SAME = 1e-3  # largest difference of two sigmas, relative to the first, at which they are one step of one sampling
 
 
 @dataclass(frozen=True)
 class TableAt:
-    """`rows` as they are where the sampling has the `sigmas` (one more than rows) that they were made for, else
-    moved over sigma."""
+    """Table made for a sampling at `sigmas`, one more than its rows: `original` there, moved over sigma elsewhere."""
 
-    rows: Table
+    original: Table
     sigmas: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.sigmas) != len(self.rows.rows) + 1:
-            raise ConfigError(
-                f"A plan of {len(self.rows.rows)} steps needs {len(self.rows.rows) + 1} sigmas; it has "
-                f"{len(self.sigmas)}."
-            )
+        steps = len(self.original.rows)
+        if len(self.sigmas) != steps + 1:
+            raise ConfigError(f"A plan of {steps} steps needs {steps + 1} sigmas; it has {len(self.sigmas)}.")
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        return self.rows.kinds
+        return self.original.kinds
 
-    def fits(self, timeline: Timeline) -> bool:
-        """Whether the sampling is the one that the plan was made for."""
-        here = timeline.sigmas
-        return len(here) == len(self.sigmas) and all(
-            abs(a - b) <= SAME * self.sigmas[0] for a, b in zip(here, self.sigmas, strict=True)
-        )
+    def matches(self, timeline: Timeline) -> bool:
+        """True if the sampling is the one that the table was made for."""
+        return same_sampling(self.sigmas, timeline.sigmas)
 
     def table(self, timeline: Timeline) -> Table:
-        return self.rows if self.fits(timeline) else self._moved(timeline)
+        """The table at this sampling."""
+        return self.original if self.matches(timeline) else self._moved(timeline)
 
     def _moved(self, timeline: Timeline) -> Table:
-        """Each kind computed in the same share of steps, and as dense at each sigma."""
-        computed = {kind: moved(self.rows.computed(kind), self.sigmas, timeline.sigmas) for kind in self.kinds}
-        return Table(
-            self.kinds,
-            tuple(frozenset(k for k, steps in computed.items() if step in steps) for step in range(timeline.steps)),
-        )
+        """Each kind computed at the same share of steps, and as densely at each sigma."""
+        steps = {k: moved(self.original.computed(k), self.sigmas, timeline.sigmas) for k in self.kinds}
+        rows = (frozenset(k for k in self.kinds if step in steps[k]) for step in range(timeline.steps))
+        return Table(self.kinds, tuple(rows))
 
 
 def moved(computed: tuple[int, ...], sigmas: tuple[float, ...], here: tuple[float, ...]) -> frozenset[int]:
-    """The steps of a sampling at the sigmas `here` that lie where `computed` lie in one at `sigmas`; step 0 always,
-    and the same share."""
+    """Steps of a sampling at the sigmas `here` that lie where the steps `computed` lie in a sampling at `sigmas`.
+
+    Step 0 always; the same share of the steps, and at least 2.
+    """
     steps = len(here) - 1
     count = min(steps, max(2, round(len(computed) * steps / (len(sigmas) - 1))))
     places = np.interp(

@@ -1,4 +1,4 @@
-"""FEB-Cache's rule: which of attention and MLP is reused depends on the noise stage."""
+"""FEB-Cache's rule: the stage of the noise says which of attention and MLP is reused."""
 
 from dataclasses import dataclass, field
 
@@ -11,14 +11,14 @@ from .table import Table
 
 @dataclass(frozen=True)
 class TwoStage:
-    """Keep the stage's fragile kind fresh and reuse the other.
+    """Each stage computes its fragile kind and reuses the other; longer intervals compute less.
 
     High noise (model time above `boundary`): low frequencies are fragile and attention carries them, so the MLP is
     reused, computed every `mlp_interval` steps. Low noise: high frequencies are fragile and the MLP carries them, so
     attention is reused, computed every `attention_interval` steps. The fragile kind is computed every
     `fragile_interval` steps; above 1 it is reused as well, and all four states can occur. In a stage a shorter
     interval takes the place of one that would compute more (`sparsest`). FEB-Cache, arXiv 2503.07120: the stages and
-    states of Algorithm 1, which finds its steps by measuring.
+    states of Algorithm 1, whose steps are found by measuring.
     """
 
     attention_interval: int = 3
@@ -35,7 +35,7 @@ class TwoStage:
         check_range("stage_boundary", self.boundary, 0.0, 1.0)
 
     def intervals(self, high: bool) -> dict[Kind, int]:
-        """Every how many steps each kind is computed, at high noise or at low."""
+        """Steps from one computed step to the next, by kind, at high noise or at low."""
         if high:
             return {Kind.ATTENTION: self.fragile_interval, Kind.MLP: self.mlp_interval}
         return {Kind.ATTENTION: self.attention_interval, Kind.MLP: self.fragile_interval}

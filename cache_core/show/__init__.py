@@ -1,1 +1,1 @@
-"""Reports, timelines and drawings of what a run did."""
+"""Reports, timelines and drawings of a run."""

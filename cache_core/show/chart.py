@@ -1,4 +1,4 @@
-"""Steps of a sampling, and curves over them, as a picture."""
+"""Pictures of the steps of a sampling, and of curves over them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .timeline import COMPUTED, PREDICTED, RESTING, REUSED
+from .states import COLOURS, COMPUTED, PREDICTED, RESTING, REUSED, WORDS
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -21,27 +21,18 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, STRIP, ROW = 900, 280, 78, 20
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 54, 34
 PAPER, INK, FAINT = "#ffffff", "#20242b", "#d5d9e0"
-COLOURS = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-)  # told apart by colour-blind readers, too (Okabe and Ito)
-DASHES = (0, 9, 4, 14, 6)  # and without any colour
-SHADES = {
-    COMPUTED: "#0072b2",
-    REUSED: "#d55e00",
-    PREDICTED: "#008060",
-}  # as on the page's timeline, each with a shape of its own
-WORDS = {RESTING: "not run", None: "not reached"}
-CELL = 22  # height of a computed step
+CURVES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # Okabe and Ito's, for colour-blind readers, too
+DASHES = (0, 9, 4, 14, 6)  # of the curves, to tell them apart without any colour; pixels
+CELL = 22  # height of a computed step, in pixels
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves by name, one value for each step; `log`: a logarithmic axis, on which zeros are left out. `unit`: what
-    is counted along the curves, the first of them as `start`."""
+    """Curves by name, one value for each step.
+
+    `log`: a logarithmic axis, without the values that are not above 0. `unit`: of the steps. `start`: number of the
+    first one.
+    """
 
     title: str
     curves: dict[str, Sequence[float]]
@@ -52,8 +43,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Strip:
-    """What became of each step, as `timeline_view.done` says it: None where it was not reached. `boundary`: first
-    step of the low-noise stage."""
+    """State of each step, as `timeline.done` has it; None where it was not reached.
+
+    `boundary`: first step of the low-noise stage.
+    """
 
     title: str
     states: Sequence[str | None]
@@ -64,12 +57,12 @@ Drawing = Panel | Strip | str  # a string is a line of text
 
 
 def lines(text: str) -> list[str]:
-    """The text in lines that the picture has room for."""
+    """Lines of text, short enough for the picture."""
     return wrap(text, 110)
 
 
 def picture(parts: Sequence[Drawing]) -> Tensor:
-    """The parts, one below the other: `(1, H, 900, 3)` in [0, 1], as ComfyUI's IMAGE."""
+    """Picture of the parts, one below the other: `(1, H, 900, 3)` in [0, 1], as ComfyUI's IMAGE."""
     from PIL import Image, ImageDraw
 
     drawn: dict[type, tuple[int, Callable]] = {
@@ -112,17 +105,20 @@ def _strip(draw: ImageDraw, strip: Strip, top: int) -> None:
 
 
 def _cell(draw: ImageDraw, state: str | None, across: tuple[float, float], bottom: float, height: float) -> None:
-    """A step: full, low and hatched, low and hollow, or a line; and a dot where nothing is known."""
+    """One step: computed full, reused low and hatched, predicted low and hollow, resting a line, unknown a dot.
+
+    `across`: left and right end, in pixels.
+    """
     (left, right), middle = across, bottom - height / 2
     if state == COMPUTED:
-        draw.rectangle((left, bottom - height, right, bottom), SHADES[state])
+        draw.rectangle((left, bottom - height, right, bottom), COLOURS[state])
     elif state == REUSED:
-        draw.rectangle((left, bottom - 2, right, bottom), SHADES[state])
+        draw.rectangle((left, bottom - 2, right, bottom), COLOURS[state])
         for shift in range(0, int(right - left), 4):
             reach = min(height / 2, right - left - shift)
-            draw.line((left + shift, bottom, left + shift + reach, bottom - reach), SHADES[state])
+            draw.line((left + shift, bottom, left + shift + reach, bottom - reach), COLOURS[state])
     elif state == PREDICTED:
-        draw.rectangle((left, middle, right, bottom), outline=SHADES[state], width=2)
+        draw.rectangle((left, middle, right, bottom), outline=COLOURS[state], width=2)
     elif state == RESTING:
         draw.rectangle((left, bottom - 1, right, bottom), INK)
     else:
@@ -134,7 +130,7 @@ def _boundary(draw: ImageDraw, x: float, bottom: float, height: float) -> None:
 
 
 def _key(draw: ImageDraw, strip: Strip, top: int) -> None:
-    """What the shapes mean, and how often each occurs, from the right end of the title's line."""
+    """Names of the shapes, with their counts, from the right end of the title's line to the left."""
     right, bottom, height = float(WIDTH - RIGHT), top + 13, 12
     if strip.boundary is not None:
         right = _meaning(draw, f"low noise from step {strip.boundary}", right, top)
@@ -147,7 +143,7 @@ def _key(draw: ImageDraw, strip: Strip, top: int) -> None:
 
 
 def _meaning(draw: ImageDraw, text: str, right: float, top: int) -> float:
-    """Where the text begins that is written to the left of `right`, less a little room."""
+    """Write `text` to the left of the pixel `right`. Returns the pixel at which it begins, less a little room."""
     from PIL import ImageFont
 
     _text(draw, (right, top), text, "ra", size=12)
@@ -170,7 +166,7 @@ def _panel(draw: ImageDraw, panel: Panel, top: int) -> None:
 
 @dataclass(frozen=True)
 class Axes:
-    """Where a value at a step lies on the picture; `low` and `high` are exponents of ten where the axis is logarithmic."""
+    """Axes of a panel. `low`, `high`: ends of the values, exponents of ten if `log`. `top`: of the panel, in pixels."""
 
     steps: int
     low: float
@@ -179,6 +175,7 @@ class Axes:
     log: bool
 
     def place(self, step: float, value: float) -> tuple[float, float]:
+        """x and y of a value at a step, in pixels."""
         across, up = (step + 0.5) / max(1, self.steps), (value - self.low) / (self.high - self.low)
         return LEFT + across * (WIDTH - LEFT - RIGHT), self.top + HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
 
@@ -194,18 +191,15 @@ class Axes:
 
 
 def _line(draw: ImageDraw, points: list[tuple[float, float]], index: int) -> None:
-    """A line, dashed by its index."""
+    """A line through the points, in the colour and the dashes of the curve number `index`."""
     dash, along = DASHES[index % len(DASHES)], 0.0
     for (x, y), (x2, y2) in zip(points, points[1:], strict=False):
         pieces = max(1, round(((x2 - x) ** 2 + (y2 - y) ** 2) ** 0.5 / 2))
         for piece in range(pieces):
             if not dash or int(along / dash) % 2 == 0:
                 a, b = piece / pieces, (piece + 1) / pieces
-                draw.line(
-                    (x + a * (x2 - x), y + a * (y2 - y), x + b * (x2 - x), y + b * (y2 - y)),
-                    COLOURS[index % len(COLOURS)],
-                    2,
-                )
+                ends = (x + a * (x2 - x), y + a * (y2 - y), x + b * (x2 - x), y + b * (y2 - y))
+                draw.line(ends, CURVES[index % len(CURVES)], 2)
             along += 2
 
 
@@ -218,9 +212,9 @@ def _legend(draw: ImageDraw, name: str, index: int, names: list[str], top: int) 
 
 
 def drawable(curve: Sequence[float], log: bool) -> list[tuple[int, float]]:
-    """Steps and values of a curve that an axis can show, as exponents of ten where it is logarithmic."""
-    found = [(step, value) for step, value in enumerate(curve) if isfinite(value) and (value > 0 or not log)]
-    return [(step, log10(value)) for step, value in found] if log else found
+    """Steps and values of a curve that an axis can show; values as exponents of ten if it is logarithmic."""
+    points = [(step, value) for step, value in enumerate(curve) if isfinite(value) and (value > 0 or not log)]
+    return [(step, log10(value)) for step, value in points] if log else points
 
 
 def limits(values: Sequence[float]) -> tuple[float, float]:
@@ -231,7 +225,7 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, log: bool) -> list[float]:
-    """Two to seven round values in an axis; whole exponents where it is logarithmic and they suffice."""
+    """Two to seven round values of an axis; whole exponents if it is logarithmic and spans at least two."""
     if log and floor(high) - floor(low) >= 2:
         return [float(n) for n in range(floor(low) + 1, floor(high) + 1)]
     step = 10 ** floor(log10((high - low) / 2))

@@ -1,4 +1,4 @@
-"""What a run did, in numbers and in words."""
+"""Report of a finished run, in numbers and in words."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -7,30 +7,16 @@ from textwrap import fill
 
 from ..run.evaluation import Evaluation
 from ..run.run import Run
-from ..site import Kind
+from ..site import Kind, in_order
 from ..store import megabytes
+from .states import COMPUTE, MARKS, PREDICT_MODEL, state_of
 
 WIDE = 72  # characters in a line of a sentence
-_STATES = {
-    frozenset(): "compute",
-    frozenset({Kind.ATTENTION}): "reuse attention",
-    frozenset({Kind.MLP}): "reuse mlp",
-    frozenset({Kind.ATTENTION, Kind.MLP}): "reuse both",
-}
-_MARKS = {"compute": "#", "reuse attention": "m", "reuse mlp": "a", "reuse both": ".", "predict model": "."}
-
-
-def state_of(evaluation: Evaluation) -> str:
-    """The name of what an evaluation did: `compute`, `reuse attention`, `reuse mlp`, `reuse both` or `predict model`."""
-    done = evaluation.predicted_calls
-    if done[Kind.MODEL] and not evaluation.computed_calls[Kind.MODEL]:
-        return "predict model"
-    return _STATES[frozenset(kind for kind in (Kind.ATTENTION, Kind.MLP) if done[kind])]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One evaluation: `seconds` is measured from its start to the start of the next one."""
+    """One evaluation. `state`: one of `states.STATES`. `seconds`: from its start to the start of the next one."""
 
     step: int
     sigma: float
@@ -40,14 +26,13 @@ class Row:
 
 @dataclass(frozen=True)
 class RunReport:
-    """A finished run.
+    """Numbers of a finished run.
 
-    `shares`: of each kind's calls in an uncached run, the share that was computed, 0 to 1. `seconds`: whole
-    sampling. `seconds_saved`: measured, not a ratio of calls: what the evaluations that predicted something would
-    have cost at the median price of a fully computed one, less what they took; None when no evaluation was fully
-    computed. `peak_bytes`, `peak_host_bytes`: largest sum of kept tensors on any one device and in host memory.
-    `store`: how they were kept, in words; empty when attention and MLP were not. `moves`: how often a conditioning
-    went on on another device, and took its past along.
+    `shares`: computed calls of a kind / its calls in an uncached run, 0 to 1. `seconds`: of the whole sampling.
+    `seconds_saved`: measured, `sum (m - s)` over the evaluations that predicted anything, s their seconds and m the
+    median of the fully computed ones; None if there are none of these. `peak_bytes`, `peak_host_bytes`: largest sum
+    of kept tensors on any one device, and in host memory. `store`: their form in words; empty if no outputs of
+    attention and MLP were kept. `moves`: times that a conditioning went on on another device, with its kept outputs.
     """
 
     name: str
@@ -73,10 +58,10 @@ class RunReport:
     @property
     def computed(self) -> int:
         """Evaluations in which the model ran."""
-        return sum(row.state != "predict model" for row in self.rows)
+        return sum(row.state != PREDICT_MODEL for row in self.rows)
 
     def as_dict(self) -> dict:
-        """Everything, as JSON types."""
+        """All numbers, as JSON types."""
         return {**asdict(self), "evaluations": self.evaluations, "computed": self.computed}
 
     def line(self) -> str:
@@ -84,36 +69,35 @@ class RunReport:
         shares = ", ".join(f"{kind} {share:.0%}" for kind, share in self.shares.items())
         saved = "" if self.seconds_saved is None else f", saved {self.seconds_saved:.1f} s"
         ended = "" if self.finished else " (stopped)"
+        events = "".join(f"; {event}" for event in (*self.demotions, *self._interruptions()))
         return (
             f"{self.name} on {self.model}{ended}: model ran in {self.computed} of {self.evaluations} evaluations, "
-            f"computed {shares}; "
-            f"{self.seconds:.1f} s{saved}, peak cache {self._peak()}"
-            + "".join(f"; {said}" for said in (*self.demotions, *self._restarted()))
+            f"computed {shares}; {self.seconds:.1f} s{saved}, peak cache {self._peak()}{events}"
         )
 
     def text(self) -> str:
-        """Several lines for a person; sentences are no wider than a node."""
+        """Several lines for a person: sentences, no wider than a node, then one mark and one row per evaluation."""
         lines = [
             f"{self.name} on {self.model}" + ("" if self.finished else ", stopped before the end"),
             f"{self.steps} steps, {self.evaluations} evaluations; the model ran in {self.computed}",
             *(f"{kind}: {share:.0%} of calls computed" for kind, share in self.shares.items()),
             f"time: {self.seconds:.2f} s; {self._saved()}",
-            *(fill(said, WIDE, subsequent_indent="    ") for said in self._said()),
+            *(fill(sentence, WIDE, subsequent_indent="    ") for sentence in self._sentences()),
             "",
             "# all computed     a only attention computed",
             ". all predicted    m only mlp computed",
-            "".join(_MARKS[row.state] for row in self.rows),
+            "".join(MARKS[row.state] for row in self.rows),
             "",
             "step  sigma   state            seconds",
         ]
         lines += [f"{r.step:4d}  {r.sigma:6.4f}  {r.state:15s}  {r.seconds:7.4f}" for r in self.rows]
         return "\n".join(lines)
 
-    def _said(self) -> list[str]:
+    def _sentences(self) -> list[str]:
         return [
             f"peak cache: {self._peak()}",
             *(f"demoted: {d}" for d in self.demotions),
-            *self._restarted(),
+            *self._interruptions(),
             *(f"note: {n}" for n in self.notes),
         ]
 
@@ -121,13 +105,10 @@ class RunReport:
         host = f" and {megabytes(self.peak_host_bytes)} in host memory" if self.peak_host_bytes else ""
         return megabytes(self.peak_bytes) + host + (f" ({self.store})" if self.store else "")
 
-    def _restarted(self) -> list[str]:
-        restarted = [f"histories restarted {self.restarts} times, because shapes changed"] if self.restarts else []
-        return restarted + (
-            [f"conditionings moved between devices {self.moves} times, with what was kept of them"]
-            if self.moves
-            else []
-        )
+    def _interruptions(self) -> list[str]:
+        restarted = f"kept outputs were dropped {self.restarts} times, because shapes changed"
+        moved = f"conditionings moved between devices {self.moves} times, with their kept outputs"
+        return [sentence for sentence, count in ((restarted, self.restarts), (moved, self.moves)) if count]
 
     def _saved(self) -> str:
         if self.seconds_saved is None:
@@ -136,43 +117,43 @@ class RunReport:
 
     @property
     def rate(self) -> float | None:
-        """How many times faster than uncached, as measured; None when no evaluation was fully computed."""
+        """Speed-up over the uncached run, as measured; None if no evaluation was fully computed."""
         return None if self.seconds_saved is None else measured_rate(self.seconds, self.seconds_saved)
 
     def summary(self) -> list[str]:
-        """A few sentences for a person who has the steps before them."""
+        """A few sentences, for a person who sees the steps beside them."""
         shares = ", ".join(f"{kind} {share:.0%}" for kind, share in self.shares.items())
         ended = "" if self.finished else f"stopped after {self.evaluations} evaluations; "
         return [
             f"{ended}{self.seconds:.1f} s; {self._saved()}",
             f"computed: {shares or 'nothing'}; peak cache {self._peak()}",
-            *(f"demoted: {said}" for said in self.demotions),
-            *self._restarted(),
+            *(f"demoted: {d}" for d in self.demotions),
+            *self._interruptions(),
             *self.notes,
         ]
 
 
 def measured_rate(seconds: float, saved: float) -> float:
-    """How many times faster than uncached a sampling of `seconds` is that `saved` so many."""
+    """Speed-up of a sampling that took `seconds` and saved `saved` of them: `(seconds + saved) / seconds`."""
     return (seconds + saved) / seconds if seconds else 1.0
 
 
 def rows_of(evaluations: Iterable[Evaluation]) -> tuple[Row, ...]:
+    """One row for each evaluation."""
     return tuple(Row(e.step, e.sigma, state_of(e), e.seconds) for e in evaluations)
 
 
 def saved(rows: tuple[Row, ...]) -> float | None:
     """Seconds saved, as in RunReport.seconds_saved."""
-    full = [row.seconds for row in rows if row.state == "compute"]
+    full = [row.seconds for row in rows if row.state == COMPUTE]
     if not full:
         return None
     price = median(full[1:] or full)  # the first one also checks the mounts and warms the device up
-    return sum(price - row.seconds for row in rows if row.state != "compute")
+    return sum(price - row.seconds for row in rows if row.state != COMPUTE)
 
 
 def _computed_share(evaluation: Evaluation, kind: Kind, sites: int) -> float:
-    """Of the calls of `kind` that an uncached evaluation makes, the share that this one computed. `sites`: of the
-    kind, in one call."""
+    """Computed calls of `kind` / its calls in an uncached evaluation. `sites`: of the kind, in one call."""
     computed, predicted = evaluation.computed_calls[Kind.MODEL], evaluation.predicted_calls[Kind.MODEL]
     ran = computed / (computed + predicted) if predicted else 1.0
     if kind is Kind.MODEL or not evaluation.block_calls:
@@ -181,16 +162,16 @@ def _computed_share(evaluation: Evaluation, kind: Kind, sites: int) -> float:
 
 
 def _shares(run: Run) -> dict[str, float]:
-    kinds = sorted(run.table.kinds, key=lambda kind: kind.value)
+    if not run.evaluations:
+        return {}
     return {
         kind.value: mean(_computed_share(e, kind, run.sites[kind]) for e in run.evaluations)
-        for kind in kinds
-        if run.evaluations
+        for kind in in_order(run.table.kinds)
     }
 
 
 def report(run: Run, model: str, finished: bool) -> RunReport:
-    """The report of a closed run on a model named `model`; `finished` says whether sampling reached its end."""
+    """Report of a closed run on a model named `model`. `finished`: the sampling reached its end."""
     rows = rows_of(run.evaluations)
     return RunReport(
         name=" + ".join(plan.name for plan in run.plans),

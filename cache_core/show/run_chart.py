@@ -1,5 +1,4 @@
-"""What there is to draw of a finished run: its timeline, the scale of its noise, and the errors that its plan was
-made from."""
+"""Drawings of a finished run: its timeline, the scale of its noise, and the errors that its plan was made from."""
 
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ from .report import RunReport
 
 
 def drawn_of(run: Run, report: RunReport, plans: Sequence[SavedPlan]) -> tuple[Drawing, ...]:
-    """Parts for `chart.picture`. `plans`: those that the run went by, given or learned. Numbers and words only."""
+    """Parts for `chart.picture`, without tensors. `plans`: the saved ones that the run used, given or learned."""
     boundary = view.boundary(run)
     title = f"{report.name} on {report.model}, {report.steps} steps: {report.summary()[0]}"
     strips = [Strip(kind, states, boundary) for kind, states in view.done(run).items()]
@@ -23,7 +22,7 @@ def drawn_of(run: Run, report: RunReport, plans: Sequence[SavedPlan]) -> tuple[D
 
 
 def reuse_errors(curves: Curves) -> list[Panel]:
-    """Errors of reuse, by stage and frequency band."""
+    """Panels of the relative errors of reuse, one for each stage and frequency band."""
     return [
         Panel(
             f"relative error of reuse: {stage}, {band} frequencies",

@@ -1,4 +1,4 @@
-"""How alike two pictures are."""
+"""Similarity of two pictures: PSNR, SSIM, their difference, and one wiped over the other."""
 
 import torch
 from torch import Tensor
@@ -11,20 +11,23 @@ STABLE = (0.01**2, 0.03**2)  # SSIM's constants, for a range of 1
 
 
 def psnr(pictures: Tensor, reference: Tensor, peak: float = 1.0) -> Tensor:
-    """Peak signal-to-noise ratio of each of `(B, ...)`, in dB, float64: `(B,)`; inf where nothing differs. `peak`:
-    width of the range of values."""
+    """Peak signal-to-noise ratio of `(B, ...)` in dB, float64, `(B,)`: `10 log10(peak^2 / mean (x - y)^2)`.
+
+    `peak`: width of the range of values. inf where nothing differs.
+    """
     return 10 * (peak**2 / (pictures.double() - reference.double()).square().flatten(1).mean(1)).log10()
 
 
 def ssim(pictures: Tensor, reference: Tensor) -> Tensor:
-    """Structural similarity of each of `(B, H, W, C)` in [0, 1], mean over channels and the places where the whole
-    window fits: `(B,)`, 1 = alike.
+    """Structural similarity of `(B, H, W, C)` in [0, 1]: `(B,)`, 1 = alike.
 
-    Wang et al. 2004, with its 11 x 11 Gaussian window. Raises ConfigError for pictures smaller than that.
+    Mean over channels and the places where the whole window fits; Wang et al. 2004, with its 11 x 11 Gaussian window.
+    Raises ConfigError for pictures smaller than that.
     """
     if min(pictures.shape[1:3]) < WINDOW:
         raise ConfigError(
-            f"The pictures are {pictures.shape[2]} x {pictures.shape[1]}; SSIM needs {WINDOW} x {WINDOW} at least."
+            f"The pictures are {pictures.shape[2]} x {pictures.shape[1]}; SSIM needs {WINDOW} x {WINDOW} at least. "
+            "Compare larger ones."
         )
     a, b = (x.double().movedim(-1, 1).flatten(0, 1).unsqueeze(1) for x in (pictures, reference))
     mean_a, mean_b = _blurred(a), _blurred(b)
@@ -38,7 +41,7 @@ def ssim(pictures: Tensor, reference: Tensor) -> Tensor:
 
 
 def _blurred(x: Tensor) -> Tensor:
-    """By the Gaussian window, in both directions, where it fits."""
+    """`(N, 1, H, W)` blurred by the Gaussian window in both directions, where it fits: `(N, 1, H - 10, W - 10)`."""
     places = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
     weights = (-(places**2) / (2 * SPREAD**2)).exp()
     weights = weights / weights.sum()
@@ -46,12 +49,15 @@ def _blurred(x: Tensor) -> Tensor:
 
 
 def difference(pictures: Tensor, reference: Tensor, amplified: float) -> Tensor:
-    """Absolute difference, `amplified` times as bright, as pictures in [0, 1]."""
+    """Absolute difference of `(B, H, W, C)`, `amplified` times as bright, clamped to [0, 1]: `(B, H, W, C)`."""
     return ((pictures - reference).abs() * amplified).clamp(0, 1)
 
 
 def wipe(pictures: Tensor, reference: Tensor, place: float) -> Tensor:
-    """The reference left of `place`, a share of the width, and the pictures right of it, with a thin line between."""
+    """`reference` left of `place`, 0 to 1 of the width, and `pictures` right of it, a thin line between.
+
+    All `(B, H, W, C)`.
+    """
     wiped, column = pictures.clone(), round(place * pictures.shape[2])
     wiped[:, :, :column] = reference[:, :, :column]
     if 0 < column < pictures.shape[2]:

@@ -1,5 +1,4 @@
-"""What a timeline of a run shows: the plan before it, and what became of each step as it goes on. Words and numbers
-as JSON has them."""
+"""Timeline of a run: the state of each kind at each step, as planned and as done, and speed-ups. All of it JSON."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -8,97 +7,80 @@ from ..plan import Plan
 from ..run.evaluation import Evaluation
 from ..run.run import Run
 from ..schedule import Released, Table
-from ..site import MODULES, Kind
+from ..site import Kind, in_order
 from .report import Row, measured_rate, rows_of, saved
+from .states import COMPUTE, COMPUTED, OPEN, PREDICTED, RESTING, REUSED, STATES
 
-COMPUTED, REUSED, PREDICTED = "computed", "reused", "predicted"
-RESTING = "resting"  # no block runs, because another plan predicts the whole model
-OPEN = "open"  # decided in the run
-STATE = {
-    frozenset({Kind.MODEL}): "predict model",
-    frozenset({Kind.ATTENTION}): "reuse attention",
-    frozenset({Kind.MLP}): "reuse mlp",
-    MODULES: "reuse both",
-    frozenset(): "compute",
-}  # of a report's row, for the kinds that a table predicts
-
-Cells = dict[str, list[str | None]]
+Cells = dict[str, list[str | None]]  # by kind, a state for each step
 
 
 def planned(run: Run) -> Cells:
-    """For each kind, what each step will do with it."""
-    return {
-        kind.value: [_intended(run, kind, step) for step in range(run.timeline.steps)] for kind in _kinds(run.table)
-    }
+    """State of each kind at each step, as the table has it."""
+    steps = range(run.timeline.steps)
+    return {kind.value: [_intended(run, kind, step) for step in steps] for kind in in_order(run.table.kinds)}
 
 
 def done(run: Run) -> Cells:
-    """For each kind, what each step has done with it; None where it has not been reached. A step with a computed
-    evaluation is computed."""
+    """State of each kind at each step, as it was done; None where the step was not reached.
+
+    A step of several evaluations is computed if one of them is.
+    """
     by_step: dict[int, list[Evaluation]] = {}
     for evaluation in run.evaluations:
         by_step.setdefault(evaluation.step, []).append(evaluation)
     return {
         kind.value: [_became(run, kind, by_step.get(step, ())) for step in range(run.timeline.steps)]
-        for kind in _kinds(run.table)
+        for kind in in_order(run.table.kinds)
     }
 
 
 def rate_so_far(run: Run) -> float | None:
-    """How many times faster than uncached the finished evaluations were, as measured; None as long as none was fully
-    computed."""
+    """Speed-up of the finished evaluations, as measured; None as long as none was fully computed."""
     rows = rows_of(e for e in run.evaluations if e.seconds)
     gained = saved(rows)
     return None if gained is None else measured_rate(sum(row.seconds for row in rows), gained)
 
 
 def prices(rows: Sequence[Row]) -> dict[str, float]:
-    """Seconds of an evaluation, by state, as measured; the first one also warms up, and does not count where there
-    are others."""
-    found: dict[str, list[float]] = {}
+    """Median seconds of an evaluation, by state; without the first one, which warms up, if there are others."""
+    seconds: dict[str, list[float]] = {}
     for row in rows[1:] or rows:
-        found.setdefault(row.state, []).append(row.seconds)
-    return {state: median(seconds) for state, seconds in found.items()}
+        seconds.setdefault(row.state, []).append(row.seconds)
+    return {state: median(values) for state, values in seconds.items()}
 
 
 def counted_rate(table: Table) -> float:
-    """Calls of an uncached run for each computed one, all kinds alike: what the speed-up cannot pass."""
+    """Calls of an uncached run / computed calls, all kinds alike: an upper limit of the speed-up."""
     return len(table.rows) * len(table.kinds) / sum(map(len, table.rows))
 
 
 def priced_rate(table: Table, known: Mapping[str, float]) -> float | None:
-    """The speed-up with evaluations that cost what `known` says; None where a state of the table was not measured."""
-    resting = frozenset(
-        {Kind.MODEL}
-    )  # whatever else a table predicts at a step that predicts the model, nothing inside runs
-    states = [STATE[table.predicted(step) & resting or table.predicted(step)] for step in range(len(table.rows))]
-    if not {"compute", *states} <= known.keys():
+    """Speed-up, from the seconds of each state in `known`; None if one of the table's states is not in it."""
+    states = [STATES[table.predicted(step)] for step in range(len(table.rows))]
+    if not {COMPUTE, *states} <= known.keys():
         return None
-    return len(states) * known["compute"] / max(sum(known[state] for state in states), 1e-9)
+    return len(states) * known[COMPUTE] / max(sum(known[state] for state in states), 1e-9)
 
 
 def boundary(run: Run) -> int | None:
-    """The first step of the low-noise stage, where the plan tells stages apart; 0 and the number of steps are possible."""
-    limit = next((found for plan in run.plans if (found := _limit(plan)) is not None), None)
+    """First step of the low-noise stage, 0 to the number of steps; None for plans without stages."""
+    limits = [limit for plan in run.plans if (limit := _limit(plan)) is not None]
     times = run.timeline.times
-    return None if limit is None else next((step for step, time in enumerate(times) if time <= limit), len(times))
+    return next((step for step, time in enumerate(times) if time <= limits[0]), len(times)) if limits else None
 
 
 def noise_scale(run: Run) -> list[float] | None:
-    """What the predicted noise is multiplied by at each step; None where it is left alone."""
-    corrector = next((plan.corrector for plan in run.plans if plan.corrector.active), None)
-    return corrector and [corrector.factor(time) for time in run.timeline.times]
+    """Factor on the predicted noise at each step; None if no plan scales it."""
+    active = [plan.corrector for plan in run.plans if plan.corrector.active]
+    return [active[0].factor(time) for time in run.timeline.times] if active else None
 
 
 def _limit(plan: Plan) -> float | None:
+    """Model time that separates the stages of a plan, if it has any."""
     base = getattr(plan.schedule, "base", plan.schedule)
     if plan.corrector.active:
         return plan.corrector.boundary
     return None if isinstance(base, Released) else getattr(base, "boundary", None)
-
-
-def _kinds(table: Table) -> list[Kind]:
-    return sorted(table.kinds, key=list(Kind).index)
 
 
 def _plan(run: Run, kind: Kind) -> Plan:
@@ -127,6 +109,6 @@ def _became(run: Run, kind: Kind, evaluations: Sequence[Evaluation]) -> str | No
 
 
 def _ran(kind: Kind, evaluation: Evaluation) -> bool:
-    """Whether all of `kind` was computed; blocks are not where the whole model was predicted."""
+    """True if all of `kind` was computed; nothing in the blocks is if the whole model was predicted."""
     resting = evaluation.predicted_calls[Kind.MODEL] and not evaluation.computed_calls[Kind.MODEL]
     return not resting and not evaluation.predicted_calls[kind]

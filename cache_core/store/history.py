@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from ..predictor import Extrapolation
+from ..timeline import SAME_NODE, same
 from .transfer import Arrival, Transfer
 from .value import PLAIN, Form, Kept, combine
-
-SAME = 1e-6  # relative distance below which two clock values are one node
 
 
 class History:
@@ -32,7 +31,7 @@ class History:
             self.nodes.clear()
             self.kept.clear()
         for i, known in enumerate(self.nodes):
-            if abs(known - node) <= SAME * max(abs(known), abs(node)):
+            if same(known, node, SAME_NODE):
                 del self.nodes[i], self.kept[i]
                 break
         del self.nodes[self.depth - 1 :], self.kept[self.depth - 1 :]

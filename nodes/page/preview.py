@@ -151,7 +151,7 @@ def _settled(node: Node, described: Described, timeline: Timeline, last: Facts |
         return settings, []
     count = computed_steps(timeline.steps, settings.learns)
     learned = last and last.learned
-    if learned and learned.schedule.fits(timeline) and len(learned.table.computed(Kind.MODEL)) == count:
+    if learned and learned.schedule.matches(timeline) and len(learned.table.computed(Kind.MODEL)) == count:
         return SavedPlanSettings(f"{settings.name}, learned", learned, learned=True), [_drift(learned.drift)]
     rate = f"{timeline.steps / count:.1f}x"
     return ComputedSettings(f"{settings.name}, recording"), [

@@ -1,4 +1,4 @@
-"""Who may import whom, and how long a file may be: read from the source, nothing is imported."""
+"""Rules of imports, and of the length of files: read from the source, nothing is imported."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = ("comfy", "folder_paths", "server", "execution")
-SIBLINGS = ("schedule", "predictor", "corrector", "hosts")
+SIBLINGS = ("schedule", "predictor", "noise_scale", "hosts")
+ABOVE = {"show", "saved_plan", "settings", "calibrate"}  # rooms that the engine does not know
 
 
 def files(*folders):
@@ -23,21 +24,12 @@ def tree(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def is_for_types(node):
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def running(node, skipped=()):
-    """All nodes below `node` that ever run, those of the `skipped` types left out."""
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, skipped) and not is_for_types(child):
-            yield child
-            yield from running(child, skipped)
-
-
 def at_top(node):
-    """All nodes that run when the module is imported."""
-    return running(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    """All nodes outside of functions: those that run when the module is imported, and those for types."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from at_top(child)
 
 
 def imported(path, nodes):
@@ -53,15 +45,28 @@ def imported(path, nodes):
 
 
 def units(folder):
-    """For each module or package directly in `folder`, the ones there that its files import. The folder's own face
-    is left out."""
+    """For each module or package directly in `folder`, the ones there that its files import, also for types only.
+
+    The folder's own face is left out.
+    """
     graph = {}
     for path in files(folder):
         unit = path.relative_to(ROOT / folder).parts[0].removesuffix(".py")
         if unit != "__init__":
-            found = {m.split(".")[1] for m in imported(path, running(tree(path))) if m.startswith(f"{folder}.")}
+            found = {m.split(".")[1] for m in imported(path, ast.walk(tree(path))) if m.startswith(f"{folder}.")}
             graph.setdefault(unit, set()).update(found - {unit})
     return graph
+
+
+def levels(graph):
+    """Lines of a diagram, the top first: each unit imports only from lines below it."""
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    lines = []
+    while ready := sorter.get_ready():
+        lines.insert(0, "  ".join(sorted(ready)))
+        sorter.done(*ready)
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize("folder", ["cache_core", "nodes"])
@@ -72,6 +77,11 @@ def test_imports_point_down(folder):
 def test_the_four_questions_do_not_know_each_other():
     graph = units("cache_core")
     assert not [(unit, other) for unit in SIBLINGS for other in SIBLINGS if other in graph[unit]]
+
+
+@pytest.mark.parametrize("unit", ["run", "store", "mount"])
+def test_the_engine_knows_no_saved_plans_no_settings_no_reports_and_no_calibration(unit):
+    assert not units("cache_core")[unit] & ABOVE
 
 
 @pytest.mark.parametrize("path", files("cache_core"), ids=name)
@@ -116,10 +126,6 @@ def test_the_diagram_in_architecture_md_is_what_is(folder):
     graph = units(folder)
     lines = [line.split("   ")[0].split() for line in diagram.splitlines()]
     level = {unit: -number for number, line in enumerate(lines) for unit in line}
-    assert sorted(unit for line in lines for unit in line) == sorted(graph)
-    assert not [
-        (unit, other)
-        for unit, others in graph.items()
-        for other in others & graph.keys()
-        if level[other] >= level[unit]
-    ]
+    assert sorted(unit for line in lines for unit in line) == sorted(graph), levels(graph)
+    upwards = [(u, other) for u in graph for other in graph[u] & graph.keys() if level[other] >= level[u]]
+    assert not upwards, levels(graph)

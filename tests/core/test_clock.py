@@ -1,8 +1,9 @@
-"""Where in a sampling an evaluation falls."""
+"""Steps that sigmas fall into, and sigmas that are one."""
 
 import pytest
 
 from cache_core import Timeline
+from cache_core.timeline import SAME_NODE, SAME_SAMPLING, SAME_STEP, same, same_sampling
 
 SIGMAS = (1.0, 0.8, 0.5, 0.2, 0.0)
 TIMELINE = Timeline.flow(SIGMAS)
@@ -56,3 +57,18 @@ def test_a_window_is_counted_in_the_samplings_own_percentages():
 
 def test_the_whole_window_holds_sigmas_above_any_percentage():
     assert Timeline.flow((80.0, 1.0, 0.0)).inside(0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("tolerance", [SAME_NODE, SAME_STEP])
+@pytest.mark.parametrize("sigma", [0.003, 1.0, 14.6])
+def test_two_sigmas_are_one_within_a_tolerance_that_is_relative(tolerance, sigma):
+    assert same(sigma, sigma * (1 + 0.9 * tolerance), tolerance)
+    assert not same(sigma, sigma * (1 + 1.1 * tolerance), tolerance)
+
+
+def test_a_sampling_is_the_same_within_a_share_of_its_first_sigma_and_with_as_many_steps():
+    first = 10.0
+    saved = tuple(first * sigma for sigma in SIGMAS)
+    for apart, one in ((0.9 * SAME_SAMPLING, True), (1.1 * SAME_SAMPLING, False)):
+        assert same_sampling(saved, tuple(sigma + apart * first for sigma in saved)) is one
+    assert not same_sampling(saved, saved[1:])

@@ -2,8 +2,9 @@
 
 import pytest
 
-from cache_core import MODULES, OUTPUT, ConfigError, Kind, Table, Timeline
+from cache_core import MODULES, OUTPUT, ConfigError, Kind, NoiseScale, Table, Timeline
 from cache_core.predictor import Extrapolation, Fit, Fitted
+from cache_core.saved_plan.costs import Costs
 from cache_core.saved_plan.saved_plan import Origin, SavedPlan, model_plan
 from cache_core.schedule import TableAt, from_steps
 
@@ -23,7 +24,7 @@ def test_at_its_own_sigmas_the_table_is_the_one_it_was_made_with():
 
 def test_sigmas_that_differ_by_rounding_are_its_own():
     near = Timeline.flow(tuple(s * (1 + 1e-5) for s in FIFTY.sigmas))
-    assert planned().schedule.fits(near)
+    assert planned().schedule.matches(near)
 
 
 @pytest.mark.parametrize("steps", [100, 28, 20, 8])
@@ -62,6 +63,32 @@ def test_another_model_and_other_weights_are_refused_with_both_sides():
     with pytest.raises(ConfigError, match="weights abc and this Flux has xyz"):
         planned().check_model("Flux", "xyz")
     planned().check_model("Flux", "abc")
+
+
+def test_a_plan_in_words():
+    assert planned(fits=(Fit(0.5, (0.6,), (1.0,)),)).text().splitlines() == [
+        "for Flux, weights abc",
+        "50 steps, sigma 1 to 0, euler",
+        "model computed at 11 steps: 0, 1, 2, 4, 6, 9, 13, 20, 30, 40, 49",
+        "4.55x fewer evaluations; weights fitted at 1 steps",
+        "drift not measured",
+        "made from 1 samples, ",
+    ]
+    table = Table(MODULES, (MODULES, frozenset({Kind.MLP}), MODULES, frozenset()))
+    schedule = TableAt(table, (1.0, 0.7, 0.5, 0.2, 0.0))
+    costs = Costs(attention=0.5, mlp=0.5, both=0.1, merged=0.1)
+    plan = SavedPlan(Origin("", made="us"), schedule, (), 1, 0.1, NoiseScale(0.99, 1.02), costs)
+    assert plan.text().splitlines() == [
+        "for any model, any weights",
+        "4 steps, sigma 1 to 0",
+        "attention computed at 2 steps: 0, 2",
+        "mlp computed at 3 steps: 0, 1, 2",
+        "1.54x less compute; order 1",
+        "noise scale 0.99 at high noise, 1.02 at low",
+        "1 steps reuse one kind only",
+        "drift 0.1000: relative L2 distance to the uncached samples",
+        "a list, not made from a run: us",
+    ]
 
 
 def test_a_plan_needs_a_sigma_more_than_it_has_rows():

@@ -21,6 +21,7 @@ HARMLESS = {
     "dataclasses",
     "datetime",
     "enum",
+    "fractions",
     "functools",
     "hashlib",
     "inspect",

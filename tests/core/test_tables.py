@@ -65,6 +65,11 @@ def test_a_table_knows_its_computed_steps_and_its_states():
     assert table.states() == {BOTH, frozenset({ATTENTION})}
 
 
+def test_a_step_that_predicts_the_model_predicts_nothing_else():
+    table = Table(MODULES | OUTPUT, (MODULES | OUTPUT, NONE, OUTPUT, BOTH))
+    assert [table.predicted(step) for step in range(4)] == [NONE, OUTPUT, BOTH, OUTPUT]
+
+
 def test_a_table_from_steps_computes_all_kinds_there_and_none_elsewhere():
     assert from_steps(MODULES, [0, 2], 4).rows == (BOTH, NONE, BOTH, NONE)
 

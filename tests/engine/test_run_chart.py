@@ -1,6 +1,7 @@
-"""What is drawn of a run is what it did, and what its plan knows."""
+"""Drawings of a run show its states, and the curves of its plan."""
 
-from math import isnan
+import re
+from pathlib import Path
 
 from toy import Bench, inputs, toy
 
@@ -8,12 +9,14 @@ from cache_core import MODULES, OUTPUT, Extrapolation, Frame, Interval, NoiseSca
 from cache_core.saved_plan.curves import BANDS, REUSED, STAGES, Curves
 from cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from cache_core.schedule import TableAt, from_steps
+from cache_core.show import states
 from cache_core.show import timeline as view
 from cache_core.show.chart import Panel, Strip, lines
 from cache_core.show.run_chart import drawn_of
 from lab.sample import flow_sigmas
 
 STEPS = 12
+PAGE = Path(__file__).resolve().parents[2] / "web" / "js" / "timeline_strip.js"
 
 
 def ran(*plans, evaluations=STEPS):
@@ -31,7 +34,7 @@ def drawn(run, plan=None, kind=None, finished=True):
 
 
 def planned(sigmas):
-    """A plan with an error curve for every stage, state and band, and an expected error at every third step."""
+    """A plan with an error curve for every stage, state and band."""
     curves = Curves(
         tuple(
             tuple(tuple((0.1, 0.2 + a + b + c) for c in range(len(BANDS))) for b in range(len(REUSED)))
@@ -39,7 +42,7 @@ def planned(sigmas):
         )
     )
     table = TableAt(from_steps(MODULES, range(0, STEPS, 3), STEPS), sigmas)
-    return SavedPlan(Origin("Toy"), table, curves=curves, expected=tuple((sigma, 0.01) for sigma in sigmas[:-1:3]))
+    return SavedPlan(Origin("Toy"), table, curves=curves)
 
 
 def test_each_kind_is_a_strip_of_what_was_done_with_the_stage_boundary():
@@ -52,13 +55,8 @@ def test_each_kind_is_a_strip_of_what_was_done_with_the_stage_boundary():
 
 def test_of_a_run_that_was_stopped_the_other_steps_are_not_reached():
     run = ran(Plan(Interval(OUTPUT, 2, Frame(1))), evaluations=5)
-    assert drawn(run, kind=Strip, finished=False)[0].states == [
-        "computed",
-        "reused",
-        "computed",
-        "reused",
-        "computed",
-    ] + [None] * (STEPS - 5)
+    done = ["computed", "reused", "computed", "reused", "computed"]
+    assert drawn(run, kind=Strip, finished=False)[0].states == done + [None] * (STEPS - 5)
     assert "stopped after 5 evaluations" in " ".join(drawn(run, kind=str, finished=False))
 
 
@@ -71,25 +69,19 @@ def test_the_noise_scale_is_drawn_where_there_is_one():
 
 def test_the_curves_of_a_plan_are_drawn_for_each_stage_and_frequency_band():
     plan = planned(tuple(flow_sigmas(STEPS)))
-    _, *panels = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)
-    assert [[word in panel.title for word in ("high noise", "low frequencies")] for panel in panels] == [
-        [1, 1],
-        [1, 0],
-        [0, 1],
-        [0, 0],
-    ]
+    panels = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)
+    words = [[word in panel.title for word in ("high noise", "low frequencies")] for panel in panels]
+    assert words == [[1, 1], [1, 0], [0, 1], [0, 0]]
     assert panels[2].curves["mlp"] == plan.curves.of("low noise", "mlp", "low")
-
-
-def test_the_errors_that_a_plan_expects_are_drawn_at_their_steps_and_not_at_others_sigmas():
-    plan = planned(tuple(flow_sigmas(STEPS)))
-    expected = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)[0].curves["expected"]
-    assert [step for step, error in enumerate(expected) if not isnan(error)] == list(range(0, STEPS, 3))
-    moved = planned(tuple(sigma**2 for sigma in flow_sigmas(STEPS)))
-    assert len(drawn(ran(Plan(Interval(MODULES, 3))), moved, Panel)) == 4
 
 
 def test_words_are_broken_to_lines_that_the_picture_holds():
     words = " ".join(["word"] * 60)
     assert " ".join(lines(words)) == words
     assert max(map(len, lines(words))) <= 110
+
+
+def test_the_page_has_words_for_the_same_states_of_a_step():
+    meaning = re.search(r"const MEANING = {(.*?)};", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    known = {states.COMPUTED, states.REUSED, states.PREDICTED, states.RESTING, states.OPEN}
+    assert set(re.findall(r"(\w+): \"", meaning)) == known

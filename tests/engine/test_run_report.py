@@ -130,7 +130,7 @@ def test_demotions_notes_and_restarts_are_told():
     run.restarts = 2
     done = report(run, "Toy", finished=True)
     assert "block 3 is odd" in done.text()
-    assert "restarted 2 times" in done.text()
+    assert "dropped 2 times" in done.text()
     assert run.notes[0] in " ".join(done.text().split())
     assert "block 3 is odd" in done.line()
 
