@@ -9,29 +9,3 @@ from .schedule import Adaptive, Frame, Interval, Released, Steps, Table, TwoStag
 from .show.report import RunReport, report
 from .site import MODULES, OUTPUT, Kind
 from .timeline import Timeline
-
-__all__ = [
-    "MODULES",
-    "OUTPUT",
-    "Adaptive",
-    "CacheError",
-    "ConfigError",
-    "Extrapolation",
-    "Frame",
-    "HostError",
-    "Interval",
-    "Kind",
-    "NoiseScale",
-    "Plan",
-    "Released",
-    "Run",
-    "RunReport",
-    "Steps",
-    "Table",
-    "Timeline",
-    "TwoStage",
-    "evenly",
-    "parse_steps",
-    "report",
-    "scale_noise",
-]

@@ -8,30 +8,3 @@ from .output import calibrate_output
 from .recording import Recorded, Recorder, Recording
 from .search import Candidate, Compared, Found, Keep, Request
 from .steps import best_steps, growth, least_steps, steps_for
-
-__all__ = [
-    "Bench",
-    "Candidate",
-    "Compared",
-    "Found",
-    "Keep",
-    "Ledger",
-    "Normal",
-    "Progress",
-    "Recorded",
-    "Recorder",
-    "Recording",
-    "Request",
-    "Tracker",
-    "TrialWatch",
-    "Watch",
-    "Watches",
-    "best_steps",
-    "calibrate_modules",
-    "calibrate_output",
-    "fit",
-    "fitting_plan",
-    "growth",
-    "least_steps",
-    "steps_for",
-]

@@ -3,20 +3,3 @@
 from .families import HOSTS, REFUSED, WAN
 from .match import blocks_of, match, matches, submodule
 from .spec import Blocks, Call, Fused, Host, Joint, Refused, SiteNames
-
-__all__ = [
-    "HOSTS",
-    "REFUSED",
-    "WAN",
-    "Blocks",
-    "Call",
-    "Fused",
-    "Host",
-    "Joint",
-    "Refused",
-    "SiteNames",
-    "blocks_of",
-    "match",
-    "matches",
-    "submodule",
-]

@@ -28,17 +28,3 @@ class Predictor(Protocol):
     def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:
         """Weights that correct the output just computed at `nodes[0]`; none where it stays as it is."""
         ...
-
-
-__all__ = [
-    "GAIN_LIMIT",
-    "REUSE",
-    "Coefficients",
-    "Extrapolation",
-    "Fit",
-    "Fitted",
-    "Predictor",
-    "binomial",
-    "damp",
-    "lagrange",
-]

@@ -10,27 +10,3 @@ from .table_at import TableAt
 from .two_stage import TwoStage
 
 Schedule = Interval | Steps | TwoStage | Released | Edited | Adaptive | TableAt
-
-__all__ = [
-    "Adaptive",
-    "Edited",
-    "Frame",
-    "Interval",
-    "Released",
-    "Schedule",
-    "Steps",
-    "Table",
-    "TableAt",
-    "TwoStage",
-    "changed",
-    "differences",
-    "evenly",
-    "everything",
-    "format_edits",
-    "format_steps",
-    "from_steps",
-    "nest",
-    "parse_edits",
-    "parse_steps",
-    "side_by_side",
-]

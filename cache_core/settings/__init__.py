@@ -4,5 +4,3 @@ from .ab import ABSettings
 from .feb import FEBSettings
 from .presets import CUSTOM
 from .widgets import Settings, WidgetSettings
-
-__all__ = ["CUSTOM", "ABSettings", "FEBSettings", "Settings", "WidgetSettings"]

@@ -4,19 +4,3 @@ from .eight_bit import share
 from .rung import Budget, Footprint, Rung, coarser, ladder, megabytes, whole
 from .store import Full, Key, Store
 from .transfer import OutOfMemory, afforded
-
-__all__ = [
-    "Budget",
-    "Footprint",
-    "Full",
-    "Key",
-    "OutOfMemory",
-    "Rung",
-    "Store",
-    "afforded",
-    "coarser",
-    "ladder",
-    "megabytes",
-    "share",
-    "whole",
-]

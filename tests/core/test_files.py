@@ -10,10 +10,15 @@ from unittest import mock
 import pytest
 import torch
 
+from cache_core import Timeline
 from cache_core.calibrate import Ledger
 from cache_core.files import LEFT, TRIES, write_atomically
 
 TIMES = 150
+
+
+class Bench:
+    timeline = Timeline.even(8)
 
 
 def write_and_read(path, letter, found):
@@ -83,18 +88,18 @@ def test_parts_of_dead_processes_are_dropped_and_nothing_else(tmp_path):
 
 
 def test_a_calibration_goes_on_where_the_disk_takes_nothing_and_says_so(tmp_path, caplog):
-    results = {"x": torch.ones(3)}
+    results, ledger = {"x": torch.ones(3)}, Ledger(Bench(), 2.0, tmp_path / "m")
     with mock.patch.object(Path, "replace", side_effect=OSError("disk full")):
-        assert Memo(tmp_path / "m").of("some", lambda: results) is results
+        assert ledger.run("some", 1.0, lambda: results) is results
     assert "disk full" in caplog.text
 
 
 def test_two_processes_that_end_one_calibration_clear_it_both(tmp_path):
-    memo = Memo(tmp_path / "m")
-    memo.of("some", lambda: {"x": torch.ones(3)})
+    ledger = Ledger(Bench(), 2.0, tmp_path / "m")
+    ledger.run("some", 1.0, lambda: {"x": torch.ones(3)})
     (tmp_path / "m" / f"other.{'0' * 16}.part").write_bytes(b"x")
     with mock.patch.object(Path, "unlink", side_effect=FileNotFoundError):  # the other one was faster
-        memo.clear()
-    memo.clear()
-    memo.clear()
+        ledger.clear()
+    ledger.clear()
+    ledger.clear()
     assert not (tmp_path / "m").exists()

@@ -235,7 +235,7 @@ def test_a_sampler_that_looks_between_the_steps_is_refused(bench):
 def test_a_plan_that_reuses_one_kind_alone_keeps_every_site_and_counts_those_steps():
     rows = (MODULES, frozenset({Kind.MLP}), frozenset(), MODULES)
     plan = SavedPlan(Origin(""), TableAt(Table(MODULES, rows), (1.0, 0.7, 0.5, 0.2, 0.0)), order=1, costs=COSTS)
-    assert plan.alone == 1
+    assert plan.half_refreshes == 1
     assert not plan.plan(Timeline.flow(plan.sigmas), "x").merge
     assert plan.speedup == pytest.approx(4 / 3.0)
     assert "one kind only" in plan.text()
