@@ -1,4 +1,4 @@
-"""What functions of other packs have at hand: ComfyUI's bypass LoRA, for one, is known to a closure only."""
+"""Weights that only functions of other packs can reach: ComfyUI's bypass LoRA, for one, is in a closure."""
 
 from functools import partial
 from types import FunctionType, MethodType
@@ -11,8 +11,8 @@ FUNCTIONS = (FunctionType, MethodType)
 
 
 class Closures:
-    """Adds to a digest the tensors, numbers and modules that can be reached from functions. Words, flags and methods
-    that objects keep are left out: they change from run to run, and tell nothing about weights."""
+    """A search for tensors, numbers and modules from functions on, to be added to a digest. Words, flags and methods in
+    objects are left out: they change from run to run, and tell nothing about weights."""
 
     def __init__(self, made, model):
         self.made, self.model = made, model
@@ -29,7 +29,7 @@ class Closures:
             self._into(value, deep - 1)
 
     def _new(self, value) -> bool:
-        """Whether this was not met before; it is kept meanwhile, so that no other gets its id."""
+        """True if `value` was not met before. It is kept meanwhile, so that no other object gets its id."""
         before = len(self.seen)
         self.seen.setdefault(id(value), value)
         return before < len(self.seen) < MOST
@@ -80,6 +80,6 @@ def _content(cell):
 
 
 def _dtype_in_use(module):
-    """What ComfyUI casts a bypass LoRA to, for good, when it first runs."""
+    """The dtype that ComfyUI casts a bypass LoRA to, for good, when it first runs."""
     dtype = getattr(getattr(module, "weight", None), "dtype", None)
     return dtype if dtype in (float32, float16, bfloat16) else None

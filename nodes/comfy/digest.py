@@ -1,4 +1,4 @@
-"""Names for values: the same on every machine, and cheap, because only a few elements of each tensor are looked at."""
+"""Names for values: the same on every machine, and cheap, because only a few elements of each tensor are read."""
 
 from collections import defaultdict
 from contextlib import suppress
@@ -13,7 +13,7 @@ UNREADABLE = (RuntimeError, NotImplementedError, TypeError)  # what tensors of o
 
 
 class Digest:
-    """What a name is made from: words, and elements of tensors. These are fetched at once, in `name`."""
+    """The source of a name: words, and elements of tensors, which are fetched at once in `name`."""
 
     def __init__(self, *words: str, elements: int = 16):
         self.words, self.elements = list(words), elements
@@ -21,8 +21,8 @@ class Digest:
         self.kinds: dict[tuple, list] = defaultdict(list)  # pieces that can be fetched together
 
     def add(self, value, dtype=None) -> None:
-        """Numbers, words, tensors, modules and what holds them; of another object its type and its `weights`, as LoRAs
-        have them. `dtype`: what tensors of real numbers are cast to before they are read."""
+        """Add numbers, words, tensors, modules, and their containers; of another object its type and its `weights`, as
+        LoRAs have them. `dtype`: real tensors are cast to it before they are read."""
         kind = type(value)
         if kind in WORDS:
             self.words.append(repr(value))
@@ -48,7 +48,7 @@ class Digest:
             self.add(getattr(value, "weights", None), dtype)
 
     def tensor(self, value, dtype=None) -> None:
-        """Shape, dtype and a few elements; of a quantised tensor those of its packed data and its scales. Nothing is
+        """Add shape, dtype and a few elements; for a quantised tensor those of its packed data and scales. Nothing is
         dequantised."""
         if type(value) not in PLAIN:
             if type(value).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
@@ -77,8 +77,8 @@ class Digest:
 
 
 def digest(value, elements: int = 64) -> str:
-    """A name for a value that consists of numbers, words, tensors, and what holds them: the same on every machine and
-    in every run."""
+    """A name for a value of numbers, words, tensors, and their containers: the same on every machine and in every
+    run."""
     made = Digest(elements=elements)
     with torch.no_grad():
         made.add(value)
@@ -86,8 +86,8 @@ def digest(value, elements: int = 64) -> str:
 
 
 def few(tensor, most: int):
-    """Up to `most` elements, in pairs that are evenly spread over the tensor as it reads, however it lies in memory.
-    Zeros for a tensor without memory: ComfyUI fills those with zeros when they are used."""
+    """At most `most` elements of a tensor of any shape, in pairs spread evenly in reading order, however it lies in
+    memory: `(most / 2, 2)`, or of one axis. Zeros for a tensor without memory, which ComfyUI fills with zeros, too."""
     count = tensor.numel()
     if tensor.is_meta:
         return torch.zeros(min(count, most), dtype=tensor.dtype)
@@ -107,7 +107,7 @@ def few(tensor, most: int):
 
 
 def fetch(found) -> list[bytes]:
-    """The bytes of each tensor of `found`, in one transfer. All are on one device, of one dtype and number of axes."""
+    """The bytes of each tensor, in one transfer. All are on one device, of one dtype and number of axes."""
     try:
         data = torch.cat(found).cpu().numpy().tobytes()
     except UNREADABLE:
@@ -119,7 +119,7 @@ def fetch(found) -> list[bytes]:
 
 
 def packed(tensor) -> tuple | list:
-    """What a tensor without data of its own stands for: packed data and scales, or, where none is found, its shape."""
+    """Packed data and scales of a tensor without data of its own; where there are none, its shape and dtype."""
     if hasattr(tensor, "_qdata"):  # comfy-kitchen, whose flattening would leave marks on the tensor
         return tensor._qdata, tensor._layout_cls, vars(tensor._params)
     if hasattr(tensor, "__tensor_flatten__"):

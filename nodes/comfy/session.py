@@ -23,6 +23,7 @@ from .remembering import observed
 from .turns import turn
 
 if TYPE_CHECKING:
+    from ...cache_core.calibrate.bench import TrialWatch
     from ...cache_core.saved_plan.saved_plan import SavedPlan
 
 log = logging.getLogger("feb_ab_cache")
@@ -126,7 +127,7 @@ class Session(Inside):
             )
         run.begin(sigma, computed=self.trace.rose)
 
-    def _try_kinds(self, watch: Watch, x, sigma: float, timestep, model) -> None:
+    def _try_kinds(self, watch: TrialWatch, x, sigma: float, timestep, model) -> None:
         """Let the watch see the state, and the raw output of each trial of the run."""
         watch.begin(sigma, x)
         for kinds in self.run.trials:
@@ -191,7 +192,7 @@ class Session(Inside):
         )
 
     def _through_engine(self, conditionings, signature, x, sigma, model, mounts, once: bool = False):
-        """The denoised output of `model`, or one rebuilt from a predicted raw output: the engine sees raw outputs only."""
+        """The denoised output of `model`, or one rebuilt from a predicted raw output, which is all the engine sees."""
         denoised = raw = None
 
         def compute():

@@ -66,7 +66,7 @@ class Sessions:
             return (own or sessions)[-1]
         for session in sessions:
             session.run.demote(
-                "several samplings call the model from other threads, and a call did not say whose it is: it is computed"
+                "several samplings call the model from other threads, and a call did not name its own: it is computed"
             )
         return None
 

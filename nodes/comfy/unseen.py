@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...cache_core.calibrate import Watch
-from ...cache_core.settings import Settings
 from . import plan_folder
 from .learning import LearningError, Lesson
 from .session import Session
@@ -20,7 +18,7 @@ log = logging.getLogger("feb_ab_cache")
 def again(sessions: Sessions, lesson: Lesson, guider, sample: Callable[[Any], Any]) -> Callable[..., Any]:
     """A function of settings and a watch that samples once more as the lesson did. `sample`: takes the sigmas."""
 
-    def sampled(settings: Settings, watch: Watch | None) -> Any:
+    def sampled(settings, watch):
         guider.conds = {name: [dict(cond) for cond in found] for name, found in lesson.conds.items()}
         session = Session.begin((settings,), guider, lesson.sigmas, watch, lesson.mask)
         with sessions.opened(session, guider), kept_randomness(guider.model_patcher):

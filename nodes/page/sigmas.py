@@ -37,7 +37,7 @@ class Described:
             raise ConfigError(f"steps is {given}; the preview shows 1 to {MOST_STEPS}. The run itself may have more.")
         if self.scheduled > MOST_SCHEDULED:
             raise ConfigError(
-                f"steps {self.steps} at denoise {self.denoise:g} are the last of {self.scheduled}; the preview looks at "
+                f"steps {self.steps} at denoise {self.denoise:g} are the last of {self.scheduled}; the preview has "
                 f"{MOST_SCHEDULED} at most. The run itself may have more."
             )
         if not 0 <= self.start < end:
