@@ -78,11 +78,11 @@ class Fuzz:
             of_pack(pack, name)
             for name in (
                 "cache_core",
-                "nodes.library",
-                "nodes.routes",
-                "nodes.preview",
-                "cache_core.settings.planned",
-                "cache_core.cache_plan",
+                "nodes.comfy.plan_folder",
+                "nodes.page.routes",
+                "nodes.page.preview",
+                "cache_core.settings.saved",
+                "cache_core.saved_plan.saved_plan",
             )
         )
         self.nodes, self.TableAt, self.Origin, self.model_plan = (

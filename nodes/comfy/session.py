@@ -14,7 +14,7 @@ from ...cache_core.run.engine import evaluate, pass_through
 from ...cache_core.run.sampler_trace import SamplerTrace
 from ...cache_core.run.shortfall import unpredicted
 from ...cache_core.settings.saved import SavedPlanSettings
-from ...cache_core.show import report
+from ...cache_core.show.report import report
 from . import compiler, sampling, streams
 from .controlnet import arrived
 from .inside import Inside
