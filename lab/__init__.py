@@ -1,1 +1,1 @@
-"""What needs no ComfyUI: a small trained FLUX-structured model, its pictures, and the benchmarks."""
+"""Small trained models of FLUX's and HunyuanVideo's structure, their pictures, and the benchmarks. `in_comfyui` alone imports ComfyUI."""

@@ -1,12 +1,12 @@
-"""The soak in short, on a real server: what a setting gives, it gives again. The whole one is `python3 -m lab.soak`."""
+"""The soak in short, on a real server: what a setting gives, it gives again. The whole one is `python3 -m tests.stress.soak`."""
 
 import sys
 from pathlib import Path
 
 from comfy_models import COMFYUI
 
-from lab.server import serving
-from lab.soak import LEARNS, NODES, UNCACHED, failures, soak
+from tests.stress.server import serving
+from tests.stress.soak import LEARNS, NODES, UNCACHED, failures, soak
 
 PAIRS = [
     ("flux", UNCACHED),

@@ -1,4 +1,4 @@
-"""A short run of lab/fuzz.py, and the bugs that the long one found."""
+"""A short run of tests/stress/fuzz.py, and the bugs that the long one found."""
 
 import asyncio
 import os
@@ -10,8 +10,8 @@ import pytest
 from safetensors.torch import save_file
 
 pytest.importorskip("hypothesis")  # of requirements-dev.txt; scripts/test.py sees that it is there
-from lab.fuzz import Fuzz
-from lab.fuzz_plans import CHANGES, damaged, of_pack
+from tests.stress.fuzz import Fuzz
+from tests.stress.fuzz_plans import CHANGES, damaged, of_pack
 
 LINKS = pytest.mark.skipif(os.name == "nt", reason="links need rights that Windows users lack")
 
