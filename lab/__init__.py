@@ -1,1 +1,1 @@
-"""Small trained models of FLUX's and HunyuanVideo's structure, their pictures, and the benchmarks. `in_comfyui` alone imports ComfyUI."""
+"""Small trained models of the structure of FLUX and HunyuanVideo, their pictures, and the benchmarks."""

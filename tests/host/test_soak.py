@@ -24,6 +24,7 @@ def test_settings_and_models_in_turn_give_the_same_latents_on_one_server(pack, t
         sys.executable,
         tmp_path / "comfyui",
         {"cloned": Path(pack.__file__).parent, NODES.name: NODES},
+        templates=False,
     ) as url:
         rows = soak(url, [*PAIRS, *PAIRS, ("flux", LEARNS)])
     assert failures(rows) == []

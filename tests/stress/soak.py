@@ -162,7 +162,9 @@ def main() -> int:
     comfyui, packs = args.comfyui.resolve(), {"cloned": ROOT, NODES.name: NODES}
     with (
         tempfile.TemporaryDirectory() as base,
-        serving(comfyui, comfyui_interpreter(comfyui), Path(base) / "comfyui", packs, port=args.port) as url,
+        serving(
+            comfyui, comfyui_interpreter(comfyui), Path(base) / "comfyui", packs, port=args.port, templates=False
+        ) as url,
     ):
         started = time.monotonic()
         rows = soak(url, list(order(args.prompts)))
