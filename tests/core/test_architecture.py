@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = ("comfy", "folder_paths", "server", "execution")
-SIBLINGS = ("schedule", "predictor", "corrector", "hosts")
+SIBLINGS = ("schedule", "predictor", "noise_scale", "hosts")
 
 
 def files(*folders):

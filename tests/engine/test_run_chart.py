@@ -1,7 +1,5 @@
 """What is drawn of a run is what it did, and what its plan knows."""
 
-from math import isnan
-
 from toy import Bench, inputs, toy
 
 from cache_core import MODULES, OUTPUT, Extrapolation, Frame, Interval, NoiseScale, Plan, Timeline, TwoStage, report
@@ -31,7 +29,7 @@ def drawn(run, plan=None, kind=None, finished=True):
 
 
 def planned(sigmas):
-    """A plan with an error curve for every stage, state and band, and an expected error at every third step."""
+    """A plan with an error curve for every stage, state and band."""
     curves = Curves(
         tuple(
             tuple(tuple((0.1, 0.2 + a + b + c) for c in range(len(BANDS))) for b in range(len(REUSED)))
@@ -39,7 +37,7 @@ def planned(sigmas):
         )
     )
     table = TableAt(from_steps(MODULES, range(0, STEPS, 3), STEPS), sigmas)
-    return SavedPlan(Origin("Toy"), table, curves=curves, expected=tuple((sigma, 0.01) for sigma in sigmas[:-1:3]))
+    return SavedPlan(Origin("Toy"), table, curves=curves)
 
 
 def test_each_kind_is_a_strip_of_what_was_done_with_the_stage_boundary():
@@ -71,7 +69,7 @@ def test_the_noise_scale_is_drawn_where_there_is_one():
 
 def test_the_curves_of_a_plan_are_drawn_for_each_stage_and_frequency_band():
     plan = planned(tuple(flow_sigmas(STEPS)))
-    _, *panels = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)
+    panels = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)
     assert [[word in panel.title for word in ("high noise", "low frequencies")] for panel in panels] == [
         [1, 1],
         [1, 0],
@@ -79,14 +77,6 @@ def test_the_curves_of_a_plan_are_drawn_for_each_stage_and_frequency_band():
         [0, 0],
     ]
     assert panels[2].curves["mlp"] == plan.curves.of("low noise", "mlp", "low")
-
-
-def test_the_errors_that_a_plan_expects_are_drawn_at_their_steps_and_not_at_others_sigmas():
-    plan = planned(tuple(flow_sigmas(STEPS)))
-    expected = drawn(ran(plan.plan(Timeline.flow(plan.sigmas), "plan")), plan, Panel)[0].curves["expected"]
-    assert [step for step, error in enumerate(expected) if not isnan(error)] == list(range(0, STEPS, 3))
-    moved = planned(tuple(sigma**2 for sigma in flow_sigmas(STEPS)))
-    assert len(drawn(ran(Plan(Interval(MODULES, 3))), moved, Panel)) == 4
 
 
 def test_words_are_broken_to_lines_that_the_picture_holds():

@@ -1,7 +1,7 @@
 """Damaged plan files, names that lead elsewhere, any request for a preview, any values for the nodes' widgets: is
 each answered with words?
 
-    python3 -m lab.fuzz [--plans 10000] [--inputs 3000]
+    python3 -m tests.stress.fuzz [--plans 10000] [--inputs 3000]
 
 Writes lab/results/fuzz.json: for each group the inputs tried, how many were accepted, the failures, the CPU seconds
 of the slowest one and the memory of the largest, as Python allocates it (a plan's tensors are no larger than its
@@ -25,11 +25,12 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
+from lab.in_comfyui import ROOT, load_pack
+
 from .fuzz_inputs import each, requests, sigmas, widgets
 from .fuzz_plans import as_bytes, damaged, furnish, names, of_pack, outside, whole
-from .in_comfyui import load_pack
 
-RESULTS = Path(__file__).parent / "results" / "fuzz.json"
+RESULTS = ROOT / "lab" / "results" / "fuzz.json"
 SLOW = 5.0  # CPU seconds
 MOST_MEGABYTES = 200
 FEWEST_WORDS, MOST_LETTERS = 3, 1200  # of an error
@@ -78,11 +79,11 @@ class Fuzz:
             of_pack(pack, name)
             for name in (
                 "cache_core",
-                "nodes.library",
-                "nodes.routes",
-                "nodes.preview",
-                "cache_core.settings.planned",
-                "cache_core.cache_plan",
+                "nodes.comfy.plan_folder",
+                "nodes.page.routes",
+                "nodes.page.preview",
+                "cache_core.settings.saved",
+                "cache_core.saved_plan.saved_plan",
             )
         )
         self.nodes, self.TableAt, self.Origin, self.model_plan = (
