@@ -11,7 +11,7 @@ from ...cache_core import ConfigError
 
 FORWARDS = ("forward", "forward_orig", "_forward", "apply_model", "_apply_model")  # what caches replace
 MOST = 4000  # objects that are looked at in one place: some make others without end
-OWN = __name__.rsplit(".", 2)[0] + "."
+OWN = __name__.rsplit(".", 3)[0] + "."  # the pack
 
 
 class Rival(NamedTuple):

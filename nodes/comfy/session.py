@@ -114,7 +114,7 @@ class Session(Inside):
         return denoised
 
     def _decide(self, x, sigma: float, model_options: dict) -> None:
-        """Begin the evaluation. Sets what may be predicted, by what the sampler has done so far."""
+        """Begin the evaluation; predictions are limited by what the sampler has done so far."""
         run, self.parts = self.run, []
         self.trace.begin(run.timeline.step_of(sigma), x)
         if self.trace.foreign or self.trace.rose:
@@ -122,8 +122,8 @@ class Session(Inside):
         if self.guided and sampling.hooks_of(model_options) - self.hooks:
             run.bar(
                 {Kind.MODEL},
-                "this sampler needs the unguided output of every step, so the model is computed. Switch "
-                "after_guidance off",
+                "this sampler needs the unguided output of every step, so the model is computed. Switch after_guidance "
+                "off",
             )
         run.begin(sigma, computed=self.trace.rose)
 

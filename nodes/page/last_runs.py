@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..comfy.session import Session
 
 EVENT = "feb_cache.progress"
-SCRIPTS = Path(__file__).resolve().parents[1] / "web" / "js"
+SCRIPTS = Path(__file__).resolve().parents[2] / "web" / "js"
 PAUSE = 0.1  # least seconds between two events of a node
 NODES = 64  # nodes of which the last state is kept
 
@@ -88,9 +88,9 @@ class PageTimeline:
         self._publish(run, [outlook(run.plans, run.table)], running=True)
 
     def advanced(self, run: Run) -> None:
-        """Show what is done, after each evaluation."""
-        lines, last = [outlook(run.plans, run.table), *run.demotions], len(run.evaluations) == run.timeline.steps
-        self._publish(run, lines, running=True, urgent=last)
+        """Show the steps that are done, after each evaluation."""
+        last = len(run.evaluations) == run.timeline.steps
+        self._publish(run, [outlook(run.plans, run.table), *run.demotions], running=True, urgent=last)
 
     def ended(self, session: Session, report: RunReport) -> None:
         """Show the outcome, after the last evaluation or when sampling was stopped. The page asks for a new preview at

@@ -124,3 +124,10 @@ def test_a_node_of_a_subgraph_is_not_taken_for_one_with_its_id_outside(progress,
     progress.PageTimeline("7:3", "ABCacheApply").began(stepped())
     assert progress.known("7:3", "ABCacheApply").state
     assert not progress.known("3", "ABCacheApply").state
+
+
+def test_an_apply_node_of_a_prompt_has_a_timeline_on_the_page(progress):
+    # Was wrong once (last_runs.SCRIPTS): the file had moved a folder down, and no node had one.
+    assert progress.SCRIPTS.is_dir()
+    assert progress.page_timeline("7", "ABCacheApply").node == "7"
+    assert progress.page_timeline("", "ABCacheApply") is None

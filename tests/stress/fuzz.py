@@ -75,13 +75,13 @@ class Fuzz:
     """`pack`: as ComfyUI loads it. `root`: an empty folder to work in. Each method tries one group of inputs."""
 
     def __init__(self, pack: ModuleType, root: Path):
-        self.core, self.library, self.routes, self.preview, settings, cached = (
+        self.core, self.library, self.routes, self.request, settings, cached = (
             of_pack(pack, name)
             for name in (
                 "cache_core",
                 "nodes.comfy.plan_folder",
                 "nodes.page.routes",
-                "nodes.page.preview",
+                "nodes.page.request",
                 "cache_core.settings.saved",
                 "cache_core.saved_plan.saved_plan",
             )
@@ -162,7 +162,7 @@ class Fuzz:
     def requests(self, count: int) -> Tally:
         """Requests for a preview: a status and an answer that is JSON, with words where it is an error."""
         tally = Tally()
-        nodes = {cls: self.nodes[cls].INPUT_TYPES() for cls in self.preview.SETTINGS}
+        nodes = {cls: self.nodes[cls].INPUT_TYPES() for cls in self.request.SETTINGS}
         each(
             requests(nodes),
             count,
@@ -182,7 +182,7 @@ class Fuzz:
     def widgets(self, count: int) -> Tally:
         """Widgets of the Apply nodes, as settings, as a plan for some sampling, and as a run."""
         tally = Tally()
-        for cls, (kind, _) in self.preview.SETTINGS.items():
+        for cls, kind in self.request.SETTINGS.items():
             each(
                 st.tuples(widgets(self.nodes[cls].INPUT_TYPES()), sigmas()),
                 count // 2,
