@@ -73,7 +73,8 @@ def path_of(name: str) -> Path:
     """The file of a user's plan, there or not. Raises ConfigError for a name that could lead out of the folder."""
     if not is_name(name):
         raise ConfigError(
-            f"{name[:LONGEST]!r} is no name of a plan; it must be one of the files in models/{FOLDER}, or such a name."
+            f"{name[:LONGEST]!r} is no name of a plan. Give the name of a file in models/{FOLDER}, or, to save, one "
+            "without folder or special characters."
         )
     path = folder() / name
     if path.is_symlink():
@@ -87,7 +88,7 @@ def read(name: str) -> SavedPlan:
     """The plan in the file of this name. Raises ConfigError for a file that is missing, or cannot be read."""
     path = find(name)
     if not path.is_file():
-        raise ConfigError(f"There is no plan {name!r} in models/{FOLDER}; choose one that is there.")
+        raise ConfigError(f"There is no plan {name!r} in models/{FOLDER}; set plan_name to one that is there.")
     return load(path)
 
 

@@ -53,8 +53,8 @@ class Request:
 
 
 def parsed(asked: object) -> Request:
-    """The request in JSON that is read already. Raises RequestError for a malformed one, and ConfigError for a
-    sampling that has no preview.
+    """The request in a JSON value. Raises RequestError for a malformed one, and ConfigError for a sampling that has no
+    preview.
 
     `class`, `widgets` by name, `plan` (null, or the `name` of a plan file, empty for a plan of another node), `beside`
     (a list of the same for the other Apply nodes), `sampling` as in `Described`, and `edit` (null, or `kind`, `steps`
@@ -64,10 +64,8 @@ def parsed(asked: object) -> Request:
     node = _node(given)
     beside = tuple(_node(_object(other, "beside")) for other in _list(given.get("beside") or [], "beside"))
     sampling = _object(given.get("sampling") or {}, "sampling")
-    edit = given.get("edit")
-    return Request(
-        node, beside, _described(sampling) if sampling else None, None if edit is None else _object(edit, "edit")
-    )
+    described, edit = _described(sampling) if sampling else None, given.get("edit")
+    return Request(node, beside, described, None if edit is None else _object(edit, "edit"))
 
 
 def cells_of(edit: Mapping[str, Any], table: Table) -> dict[tuple[int, Kind], bool]:

@@ -106,8 +106,8 @@ def test_what_an_old_calibration_has_left_is_dropped_and_never_through_a_link(li
 
 
 def test_a_plan_that_the_disk_does_not_take_is_kept_until_comfyui_ends_and_a_save_says_why(library, pack, tmp_path):
-    # Was wrong once (saved_plan.file.save): safetensors raises an error of its own, which nobody caught, so the plan was
-    # lost.
+    # Was wrong once (saved_plan.file.save): safetensors raises an error of its own, nobody caught it, and the plan
+    # was lost.
     (plan,) = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     (tmp_path / "plans").write_text("a file where the folder should be")
     with mock.patch.object(library, "folder", return_value=tmp_path / "plans"):
