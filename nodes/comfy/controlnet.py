@@ -28,13 +28,13 @@ class Waiting:
 def waiting(conds: list[list[dict] | None]) -> list[list[dict] | None]:
     """ComfyUI's conditionings, with ControlNets that wait. Conditionings that shared one still do: ComfyUI batches them
     by its identity."""
-    made: dict[int, Waiting] = {}
+    waiters: dict[int, Waiting] = {}
 
     def with_waiting(cond: dict) -> dict:
         control = cond.get("control")
-        return cond if control is None else {**cond, "control": made.setdefault(id(control), Waiting(control))}
+        return cond if control is None else {**cond, "control": waiters.setdefault(id(control), Waiting(control))}
 
-    return [found and [with_waiting(cond) for cond in found] for found in conds]
+    return [group and [with_waiting(cond) for cond in group] for group in conds]
 
 
 def arrived(control):
@@ -46,4 +46,4 @@ def overheard(model_options: dict, key: str) -> bool:
     """True if another wrapper than that with this `key` sees the residuals on their way to the model, and might read
     them."""
     wrappers = model_options.get("transformer_options", {}).get("wrappers", {}).get("apply_model", {})
-    return "model_function_wrapper" in model_options or any(found for name, found in wrappers.items() if name != key)
+    return "model_function_wrapper" in model_options or any(own for name, own in wrappers.items() if name != key)

@@ -59,30 +59,30 @@ class Digest:
         cast = dtype is not None and dtype != value.dtype and value.is_floating_point()
         self.words.append(f"{tuple(value.shape)} {dtype if cast else value.dtype}")
         with suppress(*UNREADABLE):
-            found = few(value, self.elements)
-            found = found.to(dtype) if cast else found.int_repr() if found.is_quantized else found
-            self._keep(found.view(NUMBERS[found.dtype.itemsize]))
+            piece = few(value, self.elements)
+            piece = piece.to(dtype) if cast else piece.int_repr() if piece.is_quantized else piece
+            self._keep(piece.view(NUMBERS[piece.dtype.itemsize]))
 
-    def _keep(self, found) -> None:
-        kind = self.kinds[found.device, found.dtype, found.ndim]
+    def _keep(self, piece) -> None:
+        kind = self.kinds[piece.device, piece.dtype, piece.ndim]
         self.pieces.append((kind, len(kind)))
-        kind.append(found)
+        kind.append(piece)
 
     def name(self) -> str:
-        made = sha256("\0".join(self.words).encode())
+        name = sha256("\0".join(self.words).encode())
         fetched = {id(kind): fetch(kind) for kind in self.kinds.values()}
         for kind, place in self.pieces:
-            made.update(fetched[id(kind)][place])
-        return made.hexdigest()
+            name.update(fetched[id(kind)][place])
+        return name.hexdigest()
 
 
 def digest(value, elements: int = 64) -> str:
     """A name for a value of numbers, words, tensors, and their containers: the same on every machine and in every
     run."""
-    made = Digest(elements=elements)
+    source = Digest(elements=elements)
     with torch.no_grad():
-        made.add(value)
-        return made.name()
+        source.add(value)
+        return source.name()
 
 
 def few(tensor, most: int):
@@ -106,14 +106,14 @@ def few(tensor, most: int):
     return tensor[tuple(at)]
 
 
-def fetch(found) -> list[bytes]:
+def fetch(pieces) -> list[bytes]:
     """The bytes of each tensor, in one transfer. All are on one device, of one dtype and number of axes."""
     try:
-        data = torch.cat(found).cpu().numpy().tobytes()
+        data = torch.cat(pieces).cpu().numpy().tobytes()
     except UNREADABLE:
         data = b""
     ends, end = [], 0
-    for piece in found:
+    for piece in pieces:
         ends.append((end, end := end + piece.numel() * piece.itemsize))
     return [data[start:stop] for start, stop in ends]
 

@@ -27,13 +27,13 @@ def guidance(guider, sampler, masked: bool) -> str:
 
 def _guider(guider) -> tuple:
     """Kind, numbers and conditionings of a guider. At guidance 1 the negative prompt is left out, in any guider."""
-    conds = {name: found for name, found in guider.conds.items() if found}
+    conds = {name: conds for name, conds in guider.conds.items() if conds}
     numbers, kind = _numbers(vars(guider)), type(guider).__name__
     alone = getattr(guider, "cfg", None) == 1.0 and not guider.model_options.get("disable_cfg1_optimization")
     if alone and kind in ("CFGGuider", "Guider_Basic"):
         numbers, kind = {}, "one conditioning"
         conds.pop("negative", None)
-    return kind, numbers, {name: [_cond(cond) for cond in found] for name, found in conds.items()}
+    return kind, numbers, {name: [_cond(cond) for cond in several] for name, several in conds.items()}
 
 
 def _cond(cond: Mapping) -> tuple:
@@ -67,19 +67,19 @@ def _options(patcher) -> tuple:
     called += [[key, _callables([options.get(key)])] for key in SINGLE]
     patched = [[key, _tree(inner.get(key))] for key in PATCHES]
     objects = sorted((name, _name(value)) for name, value in patcher.object_patches.items())
-    wrapped = ((kind, key, found) for kind, keys in sorted(patcher.wrappers.items()) for key, found in keys.items())
-    wrappers = [[kind, key, _callables(found)] for kind, key, found in wrapped if key != OWN]
+    wrapped = ((kind, key, own) for kind, keys in sorted(patcher.wrappers.items()) for key, own in keys.items())
+    wrappers = [[kind, key, _callables(own)] for kind, key, own in wrapped if key != OWN]
     return called, patched, _numbers(inner), objects, wrappers
 
 
 def _tree(value: object) -> object:
     """Nested dicts and lists of functions, as names."""
     if isinstance(value, Mapping):
-        return {str(key): _tree(found) for key, found in value.items() if key != OWN}
+        return {str(key): _tree(part) for key, part in value.items() if key != OWN}
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, list | tuple):
-        return [_tree(found) for found in value]
+        return [_tree(part) for part in value]
     return _callable(value)
 
 

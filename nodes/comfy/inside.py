@@ -40,8 +40,8 @@ class Inside:
         """PREPARE_SAMPLING: the conditionings, with a guest that asks for room for the kept values."""
         if not self.modules_cached:
             return conds
-        named = (found for name, found in conds.items() if not (self.guided_alone and name == "negative"))
-        evaluated = [cond for found in named for cond in found]
+        named = (own for name, own in conds.items() if not (self.guided_alone and name == "negative"))
+        evaluated = [cond for own in named for cond in own]
         self.foreseen = memory.foresee(self.run, patcher.model, noise_shape, evaluated)
         size = memory.asked(self.run, self.foreseen.footprint, self.gigabytes, patcher.load_device)
         return memory.with_guest(conds, size)
@@ -49,7 +49,7 @@ class Inside:
     def _fit(self, base_model, x, context) -> None:
         """Choose how to keep values, before anything is kept on the device of `x`; for good once the first evaluation
         has been measured."""
-        said = len(self.run.notes)
+        before = len(self.run.notes)
         if self.fitting is None or x.device not in self.fitting.devices:
             foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape, [{"cross_attn": context}])
             room = memory.budget(self.gigabytes, base_model, x, foreseen.shapes)
@@ -57,7 +57,7 @@ class Inside:
             self.fitting.allow(x.device, room)
         if self.fitting.ready:
             self.fitting.settle()
-        for note in self.run.notes[said:]:
+        for note in self.run.notes[before:]:
             log.info("%s on %s: %s", self.name, self.model_name, note)
 
     def _prepared(self, base_model, x, context, options: dict) -> Mounts | None:

@@ -40,7 +40,7 @@ def foresee(run: Run, base_model, noise_shape, conds: list[dict]) -> Forecast:
         for steps in (at, {0})
     )
     shapes: dict[str, list] = {}
-    for name, shape in (found for cond in conds for found in base_model.extra_conds_shapes(**cond).items()):
+    for name, shape in (pair for cond in conds for pair in base_model.extra_conds_shapes(**cond).items()):
         shapes.setdefault(name, []).append(shape)
     return Forecast(kept, first.whole / kept.whole if kept.whole and first.whole else 1.0, shapes)
 
@@ -121,4 +121,4 @@ def with_guest(conds: dict, count: float) -> dict:
 
 def without_guest(conds: dict) -> dict:
     """The conditionings without the one of `with_guest`."""
-    return {name: found for name, found in conds.items() if name != GUEST}
+    return {name: own for name, own in conds.items() if name != GUEST}

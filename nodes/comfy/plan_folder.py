@@ -153,8 +153,8 @@ def why_unlearnable(key: str) -> str:
     if key in unlearnable:
         return unlearnable[key]
     try:
-        found = json.loads(start_of(_outcome(key), LONGEST_OUTCOME))
-        return "".join(filter(str.isprintable, str(found["reason"])))[:LONGEST]
+        outcome = json.loads(start_of(_outcome(key), LONGEST_OUTCOME))
+        return "".join(filter(str.isprintable, str(outcome["reason"])))[:LONGEST]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

@@ -53,13 +53,13 @@ RIVALS = (
 def refuse_rivals(model, options: Mapping | None = None, sampler=None) -> None:
     """Raise ConfigError with the names of other caches on the model, in its guider's `options` or in its sampler."""
     given = [model.model_options, options or {}]
-    found = _names((*_on_patcher(model), *_origins(sampler), *(name for each in given for name in _in_options(each))))
-    left = _names(_in_modules(model)) - found
+    named = _names((*_on_patcher(model), *_origins(sampler), *(name for each in given for name in _in_options(each))))
+    left = _names(_in_modules(model)) - named
     keys = {key for each in given for key in _keys(each)}
-    found = found or {rival.name for rival in RIVALS if keys & set(rival.keys)} - left
-    if found:
+    named = named or {rival.name for rival in RIVALS if keys & set(rival.keys)} - left
+    if named:
         raise ConfigError(
-            f"{' and '.join(sorted(found))} is on this model, too, and two caches spoil each other. Remove it, or this "
+            f"{' and '.join(sorted(named))} is on this model, too, and two caches spoil each other. Remove it, or this "
             "node."
         )
     if left:
@@ -78,8 +78,8 @@ def spelled(name: str) -> str:
 def _names(origins: Iterable[str]) -> set[str]:
     """Names of rivals: for each of `origins` the first in the table with a word of it."""
     texts = {spelled(origin) for origin in origins}
-    found = (next((rival.name for rival in RIVALS if any(word in text for word in rival.words)), "") for text in texts)
-    return {name for name in found if name}
+    names = (next((rival.name for rival in RIVALS if any(word in text for word in rival.words)), "") for text in texts)
+    return {name for name in names if name}
 
 
 def _on_patcher(model) -> Iterator[str]:

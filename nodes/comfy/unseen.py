@@ -19,7 +19,7 @@ def again(sessions: Sessions, lesson: Lesson, guider, sample: Callable[[Any], An
     """A function of settings and a watch that samples once more as the lesson did. `sample`: takes the sigmas."""
 
     def sampled(settings, watch):
-        guider.conds = {name: [dict(cond) for cond in found] for name, found in lesson.conds.items()}
+        guider.conds = {name: [dict(cond) for cond in conds] for name, conds in lesson.conds.items()}
         session = Session.begin((settings,), guider, lesson.sigmas, watch, lesson.mask)
         with sessions.opened(session, guider), kept_randomness(guider.model_patcher):
             return sample(lesson.sigmas.clone())

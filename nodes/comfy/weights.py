@@ -86,10 +86,10 @@ def _patches(patcher) -> str:
 def _instead(patcher) -> dict[str, object]:
     """This patcher's own modules and weights, by path, where the model holds something else: a weight with a LoRA in
     it, or cast for the device, or another patcher's part."""
-    found = {key: kept[0] for key, kept in patcher.hook_backup.items()}
-    found |= {key: kept.weight for key, kept in patcher.backup.items()} | getattr(patcher, "backup_buffers", {})
-    found |= patcher.object_patches_backup | patcher.object_patches
-    return {key.replace("_orig_mod.", ""): value for key, value in found.items()}
+    own = {key: kept[0] for key, kept in patcher.hook_backup.items()}
+    own |= {key: kept.weight for key, kept in patcher.backup.items()} | getattr(patcher, "backup_buffers", {})
+    own |= patcher.object_patches_backup | patcher.object_patches
+    return {key.replace("_orig_mod.", ""): value for key, value in own.items()}
 
 
 def _weights(module, path: str, instead: dict) -> str:
@@ -103,9 +103,10 @@ def _weights(module, path: str, instead: dict) -> str:
     return known[1]
 
 
-def _chosen(instead: dict, path: str, found, kind: type):
+def _chosen(instead: dict, path: str, usual, kind: type):
+    """This patcher's own value at `path`, if it is of this kind, else the usual one."""
     other = instead.get(path)
-    return other if isinstance(other, kind) else found
+    return other if isinstance(other, kind) else usual
 
 
 def _gather(module, path: str, block: str, instead: dict, parts: list) -> None:
@@ -115,8 +116,8 @@ def _gather(module, path: str, block: str, instead: dict, parts: list) -> None:
     for name, value in (module._parameters | module._buffers).items():
         if value is not None and name not in module._non_persistent_buffers_set:
             where = f"{path}.{name}"
-            found = _chosen(instead, where, value, Tensor)
-            parts.append((block or where, where, found, module.__dict__.get(f"{name}_comfy_model_dtype")))
+            chosen = _chosen(instead, where, value, Tensor)
+            parts.append((block or where, where, chosen, module.__dict__.get(f"{name}_comfy_model_dtype")))
     listed = isinstance(module, LISTS)
     for name, child in module._modules.items():
         if child is not None:

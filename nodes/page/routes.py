@@ -57,8 +57,8 @@ def register() -> None:
         body = await beginning(request.content, LARGEST + 1)
         if len(body) > LARGEST:
             return web.json_response(TOO_LARGE, status=413)
-        status, found = answer(body)
-        return web.json_response(found, status=status)
+        status, shown = answer(body)
+        return web.json_response(shown, status=status)
 
     async def get_state(request: web.Request) -> web.Response:
         return web.json_response(known(request.query.get("node", ""), request.query.get("class", "")).state)
