@@ -1,1 +1,1 @@
-"""What needs no ComfyUI: a small trained FLUX-structured model, its pictures, and the benchmarks."""
+"""Small trained models of the structure of FLUX and HunyuanVideo, their pictures, and the benchmarks."""

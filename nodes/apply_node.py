@@ -7,7 +7,7 @@ from ..cache_core.settings import Settings, WidgetSettings
 from .comfy.attach import attach
 from .comfy.mailbox import Mailbox
 from .comfy.weights import fingerprint
-from .page.last_runs import progress_of
+from .page.last_runs import page_timeline
 
 
 class ApplyNode:
@@ -25,7 +25,7 @@ class ApplyNode:
     def apply(
         self, model: Any, preset: str, plan: SavedPlan | None = None, node_id: str = "", **given: Any
     ) -> tuple[object, Mailbox]:
-        mailbox = Mailbox(progress_of(node_id, type(self).__name__))
+        mailbox = Mailbox(page_timeline(node_id, type(self).__name__))
         if plan is None:
             settings: Settings = self.SETTINGS.of(preset, {**self.SETTINGS.beside, **given})
         else:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The lab's measurements, in an environment it makes if needed; each is kept in lab/results.
 
-python3 scripts/lab.py quality                               all that calibration claims: hours, and goes on where it
-stopped python3 scripts/lab.py NAME [--models flux hunyuan_video]    one measurement alone
+python3 scripts/lab.py quality                               all that calibration claims; hours, can be resumed
+python3 scripts/lab.py NAME [--models flux hunyuan_video]    one measurement alone
 """
 
 import subprocess
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
 TOGETHER = ("quality", "shifts", "ablation", "feb", "distribution")  # what `quality` measures
-MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks", "rivals", "fuzz", "soak")
+MEASUREMENTS = (*TOGETHER, "memory", "sweep", "overhead", "blocks", "rivals")
 
 
 def commands(arguments: list[str]) -> list[list[str]]:
@@ -27,9 +27,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in MEASUREMENTS:
         print(f"{__doc__}\nMeasurements: {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
-    python = ensure(
-        ("torch", "safetensors", "einops", "PIL", "tqdm", *(("hypothesis",) if arguments[0] == "fuzz" else ()))
-    )
+    python = ensure(("torch", "safetensors", "einops", "PIL", "tqdm"))
     return max(subprocess.run([python, *command], cwd=ROOT).returncode for command in commands(arguments))
 
 

@@ -30,7 +30,7 @@ class Settings(Protocol):
 
 
 @dataclass(frozen=True)
-class WidgetSettings:
+class WidgetSettings(Settings):
     """The checked widgets of an Apply node. `title`: the node's name without Apply; `other`: that of the node for
     other kinds. `kinds`: sites that it caches. `defaults`, `presets`: of the widgets that a preset sets. `beside`:
     what the other widgets show at first."""

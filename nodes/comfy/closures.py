@@ -1,4 +1,4 @@
-"""What functions of other packs have at hand: ComfyUI's bypass LoRA, for one, is known to a closure only."""
+"""Weights that only functions of other packs can reach: ComfyUI's bypass LoRA, for one, is in a closure."""
 
 from functools import partial
 from types import FunctionType, MethodType
@@ -11,25 +11,25 @@ FUNCTIONS = (FunctionType, MethodType)
 
 
 class Closures:
-    """Adds to a digest the tensors, numbers and modules that can be reached from functions. Words, flags and methods
-    that objects keep are left out: they change from run to run, and tell nothing about weights."""
+    """A search for tensors, numbers and modules from functions on, to be added to a digest. Words, flags and methods in
+    objects are left out: they change from run to run, and tell nothing about weights."""
 
-    def __init__(self, made, model):
-        self.made, self.model = made, model
+    def __init__(self, digest, model):
+        self.digest, self.model = digest, model
         self.seen, self.paths = {}, {}
 
     def reach(self, value, deep: int = DEEP) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            self.made.add(float(value))
+            self.digest.add(float(value))
         elif isinstance(value, Tensor):
-            self.made.tensor(value)
+            self.digest.tensor(value)
         elif isinstance(value, list | tuple | dict):
             self._each(value.items() if isinstance(value, dict) else value, deep)
         elif value is not None and not isinstance(value, bool | str | bytes | type) and self._new(value) and deep:
             self._into(value, deep - 1)
 
     def _new(self, value) -> bool:
-        """Whether this was not met before; it is kept meanwhile, so that no other gets its id."""
+        """True if `value` was not met before. It is kept meanwhile, so that no other object gets its id."""
         before = len(self.seen)
         self.seen.setdefault(id(value), value)
         return before < len(self.seen) < MOST
@@ -42,7 +42,7 @@ class Closures:
         if isinstance(value, nn.Module):
             self._module(value)
         elif isinstance(value, FunctionType):
-            self.made.words.append(value.__qualname__)
+            self.digest.words.append(value.__qualname__)
             self._each([cell for cell in map(_content, value.__closure__ or ()) if cell is not None], deep)
             self.reach(value.__defaults__, deep)
         elif isinstance(value, MethodType):
@@ -56,17 +56,17 @@ class Closures:
         if not self.paths:
             self.paths = {id(part): path for path, part in self.model.named_modules()}
         path = self.paths.get(id(module))
-        self.made.add(module if path is None else path, dtype)
+        self.digest.add(module if path is None else path, dtype)
 
     def _object(self, value, inside: dict, deep: int) -> None:
-        self.made.words.append(type(value).__qualname__)
+        self.digest.words.append(type(value).__qualname__)
         if "hooks" in inside:  # ComfyUI's manager of bypass LoRAs, which keeps the adapters twice
             self.reach(inside["hooks"], deep)
         elif inside.keys() >= {"module", "adapter", "multiplier"}:
             self._module(inside["module"])
-            self.made.add((inside["adapter"], float(inside["multiplier"])), _dtype_in_use(inside["module"]))
+            self.digest.add((inside["adapter"], float(inside["multiplier"])), _dtype_in_use(inside["module"]))
         elif hasattr(value, "weights"):
-            self.made.add(value)
+            self.digest.add(value)
         else:
             named = sorted(inside.items())
             self._each([part for name, part in named if name == "inject" or type(part) not in FUNCTIONS], deep)
@@ -80,6 +80,6 @@ def _content(cell):
 
 
 def _dtype_in_use(module):
-    """What ComfyUI casts a bypass LoRA to, for good, when it first runs."""
+    """The dtype that ComfyUI casts a bypass LoRA to, for good, when it first runs."""
     dtype = getattr(getattr(module, "weight", None), "dtype", None)
     return dtype if dtype in (float32, float16, bfloat16) else None

@@ -1,4 +1,4 @@
-"""Names for values: the same on every machine, and cheap, because only a few elements of each tensor are looked at."""
+"""Names for values: the same on every machine, and cheap, because only a few elements of each tensor are read."""
 
 from collections import defaultdict
 from contextlib import suppress
@@ -13,7 +13,7 @@ UNREADABLE = (RuntimeError, NotImplementedError, TypeError)  # what tensors of o
 
 
 class Digest:
-    """What a name is made from: words, and elements of tensors. These are fetched at once, in `name`."""
+    """The source of a name: words, and elements of tensors, which are fetched at once in `name`."""
 
     def __init__(self, *words: str, elements: int = 16):
         self.words, self.elements = list(words), elements
@@ -21,8 +21,8 @@ class Digest:
         self.kinds: dict[tuple, list] = defaultdict(list)  # pieces that can be fetched together
 
     def add(self, value, dtype=None) -> None:
-        """Numbers, words, tensors, modules and what holds them; of another object its type and its `weights`, as LoRAs
-        have them. `dtype`: what tensors of real numbers are cast to before they are read."""
+        """Add numbers, words, tensors, modules, and their containers; of another object its type and its `weights`, as
+        LoRAs have them. `dtype`: real tensors are cast to it before they are read."""
         kind = type(value)
         if kind in WORDS:
             self.words.append(repr(value))
@@ -48,7 +48,7 @@ class Digest:
             self.add(getattr(value, "weights", None), dtype)
 
     def tensor(self, value, dtype=None) -> None:
-        """Shape, dtype and a few elements; of a quantised tensor those of its packed data and its scales. Nothing is
+        """Add shape, dtype and a few elements; for a quantised tensor those of its packed data and scales. Nothing is
         dequantised."""
         if type(value) not in PLAIN:
             if type(value).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
@@ -59,35 +59,35 @@ class Digest:
         cast = dtype is not None and dtype != value.dtype and value.is_floating_point()
         self.words.append(f"{tuple(value.shape)} {dtype if cast else value.dtype}")
         with suppress(*UNREADABLE):
-            found = few(value, self.elements)
-            found = found.to(dtype) if cast else found.int_repr() if found.is_quantized else found
-            self._keep(found.view(NUMBERS[found.dtype.itemsize]))
+            piece = few(value, self.elements)
+            piece = piece.to(dtype) if cast else piece.int_repr() if piece.is_quantized else piece
+            self._keep(piece.view(NUMBERS[piece.dtype.itemsize]))
 
-    def _keep(self, found) -> None:
-        kind = self.kinds[found.device, found.dtype, found.ndim]
+    def _keep(self, piece) -> None:
+        kind = self.kinds[piece.device, piece.dtype, piece.ndim]
         self.pieces.append((kind, len(kind)))
-        kind.append(found)
+        kind.append(piece)
 
     def name(self) -> str:
-        made = sha256("\0".join(self.words).encode())
+        name = sha256("\0".join(self.words).encode())
         fetched = {id(kind): fetch(kind) for kind in self.kinds.values()}
         for kind, place in self.pieces:
-            made.update(fetched[id(kind)][place])
-        return made.hexdigest()
+            name.update(fetched[id(kind)][place])
+        return name.hexdigest()
 
 
 def digest(value, elements: int = 64) -> str:
-    """A name for a value that consists of numbers, words, tensors, and what holds them: the same on every machine and
-    in every run."""
-    made = Digest(elements=elements)
+    """A name for a value of numbers, words, tensors, and their containers: the same on every machine and in every
+    run."""
+    source = Digest(elements=elements)
     with torch.no_grad():
-        made.add(value)
-        return made.name()
+        source.add(value)
+        return source.name()
 
 
 def few(tensor, most: int):
-    """Up to `most` elements, in pairs that are evenly spread over the tensor as it reads, however it lies in memory.
-    Zeros for a tensor without memory: ComfyUI fills those with zeros when they are used."""
+    """At most `most` elements of a tensor of any shape, in pairs spread evenly in reading order, however it lies in
+    memory: `(most / 2, 2)`, or of one axis. Zeros for a tensor without memory, which ComfyUI fills with zeros, too."""
     count = tensor.numel()
     if tensor.is_meta:
         return torch.zeros(min(count, most), dtype=tensor.dtype)
@@ -106,20 +106,20 @@ def few(tensor, most: int):
     return tensor[tuple(at)]
 
 
-def fetch(found) -> list[bytes]:
-    """The bytes of each tensor of `found`, in one transfer. All are on one device, of one dtype and number of axes."""
+def fetch(pieces) -> list[bytes]:
+    """The bytes of each tensor, in one transfer. All are on one device, of one dtype and number of axes."""
     try:
-        data = torch.cat(found).cpu().numpy().tobytes()
+        data = torch.cat(pieces).cpu().numpy().tobytes()
     except UNREADABLE:
         data = b""
     ends, end = [], 0
-    for piece in found:
+    for piece in pieces:
         ends.append((end, end := end + piece.numel() * piece.itemsize))
     return [data[start:stop] for start, stop in ends]
 
 
 def packed(tensor) -> tuple | list:
-    """What a tensor without data of its own stands for: packed data and scales, or, where none is found, its shape."""
+    """Packed data and scales of a tensor without data of its own; where there are none, its shape and dtype."""
     if hasattr(tensor, "_qdata"):  # comfy-kitchen, whose flattening would leave marks on the tensor
         return tensor._qdata, tensor._layout_cls, vars(tensor._params)
     if hasattr(tensor, "__tensor_flatten__"):

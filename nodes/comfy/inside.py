@@ -1,4 +1,4 @@
-"""What a session does inside the model: mounts on its blocks, memory for what they keep, weights that need not come."""
+"""The part of a session inside the model: mounts on its blocks, memory for kept values, weights that need not come."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ log = logging.getLogger("feb_ab_cache")
 
 
 class Inside:
-    """`gigabytes`: of the memory widget, 0 = by what is free. `guided_alone`: whether the negative conditioning is
-    not evaluated. `compiled`: by torch.compile, as a whole or in parts. `device`: that the model is loaded to."""
+    """`gigabytes`: of the memory widget, 0 = by what is free. `guided_alone`: True if the negative conditioning is not
+    evaluated. `compiled`: by torch.compile, as a whole or in parts. `device`: of the loaded model."""
 
-    def __init__(self, run: Run, model_name: str, gigabytes: float, guided_alone: bool):
+    def __init__(self, run: Run, model_name: str, gigabytes=0.0, guided_alone=False, compiled=False, device=None):
         self.run, self.model_name, self.gigabytes, self.guided_alone = run, model_name, gigabytes, guided_alone
+        self.compiled, self.device = compiled, device
         self.name = " + ".join(plan.name for plan in run.plans)
         self.modules_cached = bool(run.table.kinds & MODULES)
-        self.compiled, self.device = False, None
         self.foreseen: memory.Forecast | None = None
         self.fitting: Fitting | None = None
         self.mounts: dict[int, Mounts | None] = {}  # by the module that runs: a copy on another device has its own
@@ -37,21 +37,19 @@ class Inside:
         return compiler.unrecorded(run, self.device) if inside else nullcontext()
 
     def reserve(self, patcher, noise_shape, conds: dict) -> dict:
-        """PREPARE_SAMPLING: the conditionings to make room for, and what is kept of them."""
+        """PREPARE_SAMPLING: the conditionings, with a guest that asks for room for the kept values."""
         if not self.modules_cached:
             return conds
-        evaluated = [
-            cond for name, found in conds.items() if not (self.guided_alone and name == "negative") for cond in found
-        ]
+        named = (own for name, own in conds.items() if not (self.guided_alone and name == "negative"))
+        evaluated = [cond for own in named for cond in own]
         self.foreseen = memory.foresee(self.run, patcher.model, noise_shape, evaluated)
-        return memory.with_guest(
-            conds, memory.asked(self.run, self.foreseen.footprint, self.gigabytes, patcher.load_device)
-        )
+        size = memory.asked(self.run, self.foreseen.footprint, self.gigabytes, patcher.load_device)
+        return memory.with_guest(conds, size)
 
     def _fit(self, base_model, x, context) -> None:
-        """Choose how to keep values, before anything is kept on the device of `x`: for good by what the first
-        evaluation shows."""
-        said = len(self.run.notes)
+        """Choose how to keep values, before anything is kept on the device of `x`; for good once the first evaluation
+        has been measured."""
+        before = len(self.run.notes)
         if self.fitting is None or x.device not in self.fitting.devices:
             foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape, [{"cross_attn": context}])
             room = memory.budget(self.gigabytes, base_model, x, foreseen.shapes)
@@ -59,11 +57,11 @@ class Inside:
             self.fitting.allow(x.device, room)
         if self.fitting.ready:
             self.fitting.settle()
-        for note in self.run.notes[said:]:
+        for note in self.run.notes[before:]:
             log.info("%s on %s: %s", self.name, self.model_name, note)
 
-    def _prepared(self, base_model, x, context, options: dict) -> Mounts:
-        """The mounts for a call of `base_model`, once its device has been asked for room."""
+    def _prepared(self, base_model, x, context, options: dict) -> Mounts | None:
+        """The mounts for a call of `base_model`, once its device has been asked for room; None as in `_mounted`."""
         with self.run.lock:
             self._fit(base_model, x, context)
             return self._mounts(base_model.diffusion_model, options)

@@ -20,7 +20,7 @@ from .session import Session
 from .weights import fingerprint
 
 if TYPE_CHECKING:
-    from .attach import Settings
+    from ...cache_core.settings import Settings
 
 log = logging.getLogger("feb_ab_cache")
 # of a plan, on the picture that it was made from; on others it is further off, and may be worse than the widgets

@@ -1,20 +1,34 @@
-"""Where finished runs leave their reports, for Cache Report to read, and who is told while one goes on."""
+"""Reports of finished runs, left for Cache Report, and the protocol of displays that show a run while it goes on."""
 
-from ...cache_core import RunReport
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from ...cache_core import Run, RunReport
 from ...cache_core.show.chart import Drawing
-from ..page.last_runs import Progress
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+class Display(Protocol):
+    """A place that shows the runs of an Apply node, such as its timeline on the page."""
+
+    def began(self, run: Run) -> None: ...
+    def advanced(self, run: Run) -> None: ...
+    def ended(self, session: Session, report: RunReport) -> None: ...
 
 
 class Mailbox:
-    """The reports of the last few runs, newest last, and what to draw of the newest. Numbers and words only, never
-    tensors. `progress`: the page's timeline of the Apply node, if it has one."""
+    """Reports of the last few runs, newest last, and drawings of the newest: numbers and words, never tensors.
+    `display`: the Apply node's own, if it has one."""
 
     KEPT = 8
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(self, display: Display | None = None) -> None:
         self.reports: list[RunReport] = []
         self.drawn: tuple[Drawing, ...] = ()
-        self.progress = progress
+        self.display = display
 
     def deliver(self, report: RunReport, drawn: tuple[Drawing, ...]) -> None:
         self.reports.append(report)

@@ -1,4 +1,4 @@
-"""How much memory a run may use, and telling ComfyUI what it will."""
+"""Memory that a run may use, and the request for it to ComfyUI."""
 
 from __future__ import annotations
 
@@ -13,22 +13,19 @@ from ...cache_core.site import MODULES
 from ...cache_core.store import Budget, Footprint
 
 GIGABYTE = 2**30
-MARGIN = 0.9  # share of the free memory that is used: allocators round, and other programs allocate
-RESERVED = 0.25  # share of the device's memory, at most, that an automatic budget takes from the model's weights
-ROUNDING = 1.05  # what is asked for, relative to what is foreseen: the forecast is an estimate, and allocators round
-TEXTS = {
-    "cross_attn": 1,
-    "conditioning_byt5small": 1,
-    "conditioning_llama3": 2,
-}  # of a conditioning, and how often their tokens join the text's
-SHORTEST = {"Flux2": 512}  # tokens, by the class of ComfyUI's model: what it fills shorter texts up to
+MARGIN = 0.9  # share of the free memory for the cache: allocators round, and other programs allocate
+RESERVED = 0.25  # largest share of the device's memory that an automatic budget takes from the model's weights
+ROUNDING = 1.05  # bytes asked for, relative to the forecast: that is an estimate, and allocators round
+# texts of a conditioning, and how often the tokens of each join the model's
+TEXTS = {"cross_attn": 1, "conditioning_byt5small": 1, "conditioning_llama3": 2}
+SHORTEST = {"Flux2": 512}  # tokens, by the class of ComfyUI's model, up to which it fills shorter texts
 GUEST = "feb_ab_cache"
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run will keep. `share_seen`: what its first evaluation computes, relative to that. `shapes`: those of
-    what the conditionings bring, as ComfyUI's own estimate takes them."""
+    """Values that a run will keep: `footprint`. `share_seen`: the share of them from its first evaluation. `shapes`: of
+    the tensors in the conditionings, by name, as ComfyUI's own estimate takes them."""
 
     footprint: Footprint
     share_seen: float
@@ -36,35 +33,33 @@ class Forecast:
 
 
 def foresee(run: Run, base_model, noise_shape, conds: list[dict]) -> Forecast:
-    """What the run will keep of these conditionings, each evaluated on latents of `noise_shape`."""
+    """The forecast for these conditionings, each evaluated on latents of `noise_shape` `(batch, channels, ...)`."""
     at = {step for kind in MODULES for step in kept_steps(run, kind)}
     kept, first = (
         _footprint(run, base_model, noise_shape, [cond for cond in conds if _active(run, cond, steps)])
         for steps in (at, {0})
     )
     shapes: dict[str, list] = {}
-    for name, shape in (found for cond in conds for found in base_model.extra_conds_shapes(**cond).items()):
+    for name, shape in (pair for cond in conds for pair in base_model.extra_conds_shapes(**cond).items()):
         shapes.setdefault(name, []).append(shape)
     return Forecast(kept, first.whole / kept.whole if kept.whole and first.whole else 1.0, shapes)
 
 
 def _active(run: Run, cond: dict, steps: set[int]) -> bool:
-    """Whether a conditioning is evaluated at one of these steps."""
-    return any(
-        run.timeline.inside(step, cond.get("start_percent", 0.0), cond.get("end_percent", 1.0)) for step in steps
-    )
+    """True if a conditioning is evaluated at one of these steps."""
+    start, end = cond.get("start_percent", 0.0), cond.get("end_percent", 1.0)
+    return any(run.timeline.inside(step, start, end) for step in steps)
 
 
 def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprint:
-    """What the run will keep of conditionings that are all evaluated where it keeps something."""
+    """Bytes that the run will keep of conditionings that are evaluated at all steps where it keeps something."""
     model = base_model.diffusion_model
     host, samples = match(model), max(samples_of(run, kind) for kind in MODULES)
     cells = math.prod(noise_shape[2:])
     if noise_shape[1] == 1:  # latents of several kinds, packed in a row
         cells //= base_model.latent_format.latent_channels
-    references = sum(
-        tokens(model, math.prod(x.shape[2:])) for cond in conds for x in cond.get("reference_latents") or ()
-    )
+    latents = (latent for cond in conds for latent in cond.get("reference_latents") or ())
+    references = sum(tokens(model, math.prod(latent.shape[2:])) for latent in latents)
     text = sum(padded(model, _text(base_model, cond)) for cond in conds) if joins(host) else 0
     picture = len(conds) * padded(model, tokens(model, cells)) + references
     dtype = base_model.manual_cast_dtype or base_model.get_dtype()
@@ -73,15 +68,15 @@ def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprin
 
 
 def _text(base_model, cond: dict) -> int:
-    """Tokens of a conditioning's text, and those that the model itself knows."""
+    """Tokens of a conditioning's text, with the registers of the model."""
     given = sum(times * cond[name].shape[-2] for name, times in TEXTS.items() if cond.get(name) is not None)
     own = getattr(base_model.diffusion_model, "register_tokens", None)
     return max(given, SHORTEST.get(type(base_model).__name__, 0)) + (0 if own is None else own.shape[1])
 
 
 def budget(gigabytes: float, base_model, x, shapes: dict[str, list]) -> Budget:
-    """What may be kept when `base_model` runs on `x` and conditionings of these `shapes`: `gigabytes`, or with 0
-    what is free now beside what the model needs to run."""
+    """Bytes for kept values while `base_model` runs on `x` and conditionings of these `shapes`: `gigabytes`, or, for 0,
+    the memory that is free now, less the model's need."""
     from comfy import model_management
 
     room = Budget(gigabytes * GIGABYTE, _host_room(x.device))
@@ -92,7 +87,7 @@ def budget(gigabytes: float, base_model, x, shapes: dict[str, list]) -> Budget:
 
 
 def _host_room(device) -> float:
-    """Bytes of host memory that may be pinned: half of what is free; none where the device computes in host memory."""
+    """Bytes of host memory that may be pinned: half of the free ones; none where the device computes in host memory."""
     import torch
     from comfy import model_management
 
@@ -105,18 +100,13 @@ def asked(run: Run, foreseen: Footprint, gigabytes: float, device) -> float:
 
     most = gigabytes * GIGABYTE or RESERVED * model_management.get_total_memory(device)
     allowed = Budget(most, _host_room(device))
-    return ROUNDING * next(
-        (foreseen.needs(rung).device for rung in run.store.ladder if foreseen.fits(rung, allowed)), 0
-    )
+    sizes = (foreseen.needs(rung).device for rung in run.store.ladder if foreseen.fits(rung, allowed))
+    return ROUNDING * next(sizes, 0)
 
 
 def with_guest(conds: dict, count: float) -> dict:
-    """ComfyUI's conditionings and one more, of no picture and for this one question only, whose ControlNet has no
-    model and needs `count` bytes.
-
-    ComfyUI adds what ControlNets need to what the model needs. Larger latents would be asked for twice: it doubles
-    them.
-    """
+    """ComfyUI's conditionings and one more, for its estimate of memory only, with a ControlNet that has no model and
+    needs `count` bytes. ComfyUI adds ControlNets to the model's need; larger latents it would double."""
     from comfy.controlnet import ControlBase
 
     class Guest(ControlBase):
@@ -124,11 +114,11 @@ def with_guest(conds: dict, count: float) -> dict:
             return count
 
         def deepclone_multigpu(self, load_device, autoregister: bool = False) -> Guest:
-            return self  # nothing of it is on a device
+            return self  # it has nothing on a device
 
     return {**conds, GUEST: [{"control": Guest()}]} if count else conds
 
 
 def without_guest(conds: dict) -> dict:
-    """The conditionings alone."""
-    return {name: found for name, found in conds.items() if name != GUEST}
+    """The conditionings without the one of `with_guest`."""
+    return {name: own for name, own in conds.items() if name != GUEST}

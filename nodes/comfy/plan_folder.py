@@ -1,4 +1,4 @@
-"""Plan files: where they lie, and the ones that were learned."""
+"""The folder of plan files, and the learned plans in it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,18 @@ from ...cache_core.saved_plan.file import BUNDLED, load, save
 from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
 
 log = logging.getLogger("feb_ab_cache")
-LEFT = 7 * 24 * 3600  # seconds after which nobody comes back to an interrupted calibration
+LEFT = 7 * 24 * 3600  # seconds after which an interrupted calibration is dropped
 FOLDER, PREFIX, SUFFIX = "cache_plans", "bundled/", ".safetensors"
-DEVICES = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
-}  # Windows opens them in any folder
-LONGEST_OUTCOME = 4096  # bytes of a file that says why nothing was learned
-UNUSED = 3  # lessons for one model that no picture has used, after which only what comes twice is learned from
+# names that Windows opens in any folder
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+LONGEST_OUTCOME = 4096  # bytes of a file with the reason why nothing was learned
+UNUSED = 3  # plans for one model that no picture has used, after which a plan is learned only if its key comes twice
 LONGEST = 200  # bytes of a name; file systems take 255, and other files are named after some
-_unsaved: dict[str, SavedPlan] = {}  # learned ones that the disk did not take, until ComfyUI ends
-_lessons: dict[
-    tuple[str, str], tuple[dict[str, None], set[str]]
-] = {}  # by model and sampler: plans not used yet, and all keys that have come
-unlearnable: dict[
-    str, str
-] = {}  # keys for which learning has failed, with the reason, until ComfyUI ends: it is not tried at every picture
+
+# until ComfyUI ends
+_unsaved: dict[str, SavedPlan] = {}  # learned plans that the disk did not take
+_lessons: dict[tuple[str, str], tuple[dict[str, None], set[str]]] = {}  # by model and sampler: keys unused, keys seen
+unlearnable: dict[str, str] = {}  # keys that cannot be learned, with the reason: not tried again at every picture
 
 
 def folder() -> Path:
@@ -47,84 +40,67 @@ def folder() -> Path:
 
 
 def available() -> list[str]:
-    """Names of the plans there, newest first, none of them outside ComfyUI; then those that come with the pack, as
-    `bundled/...`."""
+    """Names of the plans in the folder, newest first, none outside ComfyUI; then the bundled ones, as `bundled/...`."""
     bundled = [f"{PREFIX}{path.name}" for path in sorted(BUNDLED.glob("*.safetensors"))]
     try:
-        found = [
-            path
-            for path in folder().glob(f"*{SUFFIX}")
-            if is_name(path.name) and path.is_file() and not path.is_symlink()
-        ]
+        files = [path for path in folder().glob(f"*{SUFFIX}") if is_name(path.name) and path.is_file()]
     except ImportError:
         return bundled
-    return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)] + bundled
+    plans = [path for path in files if not path.is_symlink()]
+    return [path.name for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True)] + bundled
 
 
 def find(name: str) -> Path:
-    """The file of a plan to load: one of the user's, or one that comes with the pack. Raises ConfigError for a name
-    of neither kind."""
+    """The file of a plan to load, the user's or a bundled one. Raises ConfigError for a name of neither kind."""
     if not name.startswith(PREFIX):
         return path_of(name)
     if name not in available():
-        raise ConfigError(
-            f"There is no plan {name!r} in this pack; it has "
-            f"{', '.join(n for n in available() if n.startswith(PREFIX))}."
-        )
+        bundled = ", ".join(n for n in available() if n.startswith(PREFIX))
+        raise ConfigError(f"There is no plan {name!r} in this pack; set plan_name to one of {bundled}.")
     return BUNDLED / name.removeprefix(PREFIX)
 
 
 def is_name(name: str) -> bool:
-    """Whether this is the name of a plan's file on every system: no folder, drive or stream, no device, nothing that
+    """True if `name` is the name of a plan's file on every system: no folder, drive, stream or device, and nothing that
     cannot be read."""
     stem = name.removesuffix(SUFFIX)
     plain = name.isprintable() and not set(name) & set('<>:"/\\|?*') and len(name.encode(errors="replace")) <= LONGEST
-    return (
-        plain
-        and stem != name
-        and stem.strip(" .") == stem != ""
-        and stem.partition(".")[0].rstrip().lower() not in DEVICES
-    )
+    kept = stem != name and stem.strip(" .") == stem != ""  # Windows would drop blanks and dots at the end
+    return plain and kept and stem.partition(".")[0].rstrip().lower() not in DEVICES
 
 
 def path_of(name: str) -> Path:
-    """The file of a plan of the user's, which may not be there yet. Raises ConfigError for a name that could lead
-    out of the folder."""
+    """The file of a user's plan, there or not. Raises ConfigError for a name that could lead out of the folder."""
     if not is_name(name):
         raise ConfigError(
-            f"{name[:LONGEST]!r} is no name of a plan; it must be one of the files in models/{FOLDER}, or such a name."
+            f"{name[:LONGEST]!r} is no name of a plan. Give the name of a file in models/{FOLDER}, or, to save, one "
+            "without folder or special characters."
         )
     path = folder() / name
     if path.is_symlink():
         raise ConfigError(
-            f"{name!r} is a link, and what it leads to need not be in models/{FOLDER}. Put the plan itself there."
+            f"{name!r} is a link, and its file need not be in models/{FOLDER}. Put the plan itself there."
         )
     return path
 
 
 def read(name: str) -> SavedPlan:
-    """The plan in the file of this name. Raises ConfigError where there is none, or none that can be read."""
+    """The plan in the file of this name. Raises ConfigError for a file that is missing, or cannot be read."""
     path = find(name)
     if not path.is_file():
-        raise ConfigError(f"There is no plan {name!r} in models/{FOLDER}; choose one that is there.")
+        raise ConfigError(f"There is no plan {name!r} in models/{FOLDER}; set plan_name to one that is there.")
     return load(path)
 
 
 def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float) -> str:
-    """One name for all samplings that share a plan. Sizes within a factor of about 1.4 do."""
-    facts = (
-        origin.model,
-        origin.weights,
-        origin.sampler,
-        [f"{sigma:.4g}" for sigma in sigmas],
-        size_class(origin.cells),
-        speedup,
-        origin.guidance,
-    )
+    """One name for all samplings that share a learned plan; sizes within a factor of about 1.4 do."""
+    shown, size = [f"{sigma:.4g}" for sigma in sigmas], size_class(origin.cells)
+    facts = (origin.model, origin.weights, origin.sampler, shown, size, speedup, origin.guidance)
     return sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def size_class(cells: int) -> int:
+    """log2 of the latent positions, rounded."""
     return round(log2(max(cells, 1)))
 
 
@@ -134,20 +110,19 @@ def cells_of(shape) -> int:
 
 
 def unfinished(key: str) -> Path:
-    """Where a calibration that may be interrupted keeps what it has. What others have left for more than a week is
-    dropped; links are left alone. Raises ConfigError where the place is a link."""
+    """The folder for results of a calibration that may be interrupted. Others are dropped after a week, but links
+    are left alone. Raises ConfigError where the folder is a link."""
+    own = folder() / f"unfinished_{key}"
     for path in folder().glob("unfinished_*"):
-        if path.name != f"unfinished_{key}" and not path.is_symlink() and time.time() - path.stat().st_mtime > LEFT:
+        if path != own and not path.is_symlink() and time.time() - path.stat().st_mtime > LEFT:
             clear_results(path)
-    if (folder() / f"unfinished_{key}").is_symlink():
-        raise ConfigError(
-            f"unfinished_{key} in models/{FOLDER} is a link, and what it leads to would be written to. Remove it."
-        )
-    return folder() / f"unfinished_{key}"
+    if own.is_symlink():
+        raise ConfigError(f"{own.name} in models/{FOLDER} is a link, and its target would be written to. Remove it.")
+    return own
 
 
 def learned(key: str) -> SavedPlan | None:
-    """The plan that was learned under this key, if there is one that can be read."""
+    """The plan that was learned under this key; None where there is none that can be read."""
     path = path_of(f"learned_{key}{SUFFIX}")
     if not path.is_file():
         return _unsaved.get(key)
@@ -159,8 +134,8 @@ def learned(key: str) -> SavedPlan | None:
 
 
 def worth_learning(key: str, origin: Origin) -> bool:
-    """Whether a lesson can be expected to pay: the last ones for this model and sampler were used, or the same
-    sampling has come before. Where something changes with every picture, each would be learned from in vain."""
+    """True if a plan can be expected to be used: the last ones for this model and sampler were, or the same sampling
+    has come before. Where settings change with every picture, each plan would be learned in vain."""
     unused, seen = _lessons.setdefault((origin.weights, origin.sampler), ({}, set()))
     again = key in seen
     seen.add(key)
@@ -168,24 +143,24 @@ def worth_learning(key: str, origin: Origin) -> bool:
 
 
 def used(key: str, origin: Origin) -> None:
-    """A picture goes by the plan under this key."""
+    """Note that a picture goes by the plan under this key."""
     unused, _ = _lessons.get((origin.weights, origin.sampler), ({}, set()))
     unused.pop(key, None)
 
 
 def why_unlearnable(key: str) -> str:
-    """The reason why no plan can be learned under this key, as an earlier lesson found; empty if none has."""
+    """The reason why no plan can be learned under this key, from an earlier attempt; empty without one."""
     if key in unlearnable:
         return unlearnable[key]
     try:
-        found = json.loads(start_of(_outcome(key), LONGEST_OUTCOME))
-        return "".join(filter(str.isprintable, str(found["reason"])))[:LONGEST]
+        outcome = json.loads(start_of(_outcome(key), LONGEST_OUTCOME))
+        return "".join(filter(str.isprintable, str(outcome["reason"])))[:LONGEST]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
 def give_up(key: str, reason: str, lasting: bool) -> None:
-    """Do not try to learn under this key again: for good where the reason is `lasting`, else until ComfyUI ends."""
+    """Learn nothing under this key again: never if the reason is `lasting`, else until ComfyUI ends."""
     unlearnable[key] = reason
     if lasting:
         try:

@@ -1,4 +1,4 @@
-"""Caches of other packs on a model: two caches predict from each other's predictions, so a run has only one."""
+"""Caches of other packs on a model. Two caches would predict from each other's predictions, so a run has only one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from ...cache_core import ConfigError
 
 FORWARDS = ("forward", "forward_orig", "_forward", "apply_model", "_apply_model")  # what caches replace
-MOST = 4000  # objects that are looked at in one place: an object may make others without end
-OWN = __name__.rsplit(".", 2)[0] + "."
+MOST = 4000  # objects that are looked at in one place: some make others without end
+OWN = __name__.rsplit(".", 3)[0] + "."  # the pack
 
 
 class Rival(NamedTuple):
-    """A cache of another pack, and what gives it away."""
+    """A cache of another pack, with the words and keys that give it away."""
 
     name: str
     words: tuple[str, ...]  # in names of modules, functions and wrapper keys, as `spelled`: a blank is a word's edge
@@ -51,47 +51,46 @@ RIVALS = (
 
 
 def refuse_rivals(model, options: Mapping | None = None, sampler=None) -> None:
-    """Raise ConfigError, with its name, if another cache is on the model, in its guider's `options` or sampler."""
+    """Raise ConfigError with the names of other caches on the model, in its guider's `options` or in its sampler."""
     given = [model.model_options, options or {}]
-    found = _names((*_on_patcher(model), *_origins(sampler), *(name for each in given for name in _in_options(each))))
-    left = _names(_in_modules(model)) - found
+    named = _names((*_on_patcher(model), *_origins(sampler), *(name for each in given for name in _in_options(each))))
+    left = _names(_in_modules(model)) - named
     keys = {key for each in given for key in _keys(each)}
-    found = found or {rival.name for rival in RIVALS if keys & set(rival.keys)} - left
-    if found:
+    named = named or {rival.name for rival in RIVALS if keys & set(rival.keys)} - left
+    if named:
         raise ConfigError(
-            f"{' and '.join(sorted(found))} is on this model, too, and two caches spoil each other. "
-            f"Remove it, or this node."
+            f"{' and '.join(sorted(named))} is on this model, too, and two caches spoil each other. Remove it, or this "
+            "node."
         )
     if left:
         raise ConfigError(
-            f"{' and '.join(sorted(left))} has put its own forward into this model, where it stays when "
-            f"its node is gone, and two caches spoil each other. Remove its node and restart ComfyUI, "
-            f"or remove this node."
+            f"{' and '.join(sorted(left))} has put its own forward into this model, where it stays when its node is "
+            "gone, and two caches spoil each other. Remove its node and restart ComfyUI, or remove this node."
         )
 
 
 def spelled(name: str) -> str:
-    """A name in lower case, blanks for all that is no letter; of a path the end: folders above a pack say nothing."""
+    """A name in lower case, with blanks for all but letters. Of a path only the end: folders above say nothing."""
     end = name.replace("\\", "/").rsplit("/", 1)[-1].lower()
     return f" {' '.join(''.join(c if c.isalpha() else ' ' for c in end).split())} "
 
 
 def _names(origins: Iterable[str]) -> set[str]:
-    """Names of the rivals that `origins` tell of: for each, the first in the table."""
+    """Names of rivals: for each of `origins` the first in the table with a word of it."""
     texts = {spelled(origin) for origin in origins}
-    found = (next((rival.name for rival in RIVALS if any(word in text for word in rival.words)), "") for text in texts)
-    return {name for name in found if name}
+    names = (next((rival.name for rival in RIVALS if any(word in text for word in rival.words)), "") for text in texts)
+    return {name for name in names if name}
 
 
 def _on_patcher(model) -> Iterator[str]:
-    """Where all that hangs on a ModelPatcher comes from, its options aside."""
+    """Origins of everything on a ModelPatcher but its options."""
     for place in ("wrappers", "callbacks", "injections"):
         yield from _in_keyed(getattr(model, place, {}))
     yield from _origins(getattr(model, "object_patches", {}), getattr(model, "attachments", {}))
 
 
 def _in_options(options: Mapping) -> Iterator[str]:
-    """Where the functions in model options come from, and the names under which wrappers and callbacks are kept."""
+    """Origins of the functions in model options, and the keys of their wrappers and callbacks."""
     inner = options.get("transformer_options", {})
     for place in (options, inner):
         yield from _in_keyed(place.get("wrappers", {}))
@@ -110,7 +109,7 @@ def _in_keyed(kept: Mapping) -> Iterator[str]:
 
 
 def _in_modules(model) -> Iterator[str]:
-    """Where the forwards of a model come from: its own, those of its blocks, and those of their classes."""
+    """Origins of the forwards of a model, of its blocks, and of their classes."""
     modules = list(model.model.modules()) + list(model.get_model_object("diffusion_model").modules())
     kinds = set(map(type, modules))
     yield from _origins(
@@ -121,7 +120,7 @@ def _in_modules(model) -> Iterator[str]:
 
 
 def _keys(options: Mapping) -> Iterator[str]:
-    """What model options are kept under, and what replaces parts of the model there."""
+    """Keys of model options, and of the replaced parts of the model among them."""
     inner = options.get("transformer_options", {})
     yield from map(str, (*options, *inner))
     for replaced in inner.get("patches_replace", {}).values():
@@ -129,13 +128,14 @@ def _keys(options: Mapping) -> Iterator[str]:
 
 
 def _origins(*values) -> Iterator[str]:
-    """Where functions and other objects come from: those in `values` and those that they hold, the pack's own aside."""
-    waiting, seen = list(values), {}
+    """Origins of `values` and of the functions that they hold, the pack's own left out."""
+    waiting = list(values)
+    seen: dict[int, object] = {}  # kept, so that no other object gets the id of one
     while waiting and len(seen) < MOST:
         value = waiting.pop()
         if value is None or id(value) in seen:
             continue
-        seen[id(value)] = value  # kept, so that no other object gets its id
+        seen[id(value)] = value
         if isinstance(value, Mapping | list | tuple | set):
             waiting += value.values() if isinstance(value, Mapping) else value
         elif not _origin(value).startswith(OWN):
@@ -146,10 +146,9 @@ def _origins(*values) -> Iterator[str]:
 def _called_by(value) -> Iterator:
     """Functions that a function, method, partial or injection holds."""
     for name in ("func", "__func__", "inject", "eject", "sampler_function"):
-        if getattr_static(value, name, None) is not None and callable(
-            found := getattr(value, name, None)
-        ):  # none that is made when asked for
-            yield found
+        static = getattr_static(value, name, None)  # never an attribute that is made when asked for
+        if static is not None and callable(function := getattr(value, name, None)):
+            yield function
     for cell in getattr(value, "__closure__", None) or ():
         with suppress(ValueError):  # a name that is not bound yet
             if callable(cell.cell_contents):

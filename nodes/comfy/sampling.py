@@ -1,15 +1,9 @@
-"""ComfyUI's samplers and model samplings, as the engine wants to know them."""
+"""ComfyUI's samplers and model samplings, in the engine's terms."""
 
 from ...cache_core import Run, Timeline
 
-NOISY = (
-    "ancestral",
-    "sde",
-    "ddpm",
-    "lcm",
-    "sa_solver",
-    "seeds",
-)  # in names of samplers that have added noise wherever they were watched
+# in names of samplers that have added noise wherever they were watched
+NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")
 
 
 def timeline(model_sampling, sigmas) -> Timeline:
@@ -20,9 +14,11 @@ def timeline(model_sampling, sigmas) -> Timeline:
     values = tuple(float(s) for s in sigmas.detach().cpu().tolist())
     top = float(model_sampling.timestep(model_sampling.sigma_max))
     times = model_sampling.timestep(sigmas[:-1].to(model_sampling.sigmas.device)).float() / top
-    return Timeline(
-        values, tuple(times.clamp(0, 1).tolist()), lambda percent: float(model_sampling.percent_to_sigma(percent))
-    )
+
+    def sigma_at(percent: float) -> float:
+        return float(model_sampling.percent_to_sigma(percent))
+
+    return Timeline(values, tuple(times.clamp(0, 1).tolist()), sigma_at)
 
 
 def sampler_name(sampler) -> str:
@@ -32,46 +28,54 @@ def sampler_name(sampler) -> str:
 
 
 def noisy_name(sampler: str) -> bool:
-    """Whether a sampler of this name can be expected to add noise. A guess, to spare a lesson; a run goes by what it
-    sees (SamplerTrace)."""
+    """True if a sampler of this name can be expected to add noise: a guess, to spare a lesson. A run goes by the states
+    that it sees (SamplerTrace)."""
     return any(word in sampler for word in NOISY)
 
 
+def mask_of(noise, mask):
+    """The inpainting mask of a sampling, shaped like its latent; None without one. Older ComfyUI brings it into that
+    shape later."""
+    from comfy.sampler_helpers import prepare_mask
+
+    return mask if mask is None or mask.shape == noise.shape else prepare_mask(mask, noise.shape, noise.device)
+
+
 def hooks_of(model_options: dict) -> frozenset:
-    """The functions that get the guided output of each evaluation, with the unguided ones it was made of."""
+    """Functions that get the guided output of each evaluation, with the unguided outputs it was made of."""
     return frozenset(model_options.get("sampler_post_cfg_function", ()))
 
 
 def raw_output(model_sampling, sigma, x, denoised):
-    """The model's raw output (velocity or noise) that `denoised` came from, in float32.
+    """The model's raw output (velocity or noise) that `denoised` came from, `(batch, ...)` in float32.
 
-    Every model sampling is affine: denoised = a x + b out; a and b are read off by asking it about 0 and 1.
+    Every model sampling is affine, denoised = a x + b out, so out = (denoised - a x) / b; a and b are its answers to
+    0 and 1.
     """
     import torch
 
-    zero, one = (
-        torch.full((x.shape[0],) + (1,) * (x.ndim - 1), v, dtype=torch.float32, device=x.device) for v in (0.0, 1.0)
-    )
+    shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+    zero, one = (torch.full(shape, v, dtype=torch.float32, device=x.device) for v in (0.0, 1.0))
     a = model_sampling.calculate_denoised(sigma, zero, one)
     b = model_sampling.calculate_denoised(sigma, one, zero)
     return (denoised.float() - a * x.float()) / b
 
 
 def displacement(model_sampling, sigmas) -> tuple[float, ...]:
-    """What a unit of raw output adds to the state for each unit of sigma, in a first-order step, at each of `sigmas`
-    but the last: `-b / sigma` where denoised = a x + b out. 1 for flow models, and for those that predict noise."""
+    """Change of the state for a unit of raw output and of sigma, in a first-order step, at each of `sigmas` but the
+    last: -b / sigma, with denoised = a x + b out. 1 for flow models, and for models that predict noise."""
     import torch
 
     zero, one = (torch.full((1, 1, 1, 1), v, dtype=torch.float64) for v in (0.0, 1.0))
-    scales = (
-        float(model_sampling.calculate_denoised(torch.full((1,), s, dtype=torch.float64), one, zero)) / -s
-        for s in sigmas[:-1]
-    )
-    return tuple(scales)
+
+    def b(sigma: float) -> float:
+        return float(model_sampling.calculate_denoised(torch.full((1,), sigma, dtype=torch.float64), one, zero))
+
+    return tuple(b(sigma) / -sigma for sigma in sigmas[:-1])
 
 
 def alpha(model_sampling, sigma: float) -> float:
-    """How much of the clean latent is in x at `sigma`: 1 - sigma for flow models, 1 where noise is only added, 0 (no
+    """Share of the clean latent in the state at `sigma`: 1 - sigma for flow models, 1 where noise is only added, 0 (no
     scaling) for models that return the clean latent itself."""
     from comfy import model_sampling as kinds
 
@@ -86,8 +90,8 @@ def signal(model_sampling, timeline: Timeline) -> tuple[float, ...]:
 
 
 def is_compiled(patcher) -> bool:
-    """Whether torch.compile is on the model, or on parts of it: by ComfyUI's node, which compiles when sampling, or
-    by modules put in place."""
+    """True if torch.compile is on the model or on parts of it: by ComfyUI's node, which compiles when sampling, or by
+    modules put in place."""
     from comfy.patcher_extension import WrappersMP
 
     if "torch_compile_kwargs" in patcher.model_options or patcher.get_wrappers(WrappersMP.APPLY_MODEL, "torch.compile"):

@@ -13,6 +13,7 @@ from ...cache_core.plan import outlook, unfit
 from ...cache_core.run.engine import evaluate, pass_through
 from ...cache_core.run.sampler_trace import SamplerTrace
 from ...cache_core.run.shortfall import unpredicted
+from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import SavedPlanSettings
 from ...cache_core.show.report import report
 from . import compiler, sampling, streams
@@ -22,94 +23,68 @@ from .remembering import observed
 from .turns import turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from ...cache_core.calibrate.bench import TrialWatch
     from ...cache_core.saved_plan.saved_plan import SavedPlan
-    from ..page.last_runs import Progress
-    from .attach import Settings
 
 log = logging.getLogger("feb_ab_cache")
 
 
 class Session(Inside):
-    """`run` is the engine's memory; the rest is what is needed to speak ComfyUI."""
+    """`run`: the engine's memory; the rest is needed to speak ComfyUI. `watch`: sees the states and guided outputs.
 
-    def __init__(
-        self,
-        run: Run,
-        model_sampling,
-        model_name: str,
-        gigabytes: float = 0.0,
-        guided_alone: bool = False,
-        watch: Watch | None = None,
-    ):
-        super().__init__(run, model_name, gigabytes, guided_alone)
+    `remembers`: True if later calls of the model need what earlier ones have left. `thread`: the sampler's; others may
+    call the model. `followed`: the plans of this run, given or learned; `given`: those of a node; `learned`: the one
+    for the next run. `hooks`: functions of other nodes on the guided output; a sampler may add its own. `parts`:
+    denoised conditional and unconditional outputs of this evaluation.
+    """
+
+    def __init__(self, run: Run, model_sampling, model_name: str, watch: Watch | None = None, **inside):
+        super().__init__(run, model_name, **inside)
         self.model_sampling, self.watch = model_sampling, watch
         self.model_cached = Kind.MODEL in run.table.kinds or run.correcting is not None
         self.guided = next((plan for plan in run.plans if plan.guided), None)
         correctors = (plan.corrector for plan in run.plans if plan.corrector.active and not unfit(run.timeline))
         self.corrector = next(correctors, None)  # none in a run that is not cached: its picture is the plain one
-        self.remembers = False  # whether later calls of the model need what earlier ones have left
-        self.thread = get_ident()  # that of the sampler; others may call the model
-        self.learned: SavedPlan | None = None  # from this run, or an earlier one, for the next one
-        self.followed: tuple[SavedPlan, ...] = ()  # what this run goes by, given or learned
+        self.remembers, self.thread = False, get_ident()
+        self.followed: tuple[SavedPlan, ...] = ()
         self.given: tuple[SavedPlan, ...] = ()
-        self.trace, self.parts = (
-            SamplerTrace(),
-            [],
-        )  # `parts`: conditional and unconditional outputs of this evaluation, denoised
-        self.hooks: frozenset = frozenset()  # on the guided output, of other nodes; a sampler may add its own
-        self._progress: Sequence[Progress] = ()
+        self.learned: SavedPlan | None = None
+        self.hooks: frozenset = frozenset()
+        self.trace = SamplerTrace()
+        self.parts: list = []
 
     @classmethod
-    def begin(
-        cls, settings: tuple[Settings, ...], guider, sigmas, watch: Watch | None = None, mask=None
-    ) -> Session | None:
-        """A session for the coming sampling, or None if it has no steps. `watch` sees its states and guided outputs.
-        `mask`: where the sampler decides (inpainting), shaped like the latent."""
-        if len(sigmas) < 2:
-            return None
-        model_sampling = guider.model_patcher.get_model_object("model_sampling")
-        timeline = sampling.timeline(model_sampling, sigmas)
-        compiled = sampling.is_compiled(guider.model_patcher)
-        plans = tuple(s.plan(timeline) for s in settings)
-        run = Run(plans, timeline, nullcontext if compiled else compiler.outside_recording())
+    def begin(cls, settings: tuple[Settings, ...], guider, sigmas, watch: Watch | None = None, mask=None) -> Session:
+        """The session of the coming sampling, which has steps. `mask`: 1 where the sampler decides (inpainting), shaped
+        like the latent."""
+        patcher = guider.model_patcher
+        model_sampling = patcher.get_model_object("model_sampling")
+        timeline, compiled = sampling.timeline(model_sampling, sigmas), sampling.is_compiled(patcher)
+        keeping = nullcontext if compiled else compiler.outside_recording()
+        run = Run(tuple(s.plan(timeline) for s in settings), timeline, keeping)
         session = cls(
             run,
             model_sampling,
-            type(guider.model_patcher.model.diffusion_model).__name__,
-            max(s.memory for s in settings),
-            getattr(guider, "cfg", None) == 1.0,
+            type(patcher.model.diffusion_model).__name__,
             watch,
+            gigabytes=max(s.memory for s in settings),
+            guided_alone=getattr(guider, "cfg", None) == 1.0,
+            compiled=compiled,
+            device=patcher.load_device,
         )
-        session.compiled, session.device = compiled, guider.model_patcher.load_device
         planned = [s for s in settings if isinstance(s, SavedPlanSettings)]
         session.followed = tuple(s.given for s in planned)
         session.given = tuple(s.given for s in planned if not s.learned)
         session.learned = next((s.given for s in planned if s.learned), None)
         session.hooks = sampling.hooks_of(guider.model_options)
         session.trace = SamplerTrace(None if mask is None else mask >= 1)
-        log.info(
-            "%s on %s: %s", session.name, session.model_name, "; ".join([outlook(run.plans, run.table), *run.notes])
-        )
+        intended = "; ".join([outlook(run.plans, run.table), *run.notes])
+        log.info("%s on %s: %s", session.name, session.model_name, intended)
         return session
 
-    def watched_by(self, progress: Sequence[Progress]) -> None:
-        """Show the run on these timelines from now on."""
-        self._progress = progress
-        for shown in progress:
-            shown.began(self.run)
-
-    def tell(self) -> None:
-        """Show the evaluation that is done."""
-        for shown in self._progress:
-            shown.advanced(self.run)
-
     def end(self, finished: bool) -> RunReport:
-        """Drop all tensors and say what happened: one line in the log, all of it in the report."""
-        if (
-            finished
-        ):  # after a failure the device may have nothing good to say, and would say it in place of what failed
+        """The report; a line of it goes to the log. All tensors are dropped."""
+        if finished:  # after a failure the device might raise an error of its own, in place of the first one
             sampling.synchronise(self.run)
         if finished and (reason := unpredicted(self.run)):
             self.run.note(reason)
@@ -120,24 +95,26 @@ class Session(Inside):
         return result
 
     def evaluate(self, executor, x, timestep, model_options=None, *args, **kwargs):
-        """PREDICT_NOISE: the guided, denoised prediction for `x`."""
+        """PREDICT_NOISE: the guided, denoised prediction for the state `x`, of its shape."""
+        options = model_options or {}
         sigma = float(timestep.max())  # the one synchronisation of the evaluation
-        self._decide(x, sigma, model_options or {})
+        self._decide(x, sigma, options)
 
         def model():
-            return executor(x, timestep, model_options or {}, *args, **kwargs)
+            return executor(x, timestep, options, *args, **kwargs)
 
-        if self.watch and sigma:
-            self._try_kinds(x, sigma, timestep, model)
-        denoised = self._guided(x, sigma, timestep, model, model_options or {})
-        if self.watch and sigma:
-            denoised = self._watched(x, timestep, denoised)
+        watch = self.watch if sigma else None
+        if watch:
+            self._try_kinds(watch, x, sigma, timestep, model)
+        denoised = self._guided(x, sigma, timestep, model, options)
+        if watch:
+            denoised = self._watched(watch, x, timestep, denoised)
         denoised = self._rescaled(x, sigma, denoised)
         self.trace.end(denoised, *self.parts)
         return denoised
 
     def _decide(self, x, sigma: float, model_options: dict) -> None:
-        """Begin the evaluation, by what the sampler has been seen to do."""
+        """Begin the evaluation; predictions are limited by what the sampler has done so far."""
         run, self.parts = self.run, []
         self.trace.begin(run.timeline.step_of(sigma), x)
         if self.trace.foreign or self.trace.rose:
@@ -145,33 +122,34 @@ class Session(Inside):
         if self.guided and sampling.hooks_of(model_options) - self.hooks:
             run.bar(
                 {Kind.MODEL},
-                "this sampler needs the unguided output of every step, so the model is computed. Switch "
-                "after_guidance off",
+                "this sampler needs the unguided output of every step, so the model is computed. Switch after_guidance "
+                "off",
             )
         run.begin(sigma, computed=self.trace.rose)
 
-    def _try_kinds(self, x, sigma: float, timestep, model) -> None:
-        """Let the watch see the state, and what each trial of the run makes of it."""
-        self.watch.begin(sigma, x)
+    def _try_kinds(self, watch: TrialWatch, x, sigma: float, timestep, model) -> None:
+        """Let the watch see the state, and the raw output of each trial of the run."""
+        watch.begin(sigma, x)
         for kinds in self.run.trials:
             with self.run.trial(kinds):
-                self.watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, model()))
+                watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, model()))
 
-    def _guided(self, x, sigma: float, timestep, model, model_options: dict):
+    def _guided(self, x, sigma: float, timestep, model, options: dict):
+        """The guided output; by the engine where the plan predicts after guidance."""
         if self.guided is None or not sigma:
             return model()
-        several = (
-            "multigpu_clones" in model_options
-        )  # after an error in one thread ComfyUI leaves another's answer for the next evaluation
+        # after an error in one device's thread ComfyUI leaves another's answer for the next evaluation
+        several = "multigpu_clones" in options
         return self._through_engine(("guided",), (tuple(x.shape), x.dtype), x, timestep, model, None, once=several)
 
-    def _watched(self, x, timestep, denoised):
-        """What the sampling goes on with once the watch has seen the raw output."""
+    def _watched(self, watch: Watch, x, timestep, denoised):
+        """The denoised output that the sampling goes on with, once the watch has seen the raw one."""
         raw = sampling.raw_output(self.model_sampling, timestep, x, denoised)
-        corrected = self.watch.end(raw)
+        corrected = watch.end(raw)
         return denoised if corrected is raw else self.model_sampling.calculate_denoised(timestep, corrected, x)
 
     def _rescaled(self, x, sigma: float, denoised):
+        """`denoised` with the predicted noise scaled, where the plan has a noise scale."""
         if self.corrector is None:
             return denoised
         time = self.run.timeline.times[self.run.evaluation.step]
@@ -179,11 +157,11 @@ class Session(Inside):
 
     @property
     def predicts_model(self) -> bool:
-        """Whether this evaluation predicts the model's output, as far as there is something to predict it from."""
+        """True if this evaluation predicts the model's output, unless there is nothing to predict it from."""
         return bool(self.run.evaluations) and Kind.MODEL in self.run.evaluation.predicted
 
     def call(self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
-        """APPLY_MODEL: the denoised prediction of the conditionings in one batch."""
+        """APPLY_MODEL: the denoised predictions of the conditionings in one batch, of the shape of `x`."""
         options, mounts = transformer_options if transformer_options is not None else {}, None
 
         def call():
@@ -195,19 +173,17 @@ class Session(Inside):
 
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
-        conditionings, signature = streams.of_call(x, c_crossattn if self.modules_cached else None, options)
-        with turn(
-            executor.class_obj.diffusion_model
-        ):  # mounts take the block's own forwards, which another call may have replaced
-            mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if self.modules_cached else None
-            if (
-                self.model_cached and self.guided is None and self.run.evaluation.sigma
-            ):  # at sigma 0 nothing of the output is left in x0
+        diffusion_model, inside = executor.class_obj.diffusion_model, self.modules_cached
+        conditionings, signature = streams.of_call(x, c_crossattn if inside else None, options)
+        # mounts take the block's own forwards, which another call may have replaced
+        with turn(diffusion_model):
+            mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if inside else None
+            if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at 0 x0 holds no raw output
                 return self._through_engine(conditionings, signature, x, t, model, mounts)
             return pass_through(self.run, conditionings, signature, model, mounts, x.device)
 
     def _let_be(self, option: str) -> None:
-        """Compute everything from the first call on, as if there were no cache."""
+        """Compute everything from now on: the model remembers in `option`, so that no call may be left out."""
         self.remembers, self.corrector = True, None
         self.run.bar(
             frozenset(Kind),
@@ -216,7 +192,7 @@ class Session(Inside):
         )
 
     def _through_engine(self, conditionings, signature, x, sigma, model, mounts, once: bool = False):
-        """`model`'s denoised prediction, or one rebuilt from a predicted raw output. The engine only ever sees raw outputs."""
+        """The denoised output of `model`, or one rebuilt from a predicted raw output, which is all the engine sees."""
         denoised = raw = None
 
         def compute():

@@ -1,15 +1,15 @@
-"""Which conditioning each row of a batched model call belongs to."""
+"""Conditionings of the rows of a batched model call."""
 
 from collections.abc import Hashable
 
 
 def of_call(x, context, options: dict) -> tuple[tuple[Hashable, ...], Hashable]:
-    """The conditionings of a model call in row order, and what the shapes inside the model depend on, the device not
-    among it.
+    """The conditionings of a model call in row order, and the signature of its shapes: rows of each, `x`'s shape and
+    dtype, the text's shape.
 
-    A conditioning is its uuid and the context window it is evaluated in. ComfyUI batches conditionings, or not, by
-    free memory, in either order and on any device; rows are told apart by these alone. `context`: the text, where
-    its length matters.
+    A conditioning is named by its uuid and its context window. Nothing else tells rows apart: ComfyUI batches
+    conditionings, or not, by free memory, in any order and on any device. `context`: the text `(rows, tokens, ...)`,
+    None where its length does not matter.
     """
     chunks = options.get("uuids") or options.get("cond_or_uncond") or (0,)
     window = getattr(options.get("context_window"), "index_list", None)

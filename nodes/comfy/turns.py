@@ -1,5 +1,4 @@
-"""Turns: a model is called by one thread at a time. While a call of ours is underway its blocks answer with that
-run's values."""
+"""Turns: one thread at a time calls a model, because its blocks answer with the values of the run that calls."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ _turns: WeakKeyDictionary = WeakKeyDictionary()  # by module: one lock each, as 
 
 
 def turn(module) -> AbstractContextManager:
-    """The context in which this thread alone calls `module`. Another device's copy of a model is another module; a
-    call within a call has the turn already."""
+    """The context in which this thread alone calls `module`; a call within a call has the turn already. The copy of a
+    model on another device is another module."""
     with _making:
         return _turns.setdefault(module, RLock())

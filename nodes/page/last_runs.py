@@ -1,10 +1,8 @@
-"""What the page's timelines are told about the runs of their Apply nodes, and what is known of a node after its last
-run."""
+"""Runs of the Apply nodes, as the page's timelines are told of them, and facts of each node's last run."""
 
 from __future__ import annotations
 
 import copy
-import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...cache_core.plan import outlook
 from ...cache_core.show import timeline as view
+from .server import server
 
 if TYPE_CHECKING:
     from ...cache_core import Run, RunReport, Timeline
@@ -22,14 +21,15 @@ if TYPE_CHECKING:
     from ..comfy.session import Session
 
 EVENT = "feb_cache.progress"
-SCRIPTS = Path(__file__).resolve().parents[1] / "web" / "js"
+SCRIPTS = Path(__file__).resolve().parents[2] / "web" / "js"
 PAUSE = 0.1  # least seconds between two events of a node
 NODES = 64  # nodes of which the last state is kept
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The largest sum of kept bytes of a run: in what form, of which states of the table, for predictors of which order."""
+    """Most bytes kept in a run: in the form `rung`, for a table with these `states`, and the highest order of its
+    predictors."""
 
     bytes: int
     rung: Rung
@@ -39,8 +39,8 @@ class Memory:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a node's last finished run has shown. Numbers only; `model_sampling` is a copy of a few thousand of them,
-    on the CPU."""
+    """Facts of a node's last finished run. Numbers only; `model_sampling` is a copy of a few thousand of them, on the
+    CPU. `prices`: seconds of an evaluation by state. `learned`: the plan for the next run. `given`: by the node."""
 
     timeline: Timeline
     model_sampling: object
@@ -63,18 +63,19 @@ _keeping = Lock()  # samplings may run in several threads
 
 
 def known(node: str, cls: str) -> Known:
-    """What is known of a node, by its id in a prompt; nothing where it has not run in this server."""
+    """The last state and facts of a node, by its id in a prompt; empty where it has not run in this server."""
     return _known.get((node, cls), Known())
 
 
-def progress_of(node: str, cls: str) -> Progress | None:
-    """Who tells the page about the node of class `cls` with this id; None for a node that has none, and where the
-    page's scripts are not there: a page that nobody listens on writes every event to its console."""
-    return Progress(str(node), cls) if node and SCRIPTS.is_dir() else None
+def page_timeline(node: str, cls: str) -> PageTimeline | None:
+    """The timeline of the node of class `cls` with this id. None for a node without id, and where the page's scripts
+    are missing: a page without a listener writes every event to its console."""
+    return PageTimeline(str(node), cls) if node and SCRIPTS.is_dir() else None
 
 
-class Progress:
-    """Tells the page. Events are the whole state, so that one that is left out or lost does no harm."""
+class PageTimeline:
+    """A node's timeline on the page, a `comfy.mailbox.Display`. Each event is the whole state, so that a lost one does
+    no harm."""
 
     def __init__(self, node: str, cls: str):
         self.node, self.cls = node, cls
@@ -82,22 +83,18 @@ class Progress:
         self._planned: view.Cells = {}
 
     def began(self, run: Run) -> None:
-        """Before the first evaluation."""
+        """Show the plan, before the first evaluation."""
         self._planned = view.planned(run)
         self._publish(run, [outlook(run.plans, run.table)], running=True)
 
     def advanced(self, run: Run) -> None:
-        """After each evaluation."""
-        self._publish(
-            run,
-            [outlook(run.plans, run.table), *run.demotions],
-            running=True,
-            urgent=len(run.evaluations) == run.timeline.steps,
-        )
+        """Show the steps that are done, after each evaluation."""
+        last = len(run.evaluations) == run.timeline.steps
+        self._publish(run, [outlook(run.plans, run.table), *run.demotions], running=True, urgent=last)
 
     def ended(self, session: Session, report: RunReport) -> None:
-        """After the last one, or when sampling was stopped. The page asks for a new plan at once, so the facts for
-        it come first."""
+        """Show the outcome, after the last evaluation or when sampling was stopped. The page asks for a new preview at
+        once, so the facts for it come first."""
         if report.finished and report.rows:
             self._keep().facts = facts(session, report)
         self._publish(session.run, report.summary(), running=False, rate=report.rate)
@@ -121,7 +118,7 @@ class Progress:
             send(state)
 
     def _keep(self) -> Known:
-        """What is known of the node, to be added to; that of the node that ran longest ago is dropped."""
+        """The node's entry, to be written to. The entry of the node that ran longest ago is dropped."""
         key = (self.node, self.cls)
         with _keeping:
             kept = _known.setdefault(key, Known())
@@ -132,7 +129,7 @@ class Progress:
 
 
 def facts(session: Session, report: RunReport) -> Facts:
-    """What a finished run has shown."""
+    """The facts of a finished run."""
     run = session.run
     order = max(plan.predictor.order for plan in run.plans)
     memory = Memory(report.peak_bytes + report.peak_host_bytes, run.store.rung, run.table.states(), order)
@@ -141,7 +138,6 @@ def facts(session: Session, report: RunReport) -> Facts:
 
 
 def send(state: dict) -> None:
-    """Send a state to the page that queued the prompt; to nobody outside ComfyUI."""
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    if server is not None:
-        server.send_sync(EVENT, state, server.client_id)
+    """Send a state to the page that queued the prompt; outside ComfyUI nothing is sent."""
+    if server() is not None:
+        server().send_sync(EVENT, state, server().client_id)

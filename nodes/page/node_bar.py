@@ -1,8 +1,12 @@
-"""What a long node says while it works: its bar, and a line with the time left."""
+"""Progress of a long node: its bar, and a line with the time left."""
 
 from __future__ import annotations
 
 import time
+
+from .server import server
+
+SOON = 0.02  # share of the work below which no time left is shown
 
 
 class NodeProgress:
@@ -21,17 +25,14 @@ class NodeProgress:
         self._say(f"{doing}: {share:.0%}{self._left(now, share)}")
 
     def _left(self, now: float, share: float) -> str:
-        """What was resumed counts for nothing: time is reckoned from the first call on."""
+        """The time left, in words. Counted from the first call, so that resumed work counts for nothing."""
         began, at = self.began
-        if share - at < 0.02:
+        if share - at < SOON:
             return ""
         minutes, seconds = divmod(round((now - began) / (share - at) * (1 - share)), 60)
         return f", {minutes}:{seconds:02d} left at most"
 
     def _say(self, text: str) -> None:
-        """As ComfyUI's own API nodes show it; outside a server there is nobody to tell."""
-        import sys
-
-        instance = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-        if instance is not None and self.node_id is not None:
-            instance.send_progress_text(text, self.node_id)
+        """Show `text` on the node, as ComfyUI's own API nodes do."""
+        if server() is not None and self.node_id is not None:
+            server().send_progress_text(text, self.node_id)

@@ -1,29 +1,26 @@
-"""The sigmas of a sampling that the page describes: exact where the model's sampling is known, else those of a flow
-model."""
+"""Sigmas of a sampling that the page describes: exact where the model's sampling is known, else a flow model's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...cache_core import ConfigError, Timeline
 from ...cache_core.errors import brief, check_range
 from ...cache_core.plan import MOST_STEPS
 from ..comfy import sampling
+from .last_runs import Facts
 
 SHIFT = 3.0  # of the flow that stands for a model that has not run: near FLUX's at one megapixel, and SD3's
 MOST_SCHEDULED = 10_000  # steps of a whole schedule, as ComfyUI's own samplers allow; more would keep the server busy
-LEAVES_ONE_OUT = (
-    "dpm_2",
-    "dpm_2_ancestral",
-    "uni_pc",
-    "uni_pc_bh2",
-)  # samplers for which KSampler leaves the last sigma but one out
+# samplers for which KSampler leaves the last sigma but one out
+LEAVES_ONE_OUT = ("dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2")
 
 
 @dataclass(frozen=True)
 class Described:
-    """What the page says of a sampling. `steps` of a whole schedule, of which those from `start` to `end` are
-    sampled. `whole`: a KSampler."""
+    """A sampling as the page describes it: of a schedule of `steps` steps, those from `start` to `end` are sampled.
+    `whole`: by a KSampler."""
 
     steps: int = 20
     scheduler: str = ""
@@ -35,19 +32,17 @@ class Described:
 
     def __post_init__(self) -> None:
         check_range("denoise", self.denoise, 0.01, 1.0)
+        end, given = min(self.end, self.steps), brief(str(self.steps))
         if not 1 <= self.steps <= MOST_STEPS:
-            raise ConfigError(
-                f"steps is {brief(str(self.steps))}; the preview shows 1 to {MOST_STEPS}. The run itself may have more."
-            )
+            raise ConfigError(f"steps is {given}; the preview shows 1 to {MOST_STEPS}. The run itself may have more.")
         if self.scheduled > MOST_SCHEDULED:
             raise ConfigError(
-                f"steps {self.steps} at denoise {self.denoise:g} are the last of {self.scheduled}; the "
-                f"preview looks at {MOST_SCHEDULED} at most. The run itself may have more."
+                f"steps {self.steps} at denoise {self.denoise:g} are the last of {self.scheduled}; the preview has "
+                f"{MOST_SCHEDULED} at most. The run itself may have more."
             )
-        if not 0 <= self.start < min(self.end, self.steps):
+        if not 0 <= self.start < end:
             raise ConfigError(
-                f"The sampler starts at step {self.start} and ends at {min(self.end, self.steps)}: it has no steps. "
-                "Start earlier."
+                f"The sampler starts at step {self.start} and ends at {end}: it has no steps. Start earlier."
             )
 
     @property
@@ -61,24 +56,25 @@ class Described:
         return min(self.end, self.steps) - self.start
 
     def cut(self, sigmas: tuple[float, ...]) -> tuple[float, ...]:
-        """Of the sigmas of a whole schedule, those of the sampled steps."""
-        return sigmas[-(self.steps + 1) :][self.start : self.end + 1]
+        """The sigmas of the sampled steps, one more than these, from those of the scheduled ones."""
+        kept = sigmas[-(self.steps + 1) :]  # all of them but where denoise is below 1
+        return kept[self.start : self.end + 1]
 
 
-def timeline_of(described: Described, model_sampling: object | None, last: Timeline | None) -> tuple[Timeline, bool]:
-    """The timeline, and whether it is exact: by the node's own model sampling, or, for sigmas that no scheduler
-    made, as in its last run."""
-    if model_sampling is not None:
-        sigmas = scheduled(described, model_sampling)
+def timeline_of(described: Described, last: Facts | None) -> tuple[Timeline, bool]:
+    """The timeline, and True if it is exact: by the model sampling of the node's last run, or, for sigmas that no
+    scheduler made, as in that run."""
+    if last is not None and last.model_sampling is not None:
+        sigmas = scheduled(described, last.model_sampling)
         if sigmas is not None and len(sigmas) > 1:
-            return sampling.timeline(model_sampling, sigmas), True
-    if last is not None and last.steps == described.sampled:
-        return last, not described.scheduler
+            return sampling.timeline(last.model_sampling, sigmas), True
+    if last is not None and last.timeline.steps == described.sampled:
+        return last.timeline, not described.scheduler
     return guessed(described), False
 
 
-def scheduled(described: Described, model_sampling: object) -> object | None:
-    """ComfyUI's sigmas; None for a scheduler that it does not have."""
+def scheduled(described: Described, model_sampling: Any) -> Any:
+    """ComfyUI's sigmas `(sampled + 1,)`; None for a scheduler that it does not have."""
     from comfy import samplers
 
     if described.scheduler not in samplers.SCHEDULER_NAMES:
@@ -92,7 +88,7 @@ def scheduled(described: Described, model_sampling: object) -> object | None:
 
 
 def guessed(described: Described) -> Timeline:
-    """Even steps of a shifted flow."""
+    """A timeline of even steps of a shifted flow."""
     total = described.scheduled
     sigmas = tuple(shifted(1 - i / total) for i in range(total + 1))
     kept = described.cut(sigmas)
@@ -100,4 +96,5 @@ def guessed(described: Described) -> Timeline:
 
 
 def shifted(time: float) -> float:
+    """Sigma of a flow at an unshifted time: SHIFT t / (1 + (SHIFT - 1) t)."""
     return SHIFT * time / (1 + (SHIFT - 1) * time)

@@ -46,7 +46,7 @@ def test_what_is_saved_is_loaded(plan, tmp_path):
 
 
 def test_the_day_a_plan_was_made_is_no_part_of_what_plans_are_compared_by():
-    # Was wrong once (cache_plan.Origin): two plans of one bench were not equal when midnight lay between them.
+    # Was wrong once (saved_plan.Origin): two plans of one bench were not equal when midnight lay between them.
     other = replace(PLAN, origin=replace(PLAN.origin, made="2026-01-02"))
     assert other == PLAN
     assert hash(other.origin) == hash(PLAN.origin)
@@ -151,7 +151,7 @@ def test_words_from_a_file_are_short_and_on_one_line(tmp_path):
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_few_letters_whatever_it_holds(change, tmp_path):
-    # Was wrong once (plan_file.load): a version of a megabyte was shown whole, with whatever it did to a terminal.
+    # Was wrong once (saved_plan.file.load): a version of a megabyte was shown whole, with whatever it did to a terminal.
     with pytest.raises(ConfigError) as error:
         load(damaged(tmp_path, change)).plan(Timeline.even(10), "x")
     assert len(str(error.value)) < 300
@@ -181,6 +181,11 @@ def test_a_model_s_file_and_a_huge_one_are_refused(tmp_path):
         load(tmp_path / "model.safetensors")
     with pytest.raises(ConfigError, match="no plan gone"):
         load(tmp_path / "gone.safetensors")
+
+
+def test_a_file_with_expected_errors_as_older_packs_wrote_them_is_read_without(tmp_path):
+    path = damaged(tmp_path, expected=torch.tensor([[0.8, 0.01], [0.7, 0.02]], dtype=torch.float64))
+    assert load(path) == PLAN
 
 
 def test_a_file_of_before_there_were_scales_costs_and_curves_is_read(tmp_path):

@@ -43,8 +43,8 @@ HARMLESS = {
     "zlib",
 }
 ONLY = {
-    "aiohttp": {"nodes/routes.py"},
-    "asyncio": {"nodes/routes.py"},
+    "aiohttp": {"nodes/page/routes.py"},
+    "asyncio": {"nodes/page/routes.py"},
 }  # the server's own library, for its answers; reading a stream
 CODE = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 METHODS = {
@@ -75,9 +75,9 @@ FILES = {
 }
 AT_FILES = {
     "cache_core/files.py",
-    "cache_core/plan_file.py",
+    "cache_core/saved_plan/file.py",
     "cache_core/calibrate/memo.py",
-    "nodes/calibrate.py",
+    "nodes/cache_calibrate.py",
 }  # plans, and what an interrupted calibration has
 
 
@@ -159,5 +159,5 @@ def test_security_md_names_the_tests_that_hold_it_to_its_word():
     named = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
     assert named
     assert all((ROOT / path).is_file() for path in named)
-    assert f"{2**16:,}" in text  # the largest request, as in nodes/routes.py
-    assert re.search(r"LARGEST = 2\*\*16", (ROOT / "nodes" / "routes.py").read_text(encoding="utf-8"))
+    assert f"{2**16:,}" in text  # the largest request, as in nodes/page/routes.py
+    assert re.search(r"LARGEST = 2\*\*16", (ROOT / "nodes" / "page" / "routes.py").read_text(encoding="utf-8"))

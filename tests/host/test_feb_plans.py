@@ -11,14 +11,12 @@ ROWS = "#.#am..#m.##"  # the report's marks: # all computed, . all predicted, a 
 @pytest.fixture
 def parts(pack):
     names = {
-        "clock": "Timeline",
-        "cache_plan": "SavedPlan Origin",
-        "schedule": "Planned Table",
+        "timeline": "Timeline",
+        "saved_plan.saved_plan": "SavedPlan Origin",
+        "schedule": "Table TableAt",
         "site": "MODULES Kind",
-        "corrector": "NoiseScale",
-        "calibrate.trials": "TrialRecorder trial_plan refreshes STATES",
-        "plan_file": "save load",
-        "settings.planned": "SavedPlanSettings",
+        "noise_scale": "NoiseScale",
+        "calibrate.trials": "TrialRecorder trial_plan refreshes",
     }
     modules = {
         path: __import__(f"{pack.__name__}.cache_core.{path}", fromlist=names.split()) for path, names in names.items()

@@ -250,4 +250,4 @@ def test_after_a_lesson_nothing_is_left_on_the_model_or_the_clone(model, learnin
     ksample(cached, steps=STEPS)
     assert {name: id(value) for name, value in vars(model.model.diffusion_model).items()} == before
     attachment = next(iter(cached.get_wrappers("outer_sample", "feb_ab_cache"))).__self__
-    assert attachment.sessions == []
+    assert not attachment.sessions.open

@@ -1,12 +1,12 @@
-"""The soak in short, on a real server: what a setting gives, it gives again. The whole one is `python3 -m lab.soak`."""
+"""The soak in short, on a real server: what a setting gives, it gives again. The whole one is `python3 -m tests.stress.soak`."""
 
 import sys
 from pathlib import Path
 
 from comfy_models import COMFYUI
 
-from lab.server import serving
-from lab.soak import LEARNS, NODES, UNCACHED, failures, soak
+from tests.stress.server import serving
+from tests.stress.soak import LEARNS, NODES, UNCACHED, failures, soak
 
 PAIRS = [
     ("flux", UNCACHED),
@@ -24,6 +24,7 @@ def test_settings_and_models_in_turn_give_the_same_latents_on_one_server(pack, t
         sys.executable,
         tmp_path / "comfyui",
         {"cloned": Path(pack.__file__).parent, NODES.name: NODES},
+        templates=False,
     ) as url:
         rows = soak(url, [*PAIRS, *PAIRS, ("flux", LEARNS)])
     assert failures(rows) == []

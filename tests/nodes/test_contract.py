@@ -86,3 +86,9 @@ def test_cache_report_before_a_run_says_what_to_connect(pack):
 
 def test_cache_report_of_a_bypassed_apply_node_says_that_nothing_was_cached(pack):
     assert "nothing was cached" in pack.NODE_CLASS_MAPPINGS["CacheReport"]().read({"samples": object()})["result"][1]
+
+
+def test_the_pack_s_own_functions_are_taken_for_no_rival(pack):
+    # Was wrong once (rivals.OWN): the file had moved a folder down, and functions of cache_core counted as another's.
+    rivals = __import__(f"{pack.__name__}.nodes.comfy.rivals", fromlist=["rivals"])
+    assert f"{pack.__name__}." == rivals.OWN

@@ -1,4 +1,4 @@
-"""A short run of lab/fuzz.py, and the bugs that the long one found."""
+"""A short run of tests/stress/fuzz.py, and the bugs that the long one found."""
 
 import asyncio
 import os
@@ -10,15 +10,15 @@ import pytest
 from safetensors.torch import save_file
 
 pytest.importorskip("hypothesis")  # of requirements-dev.txt; scripts/test.py sees that it is there
-from lab.fuzz import Fuzz
-from lab.fuzz_plans import CHANGES, damaged, of_pack
+from tests.stress.fuzz import Fuzz
+from tests.stress.fuzz_plans import CHANGES, damaged, of_pack
 
 LINKS = pytest.mark.skipif(os.name == "nt", reason="links need rights that Windows users lack")
 
 
 @pytest.fixture
 def library(pack):
-    return of_pack(pack, "nodes.library")
+    return of_pack(pack, "nodes.comfy.plan_folder")
 
 
 @LINKS
@@ -106,8 +106,8 @@ def test_what_an_old_calibration_has_left_is_dropped_and_never_through_a_link(li
 
 
 def test_a_plan_that_the_disk_does_not_take_is_kept_until_comfyui_ends_and_a_save_says_why(library, pack, tmp_path):
-    # Was wrong once (plan_file.save): safetensors raises an error of its own, which nobody caught, so the plan was
-    # lost.
+    # Was wrong once (saved_plan.file.save): safetensors raises an error of its own, nobody caught it, and the plan
+    # was lost.
     (plan,) = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     (tmp_path / "plans").write_text("a file where the folder should be")
     with mock.patch.object(library, "folder", return_value=tmp_path / "plans"):
@@ -153,7 +153,7 @@ def test_edits_that_cannot_be_are_refused_by_the_node_and_not_later_by_the_sampl
 
 
 def test_a_request_is_read_no_further_than_allowed_whatever_it_says_of_its_length(pack):
-    routes = of_pack(pack, "nodes.routes")
+    routes = of_pack(pack, "nodes.page.routes")
 
     async def read(sent):
         stream = asyncio.StreamReader()

@@ -28,9 +28,9 @@ def test_bundled_plans_are_listed_under_their_prefix_and_each_loads(nodes):
     "name",
     [
         "bundled/gone.safetensors",
-        "bundled/../plan_file.py",
+        "bundled/../file.py",
         "bundled/",
-        "bundled/../plans/flux_feb_released.safetensors",
+        "bundled/../bundled/flux_feb_released.safetensors",
     ],
 )
 def test_no_other_file_can_be_reached_through_the_prefix(nodes, name):

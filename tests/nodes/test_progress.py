@@ -73,7 +73,7 @@ def test_a_step_that_predicts_the_model_costs_that_whatever_rests_in_it():
 def test_events_are_throttled_and_the_first_and_the_last_always_sent(progress, told, monkeypatch):
     clock = iter([100 + 0.03 * i for i in range(1000)])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    teller, began = progress.Progress("7", "ABCacheApply"), []
+    teller, began = progress.PageTimeline("7", "ABCacheApply"), []
 
     def watch(run):
         if not began:
@@ -92,7 +92,7 @@ def test_the_facts_are_there_before_the_page_is_told_of_the_end(progress, monkey
     at_the_end = []
     monkeypatch.setattr(progress, "send", lambda state: at_the_end.append(progress.known("7", "ABCacheApply").facts))
     session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
-    progress.Progress("7", "ABCacheApply").ended(session, report(run, "Toy", True))
+    progress.PageTimeline("7", "ABCacheApply").ended(session, report(run, "Toy", True))
     assert at_the_end[0].timeline == run.timeline
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_was_stopped_leaves_words_but_no_facts(progress, told):
     run = stepped()
     run.close()
     session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
-    progress.Progress("7", "ABCacheApply").ended(session, report(run, "Toy", False))
+    progress.PageTimeline("7", "ABCacheApply").ended(session, report(run, "Toy", False))
     assert progress.known("7", "ABCacheApply").facts is None
     assert "stopped" in told[-1]["lines"][0]
 
@@ -108,7 +108,7 @@ def test_a_run_that_was_stopped_leaves_words_but_no_facts(progress, told):
 def test_only_so_many_nodes_are_kept(progress, told):
     run = stepped()
     for node in range(progress.NODES + 5):
-        progress.Progress(str(node), "ABCacheApply").began(run)
+        progress.PageTimeline(str(node), "ABCacheApply").began(run)
     assert len(progress._known) == progress.NODES
     assert not progress.known("0", "ABCacheApply").state
 
@@ -121,6 +121,13 @@ def test_a_summary_names_seconds_shares_peak_and_demotions():
 
 
 def test_a_node_of_a_subgraph_is_not_taken_for_one_with_its_id_outside(progress, told):
-    progress.Progress("7:3", "ABCacheApply").began(stepped())
+    progress.PageTimeline("7:3", "ABCacheApply").began(stepped())
     assert progress.known("7:3", "ABCacheApply").state
     assert not progress.known("3", "ABCacheApply").state
+
+
+def test_an_apply_node_of_a_prompt_has_a_timeline_on_the_page(progress):
+    # Was wrong once (last_runs.SCRIPTS): the file had moved a folder down, and no node had one.
+    assert progress.SCRIPTS.is_dir()
+    assert progress.page_timeline("7", "ABCacheApply").node == "7"
+    assert progress.page_timeline("", "ABCacheApply") is None

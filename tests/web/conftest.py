@@ -19,7 +19,7 @@ from types import ModuleType
 
 import pytest
 
-from lab.server import ServerError, running, serving
+from tests.stress.server import ServerError, running, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = Path.home() / "comfy-lab"

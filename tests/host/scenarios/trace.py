@@ -63,8 +63,8 @@ def traced(pack_name: str) -> Iterator[Trace]:
 
     trace, run, kept = (
         Trace(),
-        modules[f"{pack_name}.cache_core.run"].Run,
-        modules[f"{pack_name}.cache_core.store.kept"].Kept,
+        modules[f"{pack_name}.cache_core.run.run"].Run,
+        modules[f"{pack_name}.cache_core.store.value"].Kept,
     )
     born, begin, close, keep, apply, attend = (
         run.__init__,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.soak import FAMILIES, LEARNS, SETTINGS, UNCACHED, failures, memory, order
+from tests.stress.soak import FAMILIES, LEARNS, SETTINGS, UNCACHED, failures, memory, order
 
 PLAIN = {"family": "flux", "setting": UNCACHED, "sha256": "a", "finite": True}
 LEARNED = {**PLAIN, "setting": LEARNS}

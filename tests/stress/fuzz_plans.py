@@ -305,7 +305,7 @@ def names(folder: Path) -> list[str]:
         "\x00.safetensors",
         "secret.safetensors\x00",
         "a" * 300 + ".safetensors",
-        "plan_file.py",
+        "file.py",
     )
     stems = (
         "linked",

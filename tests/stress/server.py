@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class ServerError(Exception):
@@ -20,44 +20,51 @@ class ServerError(Exception):
 
 @contextmanager
 def serving(
-    comfyui: Path, python: str, base: Path, packs: Mapping[str, Path], extra: Sequence[str] = (), port: int = 0
+    comfyui: Path,
+    python: str,
+    base: Path,
+    packs: Mapping[str, Path],
+    extra: Sequence[str] = (),
+    port: int = 0,
+    templates: bool = True,
 ) -> Iterator[str]:
     """The address of a ComfyUI on the CPU that has only `packs`, by their names there, as long as the context lasts.
 
-    `base` is its folder for models, output and log. `port` 0 takes a free one. Raises ServerError if it does not start.
+    `base` is its folder for models, output and log. `port` 0 takes a free one. Without `templates` it starts with a
+    package of workflow templates for another version, too. Raises ServerError if it does not start.
     """
     (base / "custom_nodes").mkdir(parents=True)
     for name, pack in packs.items():
         (base / "custom_nodes" / name).symlink_to(pack)
-    command = [
-        python,
-        "-W",
-        "ignore",
-        "main.py",
-        "--cpu",
-        "--port",
-        "{port}",
-        "--base-directory",
-        base,
-        "--disable-api-nodes",
-        *extra,
-    ]
-    with running(command, comfyui, base / "log", port) as address:
+    command = [python, "-W", "ignore", "main.py", "--cpu", "--port", "{port}", "--base-directory", base]
+    stubs = None if templates else _no_templates(base / "stubs")
+    with running([*command, "--disable-api-nodes", *extra], comfyui, base / "log", port, stubs) as address:
         yield address
 
 
+def _no_templates(folder: Path) -> Path:
+    """`folder`, with an empty package in place of the installed workflow templates, for every version of ComfyUI."""
+    package = folder / "comfyui_workflow_templates"
+    (package / "templates").mkdir(parents=True)
+    (package / "__init__.py").write_text("iter_templates = get_asset_path = lambda *_: ()\n")
+    return folder
+
+
 @contextmanager
-def running(command: Sequence[str | Path], folder: Path, log: Path, port: int = 0) -> Iterator[str]:
+def running(
+    command: Sequence[str | Path], folder: Path, log: Path, port: int = 0, first: Path | None = None
+) -> Iterator[str]:
     """The address of the server that the command starts in `folder`, as long as the context lasts. `{port}` in it is
-    replaced. See serving."""
-    port = port or free_port()
+    replaced. Packages in `first` hide installed ones. See serving."""
+    port, path = port or free_port(), os.environ.get("PYTHONPATH")
+    hiding = {"PYTHONPATH": os.pathsep.join(map(str, filter(None, (first, path))))} if first else {}
     with log.open("w") as file:
         server = subprocess.Popen(
             [str(part).replace("{port}", str(port)) for part in command],
             cwd=folder,
             stdout=file,
             stderr=file,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **hiding},
         )
     url = f"http://127.0.0.1:{port}"
     try:

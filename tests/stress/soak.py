@@ -1,7 +1,7 @@
 """Many prompts on one real ComfyUI server: does each setting give the same latent every time, and does memory stay
 flat?
 
-    python3 -m lab.soak --comfyui DIR [--prompts 200]
+    python3 -m tests.stress.soak --comfyui DIR [--prompts 200]
 
 Writes lab/results/soak.json. Three tiny models (FLUX, HunyuanVideo, Wan) of ComfyUI's own classes, made anew when
 the model changes, each with every setting below, in shuffled rounds. Latents of a setting are compared by SHA-256. A
@@ -20,12 +20,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
+from scripts.environment import comfyui_interpreter
+
 from .server import ROOT, asked, defaults, queue, result, serving
 
-sys.path.insert(0, str(ROOT / "scripts"))
-from environment import comfyui_interpreter
-
-NODES = ROOT / "lab" / "soak_nodes.py"
+NODES = Path(__file__).with_name("soak_nodes.py")
 RESULTS = ROOT / "lab" / "results" / "soak.json"
 FAMILIES = ("flux", "hunyuan_video", "wan")
 FEB, AB = "FEBCacheApply", "ABCacheApply"
@@ -163,7 +162,9 @@ def main() -> int:
     comfyui, packs = args.comfyui.resolve(), {"cloned": ROOT, NODES.name: NODES}
     with (
         tempfile.TemporaryDirectory() as base,
-        serving(comfyui, comfyui_interpreter(comfyui), Path(base) / "comfyui", packs, port=args.port) as url,
+        serving(
+            comfyui, comfyui_interpreter(comfyui), Path(base) / "comfyui", packs, port=args.port, templates=False
+        ) as url,
     ):
         started = time.monotonic()
         rows = soak(url, list(order(args.prompts)))

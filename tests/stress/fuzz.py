@@ -1,7 +1,7 @@
 """Damaged plan files, names that lead elsewhere, any request for a preview, any values for the nodes' widgets: is
 each answered with words?
 
-    python3 -m lab.fuzz [--plans 10000] [--inputs 3000]
+    python3 -m tests.stress.fuzz [--plans 10000] [--inputs 3000]
 
 Writes lab/results/fuzz.json: for each group the inputs tried, how many were accepted, the failures, the CPU seconds
 of the slowest one and the memory of the largest, as Python allocates it (a plan's tensors are no larger than its
@@ -25,11 +25,12 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
+from lab.in_comfyui import ROOT, load_pack
+
 from .fuzz_inputs import each, requests, sigmas, widgets
 from .fuzz_plans import as_bytes, damaged, furnish, names, of_pack, outside, whole
-from .in_comfyui import load_pack
 
-RESULTS = Path(__file__).parent / "results" / "fuzz.json"
+RESULTS = ROOT / "lab" / "results" / "fuzz.json"
 SLOW = 5.0  # CPU seconds
 MOST_MEGABYTES = 200
 FEWEST_WORDS, MOST_LETTERS = 3, 1200  # of an error
@@ -74,15 +75,15 @@ class Fuzz:
     """`pack`: as ComfyUI loads it. `root`: an empty folder to work in. Each method tries one group of inputs."""
 
     def __init__(self, pack: ModuleType, root: Path):
-        self.core, self.library, self.routes, self.preview, settings, cached = (
+        self.core, self.library, self.routes, self.request, settings, cached = (
             of_pack(pack, name)
             for name in (
                 "cache_core",
-                "nodes.library",
-                "nodes.routes",
-                "nodes.preview",
-                "cache_core.settings.planned",
-                "cache_core.cache_plan",
+                "nodes.comfy.plan_folder",
+                "nodes.page.routes",
+                "nodes.page.request",
+                "cache_core.settings.saved",
+                "cache_core.saved_plan.saved_plan",
             )
         )
         self.nodes, self.TableAt, self.Origin, self.model_plan = (
@@ -161,7 +162,7 @@ class Fuzz:
     def requests(self, count: int) -> Tally:
         """Requests for a preview: a status and an answer that is JSON, with words where it is an error."""
         tally = Tally()
-        nodes = {cls: self.nodes[cls].INPUT_TYPES() for cls in self.preview.SETTINGS}
+        nodes = {cls: self.nodes[cls].INPUT_TYPES() for cls in self.request.SETTINGS}
         each(
             requests(nodes),
             count,
@@ -181,7 +182,7 @@ class Fuzz:
     def widgets(self, count: int) -> Tally:
         """Widgets of the Apply nodes, as settings, as a plan for some sampling, and as a run."""
         tally = Tally()
-        for cls, (kind, _) in self.preview.SETTINGS.items():
+        for cls, kind in self.request.SETTINGS.items():
             each(
                 st.tuples(widgets(self.nodes[cls].INPUT_TYPES()), sigmas()),
                 count // 2,
