@@ -4,44 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy import TEXTS, Bench, Single, flux_inputs, inputs, plan, small_flux, toy, watch_work
+from residuals import STREAMS, by_hand, merged, residuals
+from toy import Bench, Single, flux_inputs, inputs, plan, small_flux, toy, watch_work
 
 from cache_core import MODULES, OUTPUT, Extrapolation, Kind
 from cache_core.hosts import match
-from cache_core.run.engine import evaluate
 from cache_core.store import Rung
 from lab.sample import flow_sigmas, noise_of, sample
 
 SITES = {Kind.ATTENTION: 2 * 2 + 2, Kind.MLP: 2 * 2 + 2}  # of two double blocks and two single ones
-STREAMS = ("double_blocks.img", "double_blocks.txt", "single_blocks.x")
-
-
-def merged(marks, order=1):
-    return plan(marks, order=order, merge=True)
-
-
-def residuals(model, *given):
-    """What each list of the uncached model adds to each of its streams: its last output less its first input."""
-    found, hooks = {}, []
-
-    def enter(block, args, kwargs):
-        streams = (
-            {"double_blocks.img": kwargs["img"], "double_blocks.txt": kwargs["txt"]}
-            if "img" in kwargs
-            else {"single_blocks.x": args[0]}
-        )
-        found.update({site: x.clone() for site, x in streams.items()})
-
-    def leave(block, args, out):
-        streams = zip(STREAMS[:2], out, strict=True) if isinstance(out, tuple) else [(STREAMS[2], out)]
-        found.update({site: x - found[site] for site, x in streams})
-
-    for blocks in (model.double_blocks, model.single_blocks):
-        hooks += [blocks[0].register_forward_pre_hook(enter, with_kwargs=True), blocks[-1].register_forward_hook(leave)]
-    model(*given, {})
-    for hook in hooks:
-        hook.remove()
-    return found
 
 
 def kept(run, stream=1):
@@ -51,12 +22,6 @@ def kept(run, stream=1):
         for kind, site, number in [key]
         if kind is Kind.BLOCKS and number == stream
     }
-
-
-def by_hand(x, text, added):
-    """What the toy makes of an image and a text when its lists add what is given."""
-    joined = torch.cat((text + added["double_blocks.txt"], x + added["double_blocks.img"]), 1)
-    return (joined + added["single_blocks.x"])[:, TEXTS:]
 
 
 @pytest.mark.parametrize(
@@ -223,50 +188,6 @@ def test_a_list_that_carries_nothing_keeps_its_sites_beside_a_merged_one():
     assert found.count((Kind.ATTENTION, "single_blocks")) == found.count((Kind.MLP, "single_blocks")) == 2
     assert len(found) == 6
     assert bench.run.evaluation.predicted_calls == {**SITES, Kind.BLOCKS: 2}
-
-
-def guided(bench, seed, skipped, with_second=True):
-    """An evaluation of the conditioning "cond", and of "skip" in a call that leaves blocks out."""
-    bench.run.begin(next(bench.sigmas))
-    found = []
-    for name, options in (("cond", {}), ("skip", {"skipped": skipped}))[: 1 + with_second]:
-        found.append(
-            evaluate(
-                bench.run, (name,), "shape", lambda options=options: bench.model(*inputs(seed), options), bench.mounts
-            )
-        )
-    return found
-
-
-@pytest.mark.parametrize(
-    "skipped", [[("double", 0)], [("double", 1)], [("single", 0)], [("double", 0), ("single", 1)]], ids=str
-)
-def test_blocks_skipped_in_one_call_leave_other_conditionings_alone(skipped):
-    with_both, alone = Bench(toy(), merged("#.#.")), Bench(toy(), merged("#.#."))
-    for seed in range(4):
-        cond, skip = guided(with_both, seed, skipped)
-        assert torch.equal(cond, guided(alone, seed, skipped, with_second=False)[0])
-        if not seed % 2:
-            assert torch.equal(skip, toy()(*inputs(seed), {"skipped": skipped}))
-
-
-@pytest.mark.parametrize("skipped", [[("double", 0)], [("single", 0)], [("double", 0), ("single", 0)]], ids=str)
-def test_a_list_whose_first_block_is_skipped_passes_through_the_rest(skipped):
-    model, (x, t, text) = toy(), inputs(1)
-    whole, short = Bench(model, merged("#.")), Bench(model, merged("#."))
-    added = residuals(model, *inputs(0))
-    whole(*inputs(0))
-    assert torch.equal(whole(x, t, text, options={"skipped": skipped}), by_hand(x, text, added))
-    first = short(*inputs(0), options={"skipped": skipped})
-    torch.testing.assert_close(short(*inputs(0), options={"skipped": skipped}), first, atol=1e-5, rtol=0)
-
-
-def test_a_list_whose_last_block_is_skipped_is_computed():
-    bench = Bench(model := toy(), merged("#.#."))
-    options = {"skipped": [("double", 1), ("single", 1)]}
-    for seed in range(4):
-        assert torch.equal(bench(*inputs(seed), options=options), model(*inputs(seed), options))
-    assert list(bench.run.store) == []
 
 
 def test_merged_blocks_under_a_predicted_model_rest():

@@ -22,10 +22,7 @@ def table(marks, kinds=MODULES):
 
 
 def forms(merged=False, coarser=False):
-    return tuple(
-        Rung(merged, host, small, coarser)
-        for host, small in ((False, False), (True, False), (False, True), (True, True))
-    )
+    return tuple(Rung(merged, host, small, coarser) for small in (False, True) for host in (False, True))
 
 
 @pytest.mark.parametrize("merge", [False, True])
@@ -77,8 +74,7 @@ def counted(store):
 def test_a_run_counts_the_bytes_of_the_storages_that_it_keeps(rung, monkeypatch):
     found = watch_stores(monkeypatch, lambda store: (measured(store), counted(store)))
     bench = Bench(toy(), plan("##m.a.#.", order=2), plan("", OUTPUT))
-    bench.run.store.ladder = (rung,)
-    bench.run.store.window = 300
+    bench.run.store.ladder, bench.run.store.window = (rung,), 300
     bench.run.stand()
     for seed in range(10):
         bench(*inputs(seed, batch=2), conditionings=("a", "b"))
@@ -132,9 +128,10 @@ def key(i, kind=ATTENTION):
     return (kind, f"site {i}", 1)
 
 
-def filled(count, rung=OFFLOADED, store=None, first=0, node=1.0, kind=ATTENTION):
-    """A store with `count` more values of SIZE bytes: value i is i."""
+def filled(count, rung=OFFLOADED, store=None, first=0, node=1.0, kind=ATTENTION, window=None):
+    """A store with `count` more values of SIZE bytes: value i is i. `window`: bytes that it fetches ahead."""
     store = store or Store((rung,))
+    store.window = window or store.window
     for i in range(first, first + count):
         store.push(key(i, kind), node, torch.full((SIZE // 4,), float(i)), 1)
     return store
@@ -159,8 +156,7 @@ def ahead(store):
 
 @pytest.mark.parametrize("window", [1, 3, 8, 20])
 def test_values_are_fetched_once_each_and_in_order_within_the_window(window, fetched):
-    store = filled(8)
-    store.window = window * SIZE
+    store = filled(8, window=window * SIZE)
     for _ in range(2):
         store.begin({ATTENTION})
         for i in range(8):
@@ -182,8 +178,7 @@ def test_no_more_is_fetched_ahead_than_the_budget_allows(fetched):
 
 
 def test_a_window_smaller_than_a_value_fetches_each_when_it_is_read(fetched):
-    store = filled(3)
-    store.window = SIZE - 1
+    store = filled(3, window=SIZE - 1)
     store.begin({ATTENTION})
     for i in range(3):
         assert (ahead(store), fetched) == (0, list(range(i)))
@@ -198,8 +193,7 @@ def test_a_kind_that_will_not_be_predicted_is_not_fetched(fetched):
 
 
 def test_a_value_read_before_it_was_fetched_ahead_is_not_fetched_again(fetched):
-    store = filled(3)
-    store.window = SIZE
+    store = filled(3, window=SIZE)
     store.begin({ATTENTION})
     for i in (1, 0, 2):
         store.combine(key(i), (1.0,))
@@ -208,8 +202,7 @@ def test_a_value_read_before_it_was_fetched_ahead_is_not_fetched_again(fetched):
 
 @pytest.mark.parametrize("order", [(3, 2, 1, 0), (1, 0, 3, 2), (0, 2, 2, 3)])
 def test_values_read_in_another_order_are_right(order):
-    store = filled(4)
-    store.window = 2 * SIZE
+    store = filled(4, window=2 * SIZE)
     store.begin({ATTENTION})
     for i in order:
         assert ahead(store) <= 2
@@ -225,8 +218,7 @@ def test_what_was_fetched_and_not_read_is_dropped_when_the_next_evaluation_begin
 
 
 def test_what_was_fetched_of_a_value_is_dropped_with_it():
-    store = filled(4)
-    store.window = 2 * SIZE
+    store = filled(4, window=2 * SIZE)
     store.begin({ATTENTION})
     store.forget([key(1), key(2)])
     filled(1, store=store, first=0, node=0.5)

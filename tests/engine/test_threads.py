@@ -1,11 +1,11 @@
-"""Model calls in several threads at once, one for each device: what one conditioning sees stays its own, whatever
-the order."""
+"""Model calls in several threads at once, one for each device: each conditioning sees its own outputs only."""
 
 import copy
 import random
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -24,12 +24,8 @@ SIGMAS = flow_sigmas(STEPS)
 AB = plan("##.#..#..#", OUTPUT, order=2)
 SITES = plan("##m.a#.m.#", order=2)
 MERGED = plan("##.#..#..#", order=2, merge=True)
-PLANS = {
-    "AB": (AB,),
-    "FEB sites": (SITES,),
-    "FEB merged": (MERGED,),
-    "AB and FEB": (plan("###.##.#.#", OUTPUT, order=2), MERGED),
-}
+BOTH = (plan("###.##.#.#", OUTPUT, order=2), MERGED)
+PLANS = {"AB": (AB,), "FEB sites": (SITES,), "FEB merged": (MERGED,), "AB and FEB": BOTH}
 
 
 @pytest.fixture
@@ -58,22 +54,9 @@ def restless(monkeypatch):
 
 def in_threads(*works):
     """Do all of `works` at once, without gradients, and raise what any of them raises."""
-    errors = []
-
-    def guarded(work):
-        try:
-            with torch.no_grad():
-                work()
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    if errors:
-        raise errors[0]
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(torch.no_grad()(work)) for work in works]:
+            done.result(60)
 
 
 def sampled(plans, texts, model, shares, together):
@@ -133,9 +116,8 @@ class Two:
         self.run.begin(next(self.sigmas))
 
     def call(self, name, model=None):
-        return float(
-            evaluate(self.run, (name,), "shape", model or (lambda: torch.full((1, 4), self.TRUTH[name]))).mean()
-        )
+        model = model or (lambda: torch.full((1, 4), self.TRUTH[name]))
+        return float(evaluate(self.run, (name,), "shape", model).mean())
 
 
 def test_a_prediction_belongs_to_its_thread_when_another_call_begins_in_between(monkeypatch):
@@ -246,9 +228,7 @@ def test_what_is_kept_after_the_end_is_nothing():
     two.step()
     with two.run.calling(("late",), "shape"):
         two.run.close()
-        two.run.remember(
-            Kind.MODEL, "model", torch.ones(1, 4)
-        )  # a device's thread that was left behind when another one failed
+        two.run.remember(Kind.MODEL, "model", torch.ones(1, 4))  # by a thread left behind when another one failed
     assert list(two.run.store) == []
 
 

@@ -55,12 +55,8 @@ class Norm(nn.Module):
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
-        self.num_heads, self.qkv, self.norm, self.proj = (
-            HEADS,
-            nn.Linear(WIDTH, 3 * WIDTH),
-            Norm(),
-            nn.Linear(WIDTH, WIDTH),
-        )
+        self.num_heads, self.norm = HEADS, Norm()
+        self.qkv, self.proj = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
 
     def split(self, x):
         q, k, v = by_head(self.qkv(x))
@@ -106,11 +102,8 @@ class Toy(nn.Module):
 
     def __init__(self, double=(), single=()):
         super().__init__()
-        self.double_blocks, self.single_blocks, self.time = (
-            nn.ModuleList(double),
-            nn.ModuleList(single),
-            nn.Linear(1, WIDTH),
-        )
+        self.double_blocks, self.single_blocks = nn.ModuleList(double), nn.ModuleList(single)
+        self.time = nn.Linear(1, WIDTH)
 
     def forward(self, x, t, text, options):
         img, txt, vec = x.clone(), text.clone(), self.time(t.view(-1, 1, 1))
@@ -137,10 +130,7 @@ def toy(double=(Double, Double), single=(Single, Single)):
 def inputs(seed=0, batch=1):
     """Image, time and text for the toy."""
     chance = torch.Generator().manual_seed(seed)
-    image, text = (
-        torch.randn(batch, IMAGES, WIDTH, generator=chance),
-        torch.randn(batch, TEXTS, WIDTH, generator=chance),
-    )
+    image, text = (torch.randn(batch, tokens, WIDTH, generator=chance) for tokens in (IMAGES, TEXTS))
     return image, torch.rand(batch, generator=chance), text
 
 
@@ -153,12 +143,8 @@ def small_flux(depth=1, depth_single=2):
 def flux_inputs():
     """Latent, time, context and vector for the small FLUX."""
     chance = torch.Generator().manual_seed(0)
-    return (
-        torch.randn(1, 4, 4, 4, generator=chance),
-        torch.rand(1, generator=chance),
-        torch.randn(1, 4, 32, generator=chance),
-        torch.randn(1, 16, generator=chance),
-    )
+    latent, time = torch.randn(1, 4, 4, 4, generator=chance), torch.rand(1, generator=chance)
+    return latent, time, *(torch.randn(shape, generator=chance) for shape in ((1, 4, 32), (1, 16)))
 
 
 @dataclass(frozen=True)
@@ -189,14 +175,9 @@ class Bench:
     def __call__(self, *given, options=None, conditionings=("cond",)):
         self.run.begin(next(self.sigmas))
         signature = (len(given[0]) // len(conditionings), tuple(given[0].shape[1:]))
-        self.mounts.notice(options or {})
-        return evaluate(
-            self.run,
-            conditionings,
-            signature,
-            lambda: self.model(*given, {} if options is None else options),
-            self.mounts,
-        )
+        options = {} if options is None else options
+        self.mounts.notice(options)
+        return evaluate(self.run, conditionings, signature, lambda: self.model(*given, options), self.mounts)
 
 
 def measured(store):
