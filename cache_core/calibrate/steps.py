@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import floor
+from typing import Any
 
 import numpy as np
 
@@ -131,12 +132,13 @@ def gap_errors(nodes: Sequence[float], weights: Sequence[float], start: int) -> 
     Signed, so errors within a gap may cancel.
     """
     at, moved = np.asarray(nodes[start + 1 :]), np.asarray(weights[start + 1 :])
-    newest, older = lagrange((nodes[start], np.asarray(nodes[:start])[:, None]), at)
+    befores: Any = (nodes[start], np.asarray(nodes[:start])[:, None])
+    newest, older = lagrange(befores, at)  # of all steps before `start` at once
     added = np.zeros((start, len(nodes) - start, len(nodes)))
-    befores, lengths = np.arange(start)[:, None], np.arange(1, len(nodes) - start)
+    rows, lengths = np.arange(start)[:, None], np.arange(1, len(nodes) - start)
     added[:, lengths, start + lengths] = moved
     added[:, 1:, start] = -moved * newest
-    added[befores, lengths, befores] = -moved * older
+    added[rows, lengths, rows] = -moved * older
     return added.cumsum(axis=1)
 
 

@@ -41,7 +41,7 @@ def learn(lesson: Lesson, session: Session, samples, sampled: Callable[..., Any]
         lasting, reason = isinstance(error, LearningError), str(error) or type(error).__name__
         plan_folder.give_up(lesson.key, reason, lasting)
         note = f"no plan was learned, the widgets count from the next run on: {reason}"
-        log.warning("%s: %s", lesson.name, note, exc_info=None if lasting else error)
+        log.warning("%s: %s", lesson.widgets.name, note, exc_info=None if lasting else error)
         session.run.note(note)
     session.learned = plan_folder.learned(lesson.key)
 
