@@ -1,7 +1,7 @@
 """Model families as data, and the one that a model belongs to."""
 
 from .families import HOSTS, REFUSED, WAN
-from .match import blocks_of, match, matches, submodule
+from .match import blocks_of, match, matches, required, submodule
 from .spec import Blocks, Call, Fused, Host, Joint, Refused, SiteNames
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "blocks_of",
     "match",
     "matches",
+    "required",
     "submodule",
 ]

@@ -13,7 +13,7 @@ SiteNames = dict[Kind, tuple[str, ...]]  # names of a block's sites, by kind
 
 @dataclass(frozen=True)
 class Call:
-    """Submodules of a block whose output is a site as it is. `outputs` above 1: each returns a tuple of that many sites.
+    """Submodules of a block whose output is a site as it is. `outputs` > 1: each returns a tuple of that many sites.
 
     The names are the submodules of one kind that share the block's tokens between them: one for each stream. Blocks
     after the first may lack some.
