@@ -1,13 +1,12 @@
 """Model families as data, and the one that a model belongs to."""
 
-from .families import HOSTS, REFUSED, WAN
+from .families import HOSTS, REFUSED
 from .match import blocks_of, match, matches, required, submodule
 from .spec import Blocks, Call, Fused, Host, Joint, Refused, SiteNames
 
 __all__ = [
     "HOSTS",
     "REFUSED",
-    "WAN",
     "Blocks",
     "Call",
     "Fused",

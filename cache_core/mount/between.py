@@ -43,7 +43,7 @@ class Between(TorchDispatchMode):
         self.stop()
 
     def stop(self) -> None:
-        """Watch nothing. Where another pack has put a mode on top of this one, that is left alone and this one idles."""
+        """Watch nothing. Where another pack has put a mode on top of this one, that one stays and this one idles."""
         self._watched = []
         if self._on and _get_current_dispatch_mode() is self:
             self._on = False

@@ -34,8 +34,8 @@ def joins(host: Host) -> bool:
 
 
 def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: int, element_size: int) -> Footprint:
-    """Bytes kept by `table`: a site of C features keeps `C * (picture + text) * element_size`. `picture`, `text`: tokens
-    times rows times samples.
+    """Bytes kept by `table`: a site of C features keeps `C * (picture + text) * element_size`. `picture`, `text`:
+    tokens times rows times samples.
 
     An estimate: the first computed evaluation shows the real bytes (run.Measured).
     """

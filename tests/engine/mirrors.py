@@ -72,7 +72,7 @@ class Stream(nn.Module):
 
 
 class Block(nn.Module):
-    """Runs every mount of its kind in turn. What it is given and returns are the streams that the host says it carries."""
+    """Runs every mount of its kind in turn. Its inputs and outputs are the streams that the host says it carries."""
 
     def __init__(self, spec):
         super().__init__()

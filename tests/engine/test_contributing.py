@@ -33,7 +33,7 @@ def example(monkeypatch):
 
 def test_the_host_is_recognised_and_reached_and_has_about_20_lines(example, monkeypatch):
     module, source = example(0)
-    monkeypatch.setattr("cache_core.hosts.HOSTS", (module.MY_MODEL,))
+    monkeypatch.setattr(sys.modules[match.__module__], "HOSTS", (module.MY_MODEL,))
     model = Mirror(module.MY_MODEL)
     assert match(model) is module.MY_MODEL
     bench = Bench(model, Plan(Marks("#.")), host=module.MY_MODEL)

@@ -63,7 +63,7 @@ def rows(*numbers):
 
 
 class Outputs:
-    """A run whose model answers with given numbers: `outputs(conditionings, numbers)` is what the engine makes of them."""
+    """A run whose model answers with given numbers: `outputs(conditionings, numbers)` are the engine's outputs."""
 
     def __init__(self, marks="#........", signature="shape"):
         self.run, self.sigmas, self.signature = (
