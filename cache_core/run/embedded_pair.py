@@ -28,9 +28,8 @@ class EmbeddedPair:
             return False
         predictor = plan.predictor if isinstance(plan.predictor, Extrapolation) else Extrapolation(2)
         high, low = predictor.pair()
-        newest = [
-            history for history in store.of(Kind.MODEL) if history.nodes[0] == self.node
-        ]  # the streams of the last computed evaluation
+        # the streams of the last computed evaluation
+        newest = [history for history in store.of(Kind.MODEL) if history.nodes[0] == self.node]
         self._disagreement += disagreement(newest, high, low, sigma)
         self._in_a_row += 1
         return plan.adaptive.computes(self._disagreement, self._in_a_row - 1)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from ..site import Kind
+
+
+class Counts(dict[Kind, int]):
+    """Numbers by kind, 0 for a kind that is not there: a Counter that costs nothing to make."""
+
+    def __missing__(self, kind: Kind) -> int:
+        return 0
 
 
 @dataclass
@@ -14,8 +20,8 @@ class Tally:
     """Counts of calls. `computed_calls`, `predicted_calls`: of sites, by kind. `block_calls`: of the model, where its
     blocks ran."""
 
-    computed_calls: Counter[Kind] = field(default_factory=Counter, kw_only=True)
-    predicted_calls: Counter[Kind] = field(default_factory=Counter, kw_only=True)
+    computed_calls: Counts = field(default_factory=Counts, kw_only=True)
+    predicted_calls: Counts = field(default_factory=Counts, kw_only=True)
     block_calls: int = field(default=0, kw_only=True)
 
     def add(self, other: Tally) -> None:

@@ -55,10 +55,11 @@ class Run(Memory):
                 predicted = frozenset()
             if Kind.MODEL not in predicted:
                 self._pair.computed()
-            self.evaluations.append(Evaluation(step, sigma, predicted, now))
+            evaluation = Evaluation(step, sigma, predicted, now)
+            self.evaluations.append(evaluation)
             self.store.begin(predicted)
             self.trials = self.trying if self.store.used else ()
-            return self.evaluation
+            return evaluation
 
     def _tidied(self, step: int) -> frozenset[Kind]:
         """Kinds that the agenda predicts at `step`, once values are forgotten that are barred, not finite, or kept by
@@ -83,8 +84,9 @@ class Run(Memory):
 
     def end(self, now: float | None = None) -> None:
         """Note the length of the running evaluation, which ends at `now` seconds."""
-        if self.evaluations and not self.evaluation.seconds:
-            self.evaluation.seconds = (time.perf_counter() if now is None else now) - self.evaluation.started
+        last = self.evaluations[-1] if self.evaluations else None
+        if last and not last.seconds:
+            last.seconds = (time.perf_counter() if now is None else now) - last.started
 
     @contextmanager
     def trial(self, predicted: frozenset[Kind]) -> Iterator[None]:
@@ -178,12 +180,13 @@ class Run(Memory):
         """The model's output `value` `(B, C, ...)`, just computed and remembered, corrected by the plan for the
         displacement of its predictions: `sum_j w_j v_j`, `v_0` the newest. `value` itself where there is no
         correction."""
-        plan, now = self.correcting, self.evaluation.sigma
+        plan = self.correcting
         if plan is None or self.reusing:
             return value
         with self.lock:
             _, keys = self._keys(Kind.MODEL, MODEL_SITE)
-            if any(key not in self.store or self.store[key].nodes[0] != now for key in keys):
+            sigma = self.evaluation.sigma
+            if any(key not in self.store or self.store[key].nodes[0] != sigma for key in keys):
                 return value
             weights = [plan.predictor.correction(self.store[key].nodes) for key in keys]
             if not all(weights):

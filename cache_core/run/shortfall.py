@@ -63,7 +63,10 @@ def unpredicted(run: Run) -> str:
             "steps out"
         )
     if run.restarts:
-        return "nothing was predicted: the shapes inside the model changed at each step, and nothing kept fits the next one"
+        return (
+            "nothing was predicted: the shapes inside the model changed at each step, and nothing kept fits the "
+            "next one"
+        )
     if any(isinstance(plan.schedule, Adaptive) for plan in run.plans):
         return (
             "nothing was predicted: two predictions disagreed by more than tolerance at each step. Set tolerance "
