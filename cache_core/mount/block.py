@@ -66,7 +66,7 @@ class MountedBlock:
         return mount.sites if mount.sites.keys() == planned.keys() and not isinstance(mount, KernelMount) else planned
 
     def count(self, kind: Kind) -> int:
-        """How many sites of `kind` the block has, still mounted or not."""
+        """Number of sites of `kind` in the block, still mounted or not."""
         return sum(len(names) for own, names in self.sites if own is kind)
 
     def _ladder(self, spec: Spec, read: ReadWeights) -> list[Mount]:

@@ -14,8 +14,8 @@ Forwards = list[tuple[nn.Module, Forward]]
 
 
 class Stack:
-    """Where attention and MLP are only ever predicted together, the list's first block adds the residual and the
-    others pass on their input.
+    """A merged list, for plans that only ever predict attention and MLP together: its first block adds the residual,
+    the others pass on their input.
 
     `carries`: the blocks' arguments that are streams `(B, L, C)`, in the order in which they are returned. A stream's
     residual is `r = x_out - x_in - sum of additions between blocks` `(B, L, C)`: the model's own code makes those

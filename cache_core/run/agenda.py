@@ -41,7 +41,7 @@ class Agenda:
         return (_with_blocks(planned) if merged else planned) - self.barred
 
     def keeps(self, step: int, kind: Kind) -> bool:
-        """Whether a value of `kind` computed at `step` is needed later."""
+        """True if a value of `kind` computed at `step` is needed later."""
         return kind in self._kept[step] and kind not in self.barred
 
     def plan(self, kind: Kind) -> Plan:

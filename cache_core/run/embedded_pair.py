@@ -20,7 +20,7 @@ class EmbeddedPair:
         self._disagreement, self._in_a_row = 0.0, 0
 
     def must_compute(self, plan: Plan, store: Store, sigma: float) -> bool:
-        """Whether to compute at `sigma` after all; False for a plan that is known beforehand.
+        """True if the model is computed at `sigma` after all; False for a plan that is known beforehand.
 
         A predictor without orders is judged by the extrapolations of order 2 and 1.
         """

@@ -15,7 +15,8 @@ from .run import MODEL_SITE, Run
 
 
 class Source(Protocol):
-    """Past values of sites, and the place for new ones: a Run, or a Replay while a mount is checked."""
+    """Past values `(B, ...)` of sites, and the place for new ones: a Run, or a Replay while a mount is checked. B: the
+    rows of the model call underway."""
 
     def enter(self, block: str, shapes: Sequence[Size]) -> None: ...
     def predicts(self, kind: Kind, *sites: str) -> bool: ...

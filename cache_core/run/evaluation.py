@@ -1,4 +1,4 @@
-"""What one evaluation of the denoiser decided and did."""
+"""The record of one evaluation of the denoiser: its decision and its calls."""
 
 from __future__ import annotations
 

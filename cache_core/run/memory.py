@@ -69,11 +69,11 @@ class Memory:
 
     @property
     def merged(self) -> bool:
-        """Whether lists of blocks are sites of their own, in place of their attention and MLP."""
+        """True if lists of blocks are sites of their own, in place of their attention and MLP."""
         return self.store.rung.merged
 
     def keeps(self, kind: Kind) -> bool:
-        """Whether a value of `kind` computed now will be used."""
+        """True if a value of `kind` computed now will be used."""
         if self.evaluation.trial or (self._stale and kind is not Kind.MODEL):
             return False
         return self.agenda.keeps(self.evaluation.step, kind)

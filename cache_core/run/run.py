@@ -78,7 +78,7 @@ class Run(Memory):
         return predicted
 
     def _disagrees(self, sigma: float) -> bool:
-        """Whether an adaptive plan computes the model at `sigma` after all, as it also does without memory to ask."""
+        """True if an adaptive plan computes the model at `sigma` after all, as it also does without memory to ask."""
         plan = self.agenda.plan(Kind.MODEL)
         return plan.adaptive is not None and afforded(lambda: self._pair.must_compute(plan, self.store, sigma), True)
 

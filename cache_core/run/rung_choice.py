@@ -34,7 +34,7 @@ class RungChoice:
 
     @property
     def ready(self) -> bool:
-        """Whether every value that is kept has been measured, or there is none."""
+        """True if every value that is kept has been measured, or there is none."""
         return not self.pending or (bool(self.run.measured) and len(self.run.evaluations) > self.begun)
 
     def settle(self) -> None:

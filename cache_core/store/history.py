@@ -53,13 +53,16 @@ class History:
 
     @property
     def device_bytes(self) -> int:
+        """Bytes of all samples on their device."""
         return sum(kept.device_bytes for kept in self.kept)
 
     @property
     def host_bytes(self) -> int:
+        """Bytes of all samples in host memory."""
         return sum(kept.host_bytes for kept in self.kept)
 
     def tensors(self) -> Iterator[Tensor]:
+        """Every tensor of the samples: values, or codes and scales."""
         return (part for kept in self.kept for part in kept.parts)
 
     def fetch(self, transfer: Transfer) -> list[Arrival]:

@@ -28,11 +28,10 @@ class Store:
     """Histories by key. `ladder`: the rungs that are left. The first says in which form values are kept from now on;
     older values stay as they are.
 
-    `bytes` are on the device that holds most, values fetched ahead included; `host_bytes` in host memory, of all
-    devices. `budget`: that of every device that `budgets` does not name. Values in host memory are fetched ahead,
-    for each device in the order in which they were first kept, as far as `window` bytes reach. `outside`: the
-    context in which tensors are made that may outlast the block that they are made in; where a model replays its
-    allocations, others get their memory.
+    `bytes` include values fetched ahead; `host_bytes` are those of all devices. `budget`: that of every device that
+    `budgets` does not name. Values in host memory are fetched ahead, for each device in the order in which they were
+    first kept, as far as `window` bytes reach. `outside`: the context for making tensors that may outlast their block;
+    where a model replays its allocations, others get their memory.
     """
 
     def __init__(
@@ -64,6 +63,7 @@ class Store:
 
     @property
     def bytes(self) -> int:
+        """Bytes on the device that holds most."""
         return max(self._on.values(), default=0)
 
     @property

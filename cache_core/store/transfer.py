@@ -25,10 +25,6 @@ class Arrival:
     def __init__(self, parts: Parts, landed: "torch.cuda.Event | None"):
         self._parts, self._landed = parts, landed
 
-    @property
-    def bytes(self) -> int:
-        return sum(part.nbytes for part in self._parts)
-
     def tensors(self) -> Parts:
         """The parts, perhaps still on their way."""
         return self._parts

@@ -43,14 +43,17 @@ class Kept:
 
     @property
     def bytes(self) -> int:
+        """Bytes of all parts, wherever they are."""
         return sum(part.nbytes for part in self.parts)
 
     @property
     def device_bytes(self) -> int:
+        """Bytes on the device."""
         return 0 if self.form.offloaded else self.bytes
 
     @property
     def host_bytes(self) -> int:
+        """Bytes in host memory."""
         return self.bytes if self.form.offloaded else 0
 
     def fetch(self, transfer: Transfer) -> Arrival:
