@@ -133,7 +133,7 @@ def steps_of(model: Flux, given: Given, state: frozenset[Kind], rung: Rung, repe
     timeline = Timeline.even(len(schedule.predicted))
     run = Run((Plan(schedule, merge=rung.merged),), timeline)
     run.store.ladder = (rung,)
-    run.fit(
+    run.choose_rung(
         footprint(model, match(model), run.table, given.img.shape[1], given.txt.shape[1], given.img.element_size()),
         Budget(),
     )

@@ -90,7 +90,7 @@ def uncached_velocity(model: nn.Module, labels: Tensor, guidance: float) -> Call
 
 def _mounts(model: nn.Module, run: Run, noise: Tensor, guidance: float, budget: Budget | None) -> Mounts:
     if budget is not None:
-        run.fit(foresee(model, run, noise, guidance), budget)
+        run.choose_rung(foresee(model, run, noise, guidance), budget)
     return Mounts(model, match(model), run)
 
 

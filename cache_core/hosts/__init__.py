@@ -1,5 +1,5 @@
 """Model families as data, and the one that a model belongs to."""
 
-from .families import HOSTS, REFUSED, WAN
-from .match import blocks_of, match, matches, submodule
+from .families import HOSTS, REFUSED
+from .match import blocks_of, match, matches, required, submodule
 from .spec import Blocks, Call, Fused, Host, Joint, Refused, SiteNames

@@ -1,5 +1,8 @@
 """The host of a model: recognised by the names of its submodules, never asked for."""
 
+from collections.abc import Iterable
+from typing import Any, cast
+
 from torch import nn
 
 from ..errors import HostError
@@ -9,20 +12,30 @@ from .spec import Blocks, Host
 
 def submodule(root: nn.Module, path: str) -> nn.Module | None:
     """The submodule at a dotted path, looking through compiled modules; None if there is none."""
+    found: Any = root
     for name in path.split("."):
-        root = getattr(getattr(root, "_orig_mod", root), name, None)
-        if root is None:
+        found = getattr(getattr(found, "_orig_mod", found), name, None)
+        if found is None:
             return None
-    return root
+    return found
+
+
+def required(root: nn.Module, path: str) -> nn.Module:
+    """The submodule at a dotted path. Raises AttributeError if there is none."""
+    found = submodule(root, path)
+    if found is None:
+        raise AttributeError(f"'{type(root).__name__}' object has no attribute '{path}'")
+    return found
 
 
 def blocks_of(model: nn.Module, blocks: Blocks) -> list[nn.Module]:
     """The blocks themselves, compiled ones unwrapped."""
-    return [getattr(b, "_orig_mod", b) for b in submodule(model, blocks.path) or ()]
+    children = cast(Iterable[nn.Module], submodule(model, blocks.path) or ())
+    return [getattr(block, "_orig_mod", block) for block in children]
 
 
 def matches(host: Host, model: nn.Module) -> bool:
-    """Whether every block list of `host` is there, and each first block has the submodules that the mounts need."""
+    """True if every block list of `host` is there, and each first block has the submodules that the mounts need."""
     firsts = [blocks_of(model, blocks)[:1] for blocks in host.blocks]
     if not any(firsts) or any(submodule(model, path) is None for path in (*host.needs, *(b.path for b in host.blocks))):
         return False
@@ -40,9 +53,8 @@ def match(model: nn.Module) -> Host:
     for refused in REFUSED:
         if all(submodule(model, need) is not None for need in refused.needs):
             raise HostError(
-                f"{type(model).__name__} ({refused.name}) cannot be cached by FEB-Cache: {refused.why}. AB-Cache "
-                "works on any "
-                "diffusion model: use AB-Cache Apply instead."
+                f"{type(model).__name__} ({refused.name}) cannot be cached by FEB-Cache: {refused.why}. AB-Cache works "
+                "on any diffusion model: use AB-Cache Apply instead."
             )
     for host in HOSTS:
         if matches(host, model):

@@ -1,6 +1,6 @@
-"""How a host is written down: names, block lists, and how each kind of site is mounted. Data only.
+"""Types of a host: names, block lists, and the mount of each kind of site. Data only.
 
-Every mount says what submodules a block must have (`needs`) and how the sites of the block at a path are called
+Each mount has the submodules that a block must have (`needs`) and the names of the sites of the block at a path
 (`sites`).
 """
 
@@ -13,7 +13,7 @@ SiteNames = dict[Kind, tuple[str, ...]]  # names of a block's sites, by kind
 
 @dataclass(frozen=True)
 class Call:
-    """Submodules of a block whose output is a site as it is. `outputs` above 1: each returns a tuple of that many sites.
+    """Submodules of a block whose output is a site as it is. `outputs` > 1: each returns a tuple of that many sites.
 
     The names are the submodules of one kind that share the block's tokens between them: one for each stream. Blocks
     after the first may lack some.
@@ -37,9 +37,8 @@ class Call:
 class Joint:
     """An attention that the block runs inline over several streams, each with submodules `qkv`, `proj` and its `norms`.
 
-    `unit`: the attribute of a stream that the block takes for granted when it splits qkv; q, k and v may be as
-    narrow as it. `extra`: streams that only some blocks have. A stream without `proj` only gives keys and values,
-    and has no site.
+    `unit`: the attribute of a stream that the block divides qkv by; q, k and v may be as narrow as it. `extra`: streams
+    that only some blocks have. A stream without `proj` only gives keys and values, and has no site.
     """
 
     streams: tuple[str, ...]
@@ -80,9 +79,8 @@ class Blocks:
     """A list of blocks of the model, by attribute path, and the mounts of each.
 
     `carries`: the arguments, by name or place, that a block adds to and returns, in the order in which it returns
-    them, when what is done to them between blocks is at most adding what does not depend on them, as ControlNet
-    does; empty if that is not so. `text`: the names in the mounts that only tokens of text, or sound, pass, none of
-    the picture.
+    them; empty if the model does more to them between blocks than add values that do not depend on them, as ControlNet
+    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture.
     """
 
     path: str
@@ -93,8 +91,8 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Host:
-    """A model family: which block lists it has, and in `needs` what else tells it from others. `classes` names the
-    model classes known to match and `models` what users know them as, for messages and docs."""
+    """A model family: its block lists, and in `needs` other submodules that tell it from others. `classes`: model
+    classes known to match. `models`: their names for users, in messages and docs."""
 
     name: str
     classes: tuple[str, ...]
@@ -105,8 +103,8 @@ class Host:
 
 @dataclass(frozen=True)
 class Refused:
-    """A model family that looks like a host and is none: `needs` tells it from others, `why` is for the message and
-    the docs."""
+    """A model family that looks like a host and is none. `needs`: submodules that tell it from others. `why`: for the
+    message and the docs."""
 
     name: str
     classes: tuple[str, ...]

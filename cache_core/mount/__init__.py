@@ -1,7 +1,8 @@
-"""How the sites of a model are reached while it runs, without copying or changing its code."""
+"""The sites of a model, reached while it runs, without copying or changing its code."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -10,9 +11,9 @@ from ..run.run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
 from .between import Between
-from .block import MountedBlock, State, fresh
+from .block import Kinds, MountedBlock, fresh
 from .footprint import footprint, joins, padded, tokens
-from .mount import Mount, ReadWeights, Tap, Weights, is_edited, is_watched
+from .mount import Mount, ReadWeights, Weights, is_edited, is_watched
 from .scoped import Forward, overridden
 from .stack import Stack
 from .state import of_call
@@ -21,57 +22,57 @@ NO_ROOM = "out of memory while checking the mounts: attention and mlp are comput
 
 
 def plain_weights(linear: nn.Module, x: Tensor) -> AbstractContextManager[Weights]:
-    """Weight and bias of a torch linear layer."""
-    return nullcontext((linear.weight, linear.bias))
+    """Weight `(out, in)` and bias `(out,)`, or None, of a torch linear layer, for any input `x`."""
+    return nullcontext(cast(Weights, (linear.weight, linear.bias)))
 
 
 class MountedList:
     """A list of blocks: the sites of each, or, where the run merges them, one residual for all."""
 
-    def __init__(self, spec: Blocks, blocks: list[nn.Module], tap: Tap, read: ReadWeights, between: Between):
+    def __init__(self, spec: Blocks, blocks: list[nn.Module], run: Run, read: ReadWeights, between: Between):
         self.spec = spec
         self.blocks = [
-            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, tap, read) for i, block in enumerate(blocks)
+            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, run, read) for i, block in enumerate(blocks)
         ]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
-        self.stack = (
-            Stack(blocks, spec.path, spec.carries, tap.sites, counts, between) if spec.carries and blocks else None
-        )
+        merges = spec.carries and blocks
+        self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between) if merges else None
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         """The forwards for the coming model call."""
         self.began = self.stack if self.stack and self.stack.sound and run.merged else None
-        if self.began and run.measured.open and not run.measured.alone and not run.keeps(Kind.BLOCKS):
-            return self.began.watch()
-        return self.began.begin() if self.began else [pair for block in self.blocks for pair in block.forwards]
+        if self.began is None:
+            return [pair for block in self.blocks for pair in block.forwards]
+        only_measured = run.measured.open and not run.measured.merged_only and not run.keeps(Kind.BLOCKS)
+        return self.began.watch() if only_measured else self.began.begin()
 
 
 class Mounts:
     """The sites of one model in one run.
 
-    `read`: how to get the full weights of a linear layer. At the first computed evaluation each different block is
-    checked against its untouched forward, in every state that the run's table uses; blocks of the same make share
-    the verdict.
+    `read`: lends the full weights of a linear layer. At the first computed evaluation one block of each make is
+    checked against its untouched forward, with every set of kinds predicted that the run's table predicts together;
+    the verdict is for all blocks of that make.
     """
 
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
-        self.run, tap, between = run, Tap(run), Between(run.outside)
-        self.states: frozenset[State] = frozenset(s & MODULES for s in (run.trying or run.table.states())) - {
-            frozenset()
-        }
-        self.lists = [MountedList(blocks, blocks_of(model, blocks), tap, read, between) for blocks in host.blocks]
+        self.run, between = run, Between(run.outside)
+        states = frozenset(state & MODULES for state in run.trying or run.table.states())
+        self.states: frozenset[Kinds] = states - {frozenset()}
+        self.lists = [MountedList(blocks, blocks_of(model, blocks), run, read, between) for blocks in host.blocks]
         self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():
             block.check = self._check
         run.measured.lists |= {found.spec.path: bool(found.stack) for found in self.lists}
         run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
-        self._report_fallbacks()
+        for fallback in (fallback for block in self._one_of_each_make() for fallback in block.fallbacks):
+            run.demote(fallback)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """The context in which to run the model: its sites answer. Does nothing when this evaluation neither
-        predicts nor keeps, and what it could keep is known."""
+        """The context in which to run the model: its sites answer. Does nothing when this evaluation neither predicts
+        nor keeps, and the bytes of the sites are known."""
         run = self.run
         run.tally.block_calls += 1
         if not run.measured.open and not any(
@@ -95,18 +96,18 @@ class Mounts:
 
     @property
     def rests(self) -> bool:
-        """Whether no block of any list computes in the model call underway."""
+        """True if no block of any list computes in the model call underway."""
         return bool(self._began) and all(found.began and found.began.rests for found in self.lists if found.blocks)
 
     @property
     def mergeable(self) -> bool:
-        """Whether every list of blocks can be one residual."""
+        """True if every list of blocks can be one residual."""
         return all(found.stack for found in self.lists if found.blocks)
 
-    def merge_alone(self, reason: str) -> None:
-        """Keep no single site from now on, and say why: predictions of single sites are decided inside the model,
-        and a compiled one would be compiled anew for each."""
-        self.run.measured.alone = True
+    def merge_only(self, reason: str) -> None:
+        """Keep no single site from now on, for `reason`: predictions of single sites are decided inside the model, and
+        a compiled one would be compiled anew for each."""
+        self.run.measured.merged_only = True
         for stack in (found.stack for found in self.lists if found.stack):
             stack.compiled = True
         run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
@@ -125,8 +126,7 @@ class Mounts:
                 stack.give_up("another node edits its streams between the blocks")
 
     def _notice_unreached(self) -> None:
-        """Give up on blocks that this model does not run by their forward, which is all that can be mounted, or does
-        not run at all."""
+        """Give up on blocks that this model does not run, or runs past their forward: only that can be mounted."""
         if self.blocks and not self._began and not any(block.entered for block in self.blocks):
             self.run.bar(
                 MODULES,
@@ -142,11 +142,11 @@ class Mounts:
                 yield block
 
     def _check(self, block: MountedBlock, args: tuple, kwargs: dict) -> object:
-        """The block's own output, untouched. Then, on copies, parts of all blocks of this make are demoted until
-        what is left reproduces it.
+        """The block's own output, untouched. Then, on copies, mounts of all blocks of this make are demoted until the
+        others reproduce it.
 
-        Copies only help if the block's own run has left all else as it was: what another node keeps between calls
-        must not be run twice.
+        Copies only help if the block's own run has left everything else as it was: a patch that keeps something between
+        calls must not be run twice.
         """
         try:
             given, held = fresh(args, kwargs), of_call(args, kwargs)
@@ -172,23 +172,16 @@ class Mounts:
             states = frozenset(state - {Kind.ATTENTION} for state in states) - {frozenset()}
         try:
             with self.run.outside():
-                while part := block.failing(states, wanted, args, kwargs):
-                    self._demote_all_like(block, part)
+                while failing := block.failing(states, wanted, args, kwargs):
+                    self._demote_all_like(block, *failing)
             block.again(args, kwargs)
         except OutOfMemory:
             self.run.bar(MODULES, NO_ROOM)
 
-    def _demote_all_like(self, block: MountedBlock, part: Mount) -> None:
-        rung = next(i for i, ladder in enumerate(block.ladders) if ladder and ladder[0] is part)
+    def _demote_all_like(self, block: MountedBlock, mount: Mount, fault: str) -> None:
+        rung = next(i for i, ladder in enumerate(block.ladders) if ladder and ladder[0] is mount)
         left = {b.demote(rung) for b in self.blocks if b.signature == block.signature}
-        self.run.demote(
-            f"{type(block.block).__name__} ({block.reasons[-1]}): {part.label} -> {', '.join(sorted(left))}"
-        )
-
-    def _report_fallbacks(self) -> None:
-        for block in self._one_of_each_make():
-            for reason in block.reasons:
-                self.run.demote(f"{type(block.block).__name__} ({reason})")
+        self.run.demote(f"{block.described(fault)}: {mount.label} cannot be predicted, {', '.join(sorted(left))}")
 
 
 __all__ = ["Mounts", "footprint", "joins", "overridden", "padded", "plain_weights", "tokens"]

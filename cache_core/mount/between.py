@@ -1,4 +1,4 @@
-"""What happens to the streams of a model between two of its blocks."""
+"""Writes into the streams of a model between two of its blocks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -27,7 +27,7 @@ class Between(TorchDispatchMode):
         self._on = False
 
     def left(self, streams: Streams) -> None:
-        """A block has returned `streams`. What is written to is replaced in the list by its copy."""
+        """A block has returned `streams`, each `(B, L, C)`. Before a write, copies replace them in the list."""
         self._watched.append(streams)
         if not self._on:
             self._on = True
@@ -43,7 +43,7 @@ class Between(TorchDispatchMode):
         self.stop()
 
     def stop(self) -> None:
-        """Watch nothing. A mode that another pack has put on top of this one is left alone, and this one below it, idle."""
+        """Watch nothing. Where another pack has put a mode on top of this one, that one stays and this one idles."""
         self._watched = []
         if self._on and _get_current_dispatch_mode() is self:
             self._on = False
@@ -64,7 +64,7 @@ class Between(TorchDispatchMode):
 
 
 def _memory(x: Tensor) -> int | None:
-    """Where a tensor is; None for one that only stands for others, such as a quantised weight."""
+    """Address of a tensor's storage; None if it only stands for others, as a quantised weight does."""
     try:
         return x.untyped_storage().data_ptr()
     except RuntimeError:

@@ -5,21 +5,23 @@ from collections.abc import Callable
 from torch import nn
 
 from ..hosts import Call, Fused, Joint, SiteNames
+from ..run.engine import Source
 from ..site import Kind
 from ..store import OutOfMemory
 from .call import CallMount
 from .fused import FusedMount
 from .joint import JointMount
 from .kernel import KernelMount
-from .mount import Mount, ReadWeights, Tap
+from .mount import Mount, ReadWeights
 from .replay import Replay, copied, distance, shapes_of, tolerance
 from .scoped import Forward
 
-State = frozenset[Kind]
+Kinds = frozenset[Kind]
+Spec = Call | Joint | Fused
 
 
 def signature(block: nn.Module) -> tuple:
-    """What two blocks must share to behave alike: classes, number types and sizes of everything inside."""
+    """The make of a block: classes, number types and sizes of everything inside. Blocks of one make behave alike."""
     modules = tuple(
         (name, type(m), tuple((k, type(p), p.dtype, p.shape) for k, p in m.named_parameters(recurse=False)))
         for name, m in block.named_modules()
@@ -37,62 +39,65 @@ def fresh(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
 
 
 class MountedBlock:
-    """`forwards` replace those of the block and its leaves during a model call.
+    """A block at `path`. `forwards` replace those of the block and its leaves during a model call.
 
-    Each mount is a ladder of parts, the most capable one first; `demote` steps down a rung. The last rung is nothing.
+    Each of `specs` has a ladder of mounts, the most capable one first; `demote` steps down a rung. Below the last rung
+    is nothing: the block computes. `fallbacks`: sentences about ladders that start lower than planned. `check`: called
+    in place of the block's first run.
     """
 
-    def __init__(
-        self, block: nn.Module, path: str, mounts: tuple[Call | Joint | Fused, ...], tap: Tap, read: ReadWeights
-    ):
-        self.block, self.path, self.tap, self.signature = block, path, tap, signature(block)
+    def __init__(self, block: nn.Module, path: str, specs: tuple[Spec, ...], source: Source, read: ReadWeights):
+        self.block, self.path, self.source, self.signature = block, path, source, signature(block)
         self.original: Forward = block.forward
-        self.reasons: list[str] = []
-        self.ladders = [self._ladder(mount, read) for mount in mounts]
+        self.fallbacks: list[str] = []
+        self.ladders = [self._ladder(spec, read) for spec in specs]
         self.sites = [
             site
-            for mount, ladder in zip(mounts, self.ladders, strict=True)
-            for site in self._reachable(mount, ladder[0]).items()
+            for spec, ladder in zip(specs, self.ladders, strict=True)
+            for site in self._reachable(spec, ladder[0]).items()
         ]
         self.check: Callable[[MountedBlock, tuple, dict], object] | None = None
         self.entered = False  # whether the model has ever called its forward
 
-    def _reachable(self, mount: Call | Joint | Fused, part: Mount) -> SiteNames:
-        """What an uncached block calls: the sites of its first part, or, if that was a fallback from the start, of
-        the mount."""
-        planned = mount.sites(self.path)
-        return part.sites if part.sites.keys() == planned.keys() and not isinstance(part, KernelMount) else planned
+    def _reachable(self, spec: Spec, mount: Mount) -> SiteNames:
+        """The sites that an uncached block calls: those of its first mount, or, if that was a fallback from the start,
+        of its spec."""
+        planned = spec.sites(self.path)
+        return mount.sites if mount.sites.keys() == planned.keys() and not isinstance(mount, KernelMount) else planned
 
     def count(self, kind: Kind) -> int:
-        """How many sites of `kind` the block has, still mounted or not."""
+        """Number of sites of `kind` in the block, still mounted or not."""
         return sum(len(names) for own, names in self.sites if own is kind)
 
-    def _ladder(self, mount: Call | Joint | Fused, read: ReadWeights) -> list[Mount]:
-        if isinstance(mount, Call):
-            return [CallMount(self.block, self.path, mount, self.tap)]
-        kernel = KernelMount(self.path, self.tap)
+    def _ladder(self, spec: Spec, read: ReadWeights) -> list[Mount]:
+        if isinstance(spec, Call):
+            return [CallMount(self.block, self.path, spec, self.source)]
+        kernel = KernelMount(self.path, self.source)
         try:
-            fused = isinstance(mount, Fused)
-            part = (
-                FusedMount(self.block, self.path, mount, self.tap, read)
-                if fused
-                else JointMount(self.block, self.path, mount, self.tap)
-            )
+            if isinstance(spec, Fused):
+                return [FusedMount(self.block, self.path, spec, self.source, read), kernel]
+            return [JointMount(self.block, self.path, spec, self.source), kernel]
         except (AttributeError, TypeError) as reason:
-            self.reasons.append(f"{self.path}: {reason}; {kernel.label}")
+            label = FusedMount.label if isinstance(spec, Fused) else JointMount.label
+            self.fallbacks.append(f"{self.described(str(reason))}: {label} cannot be predicted, {kernel.alone}")
             return [kernel]
-        return [part, kernel]
+
+    def described(self, fault: str) -> str:
+        """The block and its fault, in words."""
+        return f"{type(self.block).__name__} ({self.path}: {fault})"
 
     @property
-    def parts(self) -> list[Mount]:
-        """The part in use on each ladder."""
+    def mounts(self) -> list[Mount]:
+        """The mount in use on each ladder."""
         return [ladder[0] for ladder in self.ladders if ladder]
 
     @property
     def forwards(self) -> list[tuple[nn.Module, Forward]]:
-        return [(self.block, self.forward), *(pair for part in self.parts for pair in part.forwards)]
+        """The modules of the block and the forwards they get during a model call."""
+        return [(self.block, self.forward), *(pair for mount in self.mounts for pair in mount.forwards)]
 
     def forward(self, *args: object, **kwargs: object) -> object:
+        """The block's forward during a model call."""
         self.entered = True
         if self.check is None:
             return self.run(args, kwargs)
@@ -100,44 +105,47 @@ class MountedBlock:
         return check(self, args, kwargs)
 
     def run(self, args: tuple, kwargs: dict) -> object:
-        """The block's own forward, with what the parts change about it."""
-        parts = self.parts
-        self.tap.sites.enter(self.path, shapes_of(args, kwargs))
+        """The block's own forward, changed by its mounts."""
+        mounts = self.mounts
+        self.source.enter(self.path, shapes_of(args, kwargs))
         try:
-            for part in parts:
-                part.inside, kwargs = True, part.enter(kwargs)
+            for mount in mounts:
+                mount.inside, kwargs = True, mount.enter(kwargs)
             return self.original(*args, **kwargs)
         finally:
-            for part in parts:
-                part.inside = False
-                part.leave()
+            for mount in mounts:
+                mount.inside = False
+                mount.leave()
 
-    def failing(self, states: frozenset[State], wanted: object, args: tuple, kwargs: dict) -> Mount | None:
-        """The first part that makes something else than `wanted`, or is never reached, when one of `states` is
-        replayed from a computed call."""
-        own = self.tap.sites
+    def failing(self, states: frozenset[Kinds], wanted: object, args: tuple, kwargs: dict) -> tuple[Mount, str] | None:
+        """The first mount whose replay of a computed call, with one of `states` predicted, is never reached or differs
+        from the output `wanted`; and its fault."""
+        own = self.source
         try:
-            for part in self.parts:
-                self.tap.sites = probe = Replay(part.sites)
-                fault = self._fault(probe, states, part, wanted, args, kwargs)
-                if fault:
-                    self.reasons.append(f"{self.path}: {fault}")
-                    return part
+            for mount in self.mounts:
+                replay = Replay(mount.sites)
+                self._ask(replay)
+                if fault := self._fault(replay, states, wanted, args, kwargs):
+                    return mount, fault
             return None
         finally:
-            self.tap.sites = own
+            self._ask(own)
 
-    def _fault(
-        self, probe: Replay, states: frozenset[State], part: Mount, wanted: object, args: tuple, kwargs: dict
-    ) -> str:
-        """What is wrong with one part; empty if nothing is."""
+    def _ask(self, source: Source) -> None:
+        """Take values from `source` from now on."""
+        self.source = source
+        for mount in self.mounts:
+            mount.source = source
+
+    def _fault(self, replay: Replay, states: frozenset[Kinds], wanted: object, args: tuple, kwargs: dict) -> str:
+        """The fault of the mount whose sites are replayed, in words; empty if there is none."""
         try:
             self.again(args, kwargs)
-            for state in {state.intersection(part.sites) for state in states} - {frozenset()}:
-                probe.replay(state)
+            for predicted in {state.intersection(replay.sites) for state in states} - {frozenset()}:
+                replay.replay(predicted)
                 apart = distance(self.again(args, kwargs), wanted)
-                if probe.missed:
-                    return f"{', '.join(sorted(probe.missed))} is never called"
+                if replay.missed:
+                    return f"{', '.join(sorted(replay.missed))} is never called"
                 if not apart <= tolerance(wanted):
                     return f"its output differs by {apart:.1e}"
         except OutOfMemory:
@@ -151,7 +159,7 @@ class MountedBlock:
         return self.run(*fresh(args, kwargs))
 
     def demote(self, rung: int) -> str:
-        """Step down from the part in use on ladder `rung`; returns how the sites behind it are cached from now on."""
+        """Step down from the mount in use on ladder `rung`; returns in words what is predicted from now on."""
         ladder = self.ladders[rung]
         ladder.pop(0).live = False
-        return ladder[0].label if ladder else "computed"
+        return KernelMount.alone if ladder else "it is computed"

@@ -1,30 +1,26 @@
 """Submodules whose output is a site as it is."""
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from ..hosts import Call, submodule
 from ..run import engine
-from ..site import Kind
-from .mount import Mount, Tap
+from ..run.engine import Source
+from .mount import Mount
 from .scoped import Forward
 
 
 class CallMount(Mount):
-    """A submodule that returns a tuple is several sites; all are predicted, or none. What is no tensor in it is
-    returned as it was."""
+    """Modules `(B, ...) -> (B, ...)` whose output is a site. A tuple is several sites; all are predicted, or none.
+    Other objects in it are None where it is predicted."""
 
-    label = "module outputs"
-
-    def __init__(self, block: nn.Module, path: str, spec: Call, tap: Tap):
-        super().__init__(tap)
-        self.kind: Kind = spec.kind
+    def __init__(self, block: nn.Module, path: str, spec: Call, source: Source):
+        super().__init__(source)
+        self.kind, self.label = spec.kind, spec.kind.value
         self.layouts: dict[str, tuple[bool, ...]] = {}  # by submodule: which of its outputs are tensors
         found = {name: module for name in spec.names if (module := submodule(block, name)) is not None}
-        self.sites = {
-            spec.kind: tuple(
-                site for name in found for site in Call(spec.kind, (name,), spec.outputs).sites(path)[spec.kind]
-            )
-        }
+        self.sites = replace(spec, names=tuple(found)).sites(path)
         wrap = self._tensor if spec.outputs == 1 else self._tuple
         self.forwards = [(module, wrap(module.forward, f"{path}.{name}")) for name, module in found.items()]
 
@@ -32,7 +28,7 @@ class CallMount(Mount):
         def forward(*args: object, **kwargs: object) -> Tensor:
             if not self.answers:
                 return original(*args, **kwargs)
-            return engine.call(self.tap.sites, self.kind, site, lambda: original(*args, **kwargs))
+            return engine.call(self.source, self.kind, site, lambda: original(*args, **kwargs))
 
         return forward
 
@@ -40,17 +36,16 @@ class CallMount(Mount):
         def forward(*args: object, **kwargs: object) -> tuple[Tensor | None, ...]:
             if not self.answers:
                 return original(*args, **kwargs)
-            layout, sites = self.layouts.get(name, ()), self.tap.sites
+            layout, source = self.layouts.get(name, ()), self.source
             names = [f"{name}.{i}" for i, is_tensor in enumerate(layout) if is_tensor]
-            if names and sites.predicts(self.kind, *names):
-                return tuple(
-                    sites.predict(self.kind, f"{name}.{i}") if is_tensor else None for i, is_tensor in enumerate(layout)
-                )
+            if names and source.predicts(self.kind, *names):
+                values = iter([source.predict(self.kind, site) for site in names])
+                return tuple(next(values) if is_tensor else None for is_tensor in layout)
             outputs = original(*args, **kwargs)
             self.layouts[name] = tuple(isinstance(value, Tensor) for value in outputs)
             for i, value in enumerate(outputs):
                 if isinstance(value, Tensor):
-                    sites.remember(self.kind, f"{name}.{i}", value)
+                    source.remember(self.kind, f"{name}.{i}", value)
             return outputs
 
         return forward

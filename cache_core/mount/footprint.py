@@ -1,4 +1,4 @@
-"""How much a plan will keep of a model, by arithmetic, before it runs."""
+"""Bytes that a plan will keep of a model, by arithmetic, before it runs."""
 
 import math
 
@@ -7,28 +7,26 @@ from torch import nn
 from ..hosts import Blocks, Call, Fused, Host, Joint, blocks_of, submodule
 from ..schedule import Table
 from ..site import MODULES, Kind
-from ..store import Footprint
-from ..store.eight_bit import share
+from ..store import Footprint, coded_fraction
 
 CELLS = 4  # latent cells to a token, where the model does not say
 
 
 def tokens(model: nn.Module, cells: int) -> int:
-    """Image or video tokens of a latent with `cells` cells, by the model's patch size."""
+    """Number of image or video tokens of a latent with `cells` cells, by the model's patch size."""
     patch = getattr(model, "patch_size", getattr(getattr(model, "patchifier", None), "patch_size", None))
     per_token = CELLS if patch is None else patch**2 if isinstance(patch, int) else math.prod(patch)
     return math.ceil(cells / per_token)
 
 
 def padded(model: nn.Module, count: int) -> int:
-    """`count` tokens of a picture or a text, and those that the model adds for a multiple."""
+    """Number of tokens of a picture or a text with `count` ones, filled up to the model's multiple."""
     multiple = getattr(model, "pad_tokens_multiple", None) or 1
     return math.ceil(count / multiple) * multiple
 
 
 def joins(host: Host) -> bool:
-    """Whether the text's tokens go through the blocks. Where they do not, the blocks attend to them in a second
-    attention."""
+    """True if the text's tokens go through the blocks. If not, the blocks attend to them in a second attention."""
     return all(
         [kind for mount in blocks.mounts for kind in mount.sites("")].count(Kind.ATTENTION) == 1
         for blocks in host.blocks
@@ -36,10 +34,10 @@ def joins(host: Host) -> bool:
 
 
 def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: int, element_size: int) -> Footprint:
-    """The bytes kept, when for each of its features a site keeps values of `element_size` bytes: `picture` ones of
-    the picture's tokens and `text` ones of the text's, each tokens times rows times samples.
+    """Bytes kept by `table`: a site of C features keeps `C * (picture + text) * element_size`. `picture`, `text`:
+    tokens times rows times samples.
 
-    An estimate: the first computed evaluation shows what is kept (Measured).
+    An estimate: the first computed evaluation shows the real bytes (run.Measured).
     """
     kinds = MODULES & frozenset().union(*table.states())
     lists = [
@@ -64,12 +62,12 @@ def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: in
         element_size * sum(map(sum, every)),
         element_size * merged,
         2 * element_size * largest,
-        share(max(widths, default=1), element_size),
+        coded_fraction(max(widths, default=1), element_size),
     )
 
 
 def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tuple[Kind, int]]:
-    """Values that the sites of one block keep, by kind."""
+    """Number of elements that each site of one block keeps, with its kind."""
     return [
         (kind, size)
         for mount in blocks.mounts
@@ -79,7 +77,7 @@ def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tu
 
 
 def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, picture: int, text: int) -> list[int]:
-    """Values of each site of a mount. One that has sites for several streams lacks some in some blocks."""
+    """Number of elements of each site of a mount. One with sites for several streams lacks some in some blocks."""
     names = (
         mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()
     )
@@ -94,6 +92,6 @@ def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, pictu
 
 
 def _width(block: nn.Module, names: tuple[str, ...]) -> int:
-    """Features of a token as it enters the submodules of these names: those of the first linear layer below them."""
+    """Features C of a token as it enters the submodules of these names: those of the first linear layer below them."""
     below = (module for name in names for module in (submodule(block, name) or nn.Module()).modules())
-    return next((module.in_features for module in below if getattr(module, "in_features", 0)), 0)
+    return next(filter(None, (getattr(module, "in_features", 0) for module in below)), 0)

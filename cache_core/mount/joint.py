@@ -3,39 +3,41 @@ not."""
 
 from torch import Tensor, nn
 
-from ..hosts import Joint, submodule
+from ..hosts import Joint, required, submodule
+from ..run.engine import Source
 from ..site import Kind
-from .mount import Mount, Tap, blank, can_skip_attention, no_attention, with_override
+from .mount import Mount, blank, can_skip_attention, no_attention, with_override
 from .scoped import Forward
 
 
 class JointMount(Mount):
-    """Predicting attention skips qkv, their norms, the rotary positions, the kernel and the projection."""
+    """Attention of streams `(B, L, C)`. Predicting it skips qkv, their norms, the rotary positions, the kernel and the
+    projection."""
 
     label = "attention"
 
-    def __init__(self, block: nn.Module, path: str, spec: Joint, tap: Tap):
-        super().__init__(tap)
+    def __init__(self, block: nn.Module, path: str, spec: Joint, source: Source):
+        super().__init__(source)
         self.skipping = False
         names: list[str] = []
         for stream, site in zip((*spec.streams, *spec.extra), spec.sites(path)[Kind.ATTENTION], strict=True):
             attention = submodule(block, stream)
             if attention is None:
                 continue
-            self.forwards.append((attention.qkv, self._qkv(attention.qkv.forward, 3 * getattr(attention, spec.unit))))
-            self.forwards += [
-                (norm, self._norm(norm.forward)) for norm in (getattr(attention, name) for name in spec.norms)
-            ]
-            if getattr(attention, "proj", None) is not None:
+            qkv, proj = required(attention, "qkv"), submodule(attention, "proj")
+            self.forwards.append((qkv, self._qkv(qkv.forward, 3 * getattr(attention, spec.unit))))
+            norms = [required(attention, name) for name in spec.norms]
+            self.forwards += [(norm, self._norm(norm.forward)) for norm in norms]
+            if proj is not None:
                 names.append(site)
-                self.forwards.append((attention.proj, self._proj(attention.proj.forward, site)))
+                self.forwards.append((proj, self._proj(proj.forward, site)))
         self.sites = {Kind.ATTENTION: tuple(names)}
 
     def enter(self, kwargs: dict) -> dict:
         self.skipping = self.predicts(Kind.ATTENTION) and can_skip_attention(kwargs)
-        return (
-            with_override(kwargs, no_attention, **({"pe": None} if "pe" in kwargs else {})) if self.skipping else kwargs
-        )
+        if not self.skipping:
+            return kwargs
+        return with_override(kwargs, no_attention, **({"pe": None} if "pe" in kwargs else {}))
 
     def leave(self) -> None:
         self.skipping = False
@@ -47,7 +49,7 @@ class JointMount(Mount):
         return forward
 
     def _norm(self, original: Forward) -> Forward:
-        def forward(*qk: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        def forward(*qk: Tensor) -> Tensor | tuple[Tensor, ...]:
             if self.skipping:
                 return qk[0] if len(qk) == 1 else qk[:2]
             return original(*qk)
@@ -57,10 +59,10 @@ class JointMount(Mount):
     def _proj(self, original: Forward, site: str) -> Forward:
         def forward(x: Tensor) -> Tensor:
             if self.skipping:
-                return self.tap.sites.predict(Kind.ATTENTION, site)
+                return self.source.predict(Kind.ATTENTION, site)
             value = original(x)
             if self.answers:
-                self.tap.sites.remember(Kind.ATTENTION, site, value)
+                self.source.remember(Kind.ATTENTION, site, value)
             return value
 
         return forward

@@ -1,11 +1,12 @@
-"""What a mounted block is made of: parts that each reach some of its sites."""
+"""Mounts: ways to reach some of the sites of a block."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
 
-from torch import Size, Tensor, nn
+from torch import Tensor, nn
 
+from ..hosts import SiteNames
+from ..run.engine import Source
 from ..site import Kind
 from .scoped import Forward
 
@@ -18,45 +19,29 @@ FOREIGN = ("attn1_patch", "attn1_output_patch")  # patches of other packs that l
 EDITORS = ("double_block", "single_block")  # and that change a block's output by what is in it
 
 
-class Source(Protocol):
-    """Where values come from and go to: a Run, or a Replay while a mount is checked."""
-
-    def enter(self, block: str, shapes: Sequence[Size]) -> None: ...
-    def predicts(self, kind: Kind, *sites: str) -> bool: ...
-    def keeps(self, kind: Kind) -> bool: ...
-    def predict(self, kind: Kind, site: str) -> Tensor: ...
-    def remember(self, kind: Kind, site: str, value: Tensor) -> None: ...
-
-
-class Tap:
-    """The `Source` that the parts of one block use at the moment."""
-
-    def __init__(self, sites: Source):
-        self.sites = sites
-
-
 class Mount:
     """One way to reach sites of a block.
 
-    `forwards`: modules and the forwards they get. `sites`: names of the sites by kind. `live` is False once demoted,
-    `inside` while the block's own forward does not run; the forwards then pass through: a module that another method
-    of the block calls is not a site.
+    `source`: of their values at the moment. `forwards`: modules and the forwards they get. `sites`: names of the sites
+    by kind. `live` is False once demoted, `inside` while the block's own forward does not run; the forwards then pass
+    through: a module that another method of the block calls is not a site.
     """
 
-    label = "part"
+    label: str  # its sites, in words
 
-    def __init__(self, tap: Tap):
-        self.tap, self.live, self.inside = tap, True, False
+    def __init__(self, source: Source):
+        self.source, self.live, self.inside = source, True, False
         self.forwards: list[tuple[nn.Module, Forward]] = []
-        self.sites: dict[Kind, tuple[str, ...]] = {}
+        self.sites: SiteNames = {}
 
     @property
     def answers(self) -> bool:
-        """Whether its modules are sites at the moment."""
+        """True if its modules are sites at the moment."""
         return self.live and self.inside
 
     def predicts(self, kind: Kind) -> bool:
-        return self.tap.sites.predicts(kind, *self.sites[kind])
+        """True if all sites of `kind` are predicted in this call."""
+        return self.source.predicts(kind, *self.sites[kind])
 
     def enter(self, kwargs: dict) -> dict:
         """Called before the block; returns the keyword arguments that the block gets."""
@@ -67,18 +52,18 @@ class Mount:
 
 
 def is_watched(kwargs: dict) -> bool:
-    """Whether another pack wants to see the queries and keys of this call."""
+    """True if another pack wants to see the queries and keys of this call."""
     options = kwargs.get("transformer_options")
     return isinstance(options, dict) and any(name in options.get("patches", {}) for name in FOREIGN)
 
 
 def is_edited(options: dict) -> bool:
-    """Whether another pack edits the streams between blocks, by the transformer options."""
+    """True if another pack edits the streams between blocks, by the transformer options."""
     return any(name in options.get("patches", {}) for name in EDITORS)
 
 
 def can_skip_attention(kwargs: dict) -> bool:
-    """Whether the block lets the attention in its own code be replaced in this call, and nobody else wants to see q
+    """True if the block lets the attention in its own code be replaced in this call, and nobody else wants to see q
     and k."""
     return isinstance(kwargs.get("transformer_options"), dict) and not is_watched(kwargs)
 
@@ -92,11 +77,11 @@ def with_override(kwargs: dict, override: Callable[..., Tensor], **changes: obje
 def no_attention(
     _: Callable[..., Tensor], q: Tensor, *args: object, skip_reshape: bool = False, **kwargs: object
 ) -> Tensor:
-    """An attention that nobody reads: right in batch and tokens, without features. `skip_reshape`: q is `(B, heads,
-    L, D)`, else `(B, L, C)`."""
+    """Attention output `(B, L, 0)` that nobody reads: right in batch and tokens, without features. `q`: `(B, L, C)`, or
+    `(B, heads, L, D)` with `skip_reshape`."""
     return q.new_empty(q.shape[0], q.shape[2 if skip_reshape else 1], 0)
 
 
 def blank(x: Tensor, features: int) -> Tensor:
-    """A tensor shaped like a linear layer's output for `x`, that takes no memory and no time."""
+    """Zeros `(..., features)`, like a linear layer's output for `x` `(..., C)`, that take no memory and no time."""
     return x.new_zeros(()).expand(*x.shape[:-1], features)

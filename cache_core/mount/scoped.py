@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 
-Forward = Callable[..., object]
+Forward = Callable[..., Any]  # of a block or layer of another project
 _ABSENT = object()
 
 

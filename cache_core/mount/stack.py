@@ -1,6 +1,7 @@
-"""A list of blocks as one site for each of its streams: what the list adds to it."""
+"""A list of blocks as one site for each of its streams: the sum that the list adds to it."""
 
 import inspect
+from typing import Any
 
 from torch import Tensor, compiler, nn
 
@@ -13,20 +14,25 @@ Forwards = list[tuple[nn.Module, Forward]]
 
 
 class Stack:
-    """Where attention and MLP are only ever predicted together, the list's first block adds the residual and the
-    others pass on what they get.
+    """A merged list, for plans that only ever predict attention and MLP together: its first block adds the residual,
+    the others pass on their input.
 
-    `carries`: the blocks' arguments that are streams, in the order in which they are returned. A residual is the
-    list's last output less its first input and less what was added between two blocks (ControlNet), which the
-    model's own code adds again. `sound` turns False when the blocks turn out not to work like this. A residual that
-    does not fit the stream it meets is not added: the list is computed.
+    `carries`: the blocks' arguments that are streams `(B, L, C)`, in the order in which they are returned. A stream's
+    residual is `r = x_out - x_in - sum of additions between blocks` `(B, L, C)`: the model's own code makes those
+    additions (ControlNet) again. `counts`: sites of each kind in the list. `sound` turns False when the blocks turn
+    out not to work like this. A residual of another shape than the stream it meets is not added: the list is computed.
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that
     a compiled model has one graph that predicts and one that keeps, and neither is made again when the run goes on.
 
-    Nothing is added between most blocks. `between` tells where something was; only there is it reckoned, or
+    Nothing is added between most blocks. `between` tells where something was; the addition is reckoned only there, or
     everywhere if the model is `compiled`.
     """
+
+    _added: list[Tensor]  # the residuals that a predicted list adds to its streams
+    _base: list[Tensor]  # the input of a computed list, and all additions between two of its blocks
+    _passed: list[Tensor]  # the output of its last block, or a copy if it was written to since
+    _residuals: list[Tensor]  # of a computed list, once its end is reached
 
     def __init__(
         self,
@@ -37,18 +43,9 @@ class Stack:
         counts: dict[Kind, int],
         between: Between,
     ):
-        self.run, self.path, self.carries, self.counts, self.between, self.sound = (
-            run,
-            path,
-            carries,
-            counts,
-            between,
-            True,
-        )
-        self.compiled, self._placed = (
-            False,
-            dict[Forward, dict[str, int]](),
-        )  # where the arguments of each kind of block are, by name
+        self.run, self.path, self.carries, self.counts, self.between = run, path, carries, counts, between
+        self.sound, self.compiled = True, False
+        self._placed: dict[Forward, dict[str, int]] = {}  # places of the arguments of each kind of block, by name
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self._known = False  # whether any of the blocks has ever been run by its forward
         self._keeping = [
@@ -77,7 +74,7 @@ class Stack:
         return [(block, self._watch(block.forward, self._places(block)))]
 
     def end(self) -> None:
-        """The model call is done: what it added goes to the run."""
+        """After the model call: its residuals go to the run."""
         self._known = self._known or self._entered
         if self._kept and not self._known:
             self._fault = "its blocks are not run by their forward"
@@ -94,23 +91,19 @@ class Stack:
         """Hold no tensor any more."""
         self.between.stop()
         self._entered, self._fault = False, ""
-        self._kept = self._misfit = (
-            False  # whether its residuals are to be kept; whether those it predicted did not fit its streams
-        )
-        self._added: list[Tensor] = []  # what a predicted list adds to its streams
-        self._base: list[Tensor] = []  # what a computed list was given, from its first block on and between two
-        self._passed: list[Tensor] = []  # what its last block returned, or a copy if that was written to since
-        self._residuals: list[Tensor] = []  # what it added, once its end is reached
+        self._kept = False  # whether its residuals are to be kept
+        self._misfit = False  # whether the predicted residuals have other shapes than its streams
+        self._added, self._base, self._passed, self._residuals = [], [], [], []
 
     @property
     def rests(self) -> bool:
-        """Whether no block computes in the model call underway."""
+        """True if no block computes in the model call underway."""
         return bool(self._added)
 
     def give_up(self, reason: str) -> None:
         """Merge no more from the next call on."""
         self.sound = self.run.measured.lists[self.path] = False
-        self.run.demote(f"{self.path} ({reason}): every site is kept")
+        self.run.demote(f"{self.path} ({reason}): every output is kept")
 
     def _places(self, block: nn.Module) -> dict[str, int]:
         code = getattr(block.forward, "__func__", block.forward)
@@ -119,7 +112,10 @@ class Stack:
         return self._placed[code]
 
     def _streams(self, places: dict[str, int], args: tuple, kwargs: dict) -> list[Tensor]:
-        return [kwargs[name] if name in kwargs else args[places.get(name, name)] for name in self.carries]
+        return [
+            kwargs[name] if name in kwargs else args[name if isinstance(name, int) else places[name]]
+            for name in self.carries
+        ]
 
     def _recount(self) -> None:
         """The list was computed in place of predicted."""
@@ -128,13 +124,10 @@ class Stack:
             tally.predicted_calls[kind] -= self.counts[kind]
             tally.computed_calls[kind] += self.counts[kind]
         tally.predicted_calls[Kind.BLOCKS] -= len(self.sites)
-        self.run.note(
-            f"the shapes inside the model changed at step {self.run.evaluation.step}: its blocks start their "
-            "histories anew"
-        )
+        self.run.note_new_shapes()
 
     def _predict(self, places: dict[str, int], computed: Forward) -> Forward:
-        def forward(*args: object, **kwargs: object) -> object:
+        def forward(*args: Any, **kwargs: Any) -> Any:
             streams = self._streams(places, args, kwargs)
             if not self._entered and [x.shape for x in streams] != [added.shape for added in self._added]:
                 self._misfit = True
@@ -148,7 +141,7 @@ class Stack:
         return forward
 
     def _watch(self, original: Forward, places: dict[str, int]) -> Forward:
-        def forward(*args: object, **kwargs: object) -> object:
+        def forward(*args: Any, **kwargs: Any) -> Any:
             for site, x in zip(self.sites, self._streams(places, args, kwargs), strict=True):
                 self.run.remember(Kind.BLOCKS, site, x)
             return original(*args, **kwargs)
@@ -156,7 +149,7 @@ class Stack:
         return forward
 
     def _keep(self, original: Forward, places: dict[str, int], last: bool) -> Forward:
-        def forward(*args: object, **kwargs: object) -> object:
+        def forward(*args: Any, **kwargs: Any) -> Any:
             if self._fault:
                 return original(*args, **kwargs)
             streams = self._streams(places, args, kwargs)
@@ -183,9 +176,8 @@ class Stack:
 
     def _after(self, streams: list[Tensor], outputs: tuple, last: bool) -> None:
         """A computed block has returned `outputs`."""
-        after = [
-            given if x is None else x for x, given in zip(outputs, streams, strict=False)
-        ]  # the last block may drop a stream
+        # The last block may drop a stream.
+        after = [given if x is None else x for x, given in zip(outputs, streams, strict=False)]
         if len(outputs) != len(streams) or [x.shape for x in after] != [x.shape for x in self._base]:
             self._fault, self._base, self._passed = "its blocks do not return what they are given", [], []
         elif last:
@@ -200,8 +192,8 @@ class Stack:
 
     @property
     def _reckons(self) -> bool:
-        """Whether what was added is reckoned wherever something may have been: what watches operations would keep
-        models from being compiled."""
+        """True if additions are reckoned wherever there may have been some: watching operations would keep models from
+        being compiled."""
         return self.compiled or compiler.is_compiling()
 
     def _copies(self, streams: list[Tensor]) -> list[Tensor]:

@@ -1,5 +1,4 @@
-"""What a call can reach beside tensors, and whether the call has changed it: state that a second call would find
-changed."""
+"""Objects beside tensors that a call can reach, and whether the call has changed them: a second call would differ."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,10 +14,9 @@ ELSEWHERE = ("wrappers", "callbacks")  # transformer options that run around the
 
 
 class Held:
-    """The contents of everything in `named` that can hold something, as they are now. Tensors and modules are not
-    looked into.
+    """The present contents of all objects in `named` that can hold others. Tensors and modules are not looked into.
 
-    `objects`: also what patches keep in their attributes and closures, not only containers.
+    `objects`: look also into the attributes and closures of patches, not only into containers.
     """
 
     def __init__(self, named: Iterable[tuple[str, object]], objects: bool = True):
@@ -28,7 +26,7 @@ class Held:
             self._look(name, value, DEPTH)
 
     def changed(self) -> Iterator[tuple[str, object]]:
-        """Name and holder of what has been put in, taken out or replaced since."""
+        """Name and holder of each object with contents put in, taken out or replaced since."""
         return (
             (name, holder)
             for name, holder, before in self.known.values()
@@ -53,8 +51,8 @@ class Held:
 
 
 def of_object(value: object) -> tuple | None:
-    """Objects that a function, a bound method or an object holds on to; None for tensors, modules, and what manages
-    a model."""
+    """Objects that a function, a bound method or an object holds on to; None for tensors, modules, and managers of a
+    model."""
     if isfunction(value):
         cells = (thing for cell in value.__closure__ or () for thing in within(cell))
         return (*cells, *(value.__defaults__ or ()), *vars(value).values())
@@ -76,7 +74,7 @@ def within(cell: Any) -> list[object]:
 
 
 def same(before: tuple, after: tuple) -> bool:
-    """Whether nothing has been exchanged. Numbers and texts count by their value, all else by being the same thing."""
+    """True if nothing has been exchanged. Numbers and texts count by their value, all else by identity."""
     plain = (bool, int, float, str, type(None))
     return len(before) == len(after) and all(
         a is b or (type(a) is type(b) and type(a) in plain and a == b) for a, b in zip(before, after, strict=True)
@@ -84,22 +82,19 @@ def same(before: tuple, after: tuple) -> bool:
 
 
 def of_call(args: tuple, kwargs: dict) -> Held:
-    """Everything that a block can reach in a call with these arguments: each of them, and each of its transformer
-    options."""
+    """Contents of everything that a block can reach in a call with these arguments: each of them, and each of its
+    transformer options."""
     options = kwargs.get("transformer_options")
     named = [(f"argument {i}", value) for i, value in enumerate(args)]
     named += [(f"argument {name}", value) for name, value in kwargs.items() if value is not options]
     for name, value in options.items() if isinstance(options, dict) else ():
-        named += (
-            sorted_patches(value)
-            if name in ("patches", "patches_replace")
-            else []
-            if name in ELSEWHERE
-            else [(name, value)]
-        )
+        if name in ("patches", "patches_replace"):
+            named += sorted_patches(value)
+        elif name not in ELSEWHERE:
+            named.append((name, value))
     return Held(named)
 
 
 def sorted_patches(groups: object) -> list[tuple[str, object]]:
-    """The patches by the name of their kind, so that it can be told which one keeps something."""
+    """The patches by the name of their kind, to name the one that keeps something."""
     return list(groups.items()) if isinstance(groups, dict) else []

@@ -1,45 +1,81 @@
-"""Kinds predicted and kept at each step of one sampling: what the plans say, and what a run has made of it since."""
+"""Kinds predicted and kept at each step of one sampling: by the plans, and by what the run has barred since."""
+
+from collections.abc import Iterable
 
 from ..plan import Plan, table_of
 from ..schedule import Table
-from ..site import Kind
+from ..site import MODULES, Kind
 from ..timeline import Timeline
 
 
 class Agenda:
-    """`table`: what is computed at each step; it may be replaced as the run goes on. `trying`: what a run that only
-    tries predictions tries at each step, empty for any other. `correcting`: the plan that corrects the model's
-    output, if any."""
+    """The decisions of one run, without tensors.
+
+    `table`: kinds computed at each step; a run may replace it. `barred`: kinds computed after all. `trying`: sets of
+    kinds that a run for calibration tries at each step, empty in any other run. `correcting`: the plan that corrects
+    the model's output, if any.
+
+    `Kind.BLOCKS` stands for attention and MLP together: it is kept and predicted only where both are.
+    """
 
     def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
-        self.steps = timeline.steps
+        self.plans, self.steps, self.barred = plans, timeline.steps, frozenset[Kind]()
         self.trying = tuple(dict.fromkeys(trial for plan in plans for trial in plan.trials))
-        self.correcting = next((plan for plan in plans if plan.predictor.reach), None)  # the model's output, that is
+        self.correcting = next((plan for plan in plans if plan.predictor.reach), None)
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self.adopt(table_of(plans, timeline))
 
     def adopt(self, table: Table) -> None:
         """Go by `table` from now on."""
         self.table = table
-        self._kept = [self._kept_at(step) for step in range(self.steps)]
+        self._kept = [_with_blocks(self._kept_at(step)) for step in range(self.steps)]
 
-    def predicted(self, step: int) -> frozenset[Kind]:
-        """Kinds that `step` predicts; none in a run that only tries."""
-        return frozenset() if self.trying else self.table.predicted(step)
+    def bar(self, kinds: Iterable[Kind]) -> None:
+        """Predict and keep `kinds` no more. Without attention or MLP there are no merged blocks either."""
+        kinds = frozenset(kinds)
+        self.barred |= kinds | {Kind.BLOCKS} if kinds & MODULES else kinds
 
-    def kept(self, step: int) -> frozenset[Kind]:
-        """Kinds whose values, computed at `step`, a later step needs."""
-        return self._kept[step]
+    def predicted(self, step: int, merged: bool) -> frozenset[Kind]:
+        """Kinds that `step` predicts; none in a run for calibration. `merged`: whether lists of blocks are sites."""
+        planned = frozenset[Kind]() if self.trying else self.table.predicted(step)
+        return (_with_blocks(planned) if merged else planned) - self.barred
+
+    def keeps(self, step: int, kind: Kind) -> bool:
+        """True if a value of `kind` computed at `step` is needed later."""
+        return kind in self._kept[step] and kind not in self.barred
 
     def plan(self, kind: Kind) -> Plan:
-        """The plan of `kind`; that of the blocks is the one of their attention."""
-        return self._plan_of.get(Kind.ATTENTION if kind is Kind.BLOCKS else kind) or self.correcting
+        """The plan of `kind`: of the blocks that of their attention; of a model that is only corrected the correcting
+        one."""
+        own = self._plan_of.get(Kind.ATTENTION if kind is Kind.BLOCKS else kind, self.correcting)
+        if own is None:
+            raise KeyError(f"No plan of this run is for {kind.value}.")
+        return own
+
+    def kept_steps(self, kind: Kind) -> list[int]:
+        """The steps, ascending, whose values of attention or MLP are kept."""
+        order = max((plan.predictor.order for plan in self.plans if kind in plan.kinds), default=0)
+        return [step for step in range(self.steps) if order and (self.trying or self.table.needed(step, kind, order))]
+
+    def samples(self, kind: Kind) -> int:
+        """The most samples of a site of `kind`, inside the model, that are held at one time; 0 if none is kept."""
+        if kind is Kind.BLOCKS:
+            return max(map(self.samples, MODULES))
+        depth = max((plan.depth(kind) for plan in self.plans if kind in plan.kinds), default=0)
+        return min(depth, len(self.kept_steps(kind)))
 
     def _kept_at(self, step: int) -> frozenset[Kind]:
+        row = self.table.rows[step]
         if self.trying:
-            return self.table.rows[step]
-        kept = {
-            k for k, plan in self._plan_of.items() if plan.adaptive or self.table.needed(step, k, plan.predictor.order)
-        }
-        corrected = self.correcting and self.correcting.kinds <= self.table.rows[step]
-        return frozenset(kept | {Kind.MODEL} if corrected else kept)
+            return row
+        kept = frozenset(
+            kind
+            for kind, plan in self._plan_of.items()
+            if plan.adaptive or self.table.needed(step, kind, plan.predictor.order)
+        )
+        corrects = self.correcting is not None and self.correcting.kinds <= row
+        return kept | {Kind.MODEL} if corrects else kept
+
+
+def _with_blocks(kinds: frozenset[Kind]) -> frozenset[Kind]:
+    return kinds | {Kind.BLOCKS} if kinds >= MODULES else kinds

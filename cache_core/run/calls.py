@@ -1,8 +1,6 @@
 """Model calls underway. Each belongs to the thread that makes it: ComfyUI calls the model of each device from a
 thread of its own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import get_ident
 
@@ -12,15 +10,15 @@ from .evaluation import Tally
 
 @dataclass
 class Call:
-    """One call of the model. `streams`: those of its rows, in order. `tally`: what it did, which its evaluation is
-    told at its end. `remembered`: sites whose value it has given to the run."""
+    """One call of the model. `streams`: those of its rows, in order. `tally`: its counts, which its evaluation gets at
+    its end. `remembered`: sites whose value it has given to the run."""
 
     streams: tuple[int, ...]
     tally: Tally = field(default_factory=Tally)
     remembered: set[tuple[Kind, str]] = field(default_factory=set)
 
     def begin_again(self) -> None:
-        """Take back what the call did: it is made once more."""
+        """Forget the counts and sites of a call that is made once more."""
         self.tally = Tally()
         self.remembered.clear()
 
@@ -37,20 +35,19 @@ class Calls:
         stack = self._of.get(get_ident())
         return stack[-1] if stack else None
 
-    @contextmanager
-    def underway(self, call: Call) -> Iterator[None]:
-        """The context of `call` in this thread."""
-        stack = self._of.setdefault(get_ident(), [])
-        stack.append(call)
-        try:
-            yield
-        finally:
-            stack.remove(call)
-            if not stack:
-                del self._of[get_ident()]
+    def enter(self, call: Call) -> None:
+        """This thread is in `call` from now on."""
+        self._of.setdefault(get_ident(), []).append(call)
+
+    def leave(self) -> None:
+        """This thread's innermost call is over."""
+        stack = self._of[get_ident()]
+        stack.pop()
+        if not stack:
+            del self._of[get_ident()]
 
     def elsewhere(self) -> set[int]:
-        """Streams of the calls that other threads are in: what is kept of them may be in use."""
+        """Streams of the calls of other threads: their values may be in use."""
         mine = get_ident()
         return {
             stream

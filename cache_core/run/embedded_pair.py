@@ -1,30 +1,35 @@
-"""The one decision that is taken while a run samples: whether an adaptive plan computes."""
+"""The one decision taken while a run samples: whether an adaptive plan computes."""
 
 from ..plan import Plan
+from ..predictor import Extrapolation
 from ..site import Kind
 from ..store import Store
 from ..store.history import disagreement
 
 
 class EmbeddedPair:
-    """What the rule of schedule.Adaptive knows since the model was last computed. `node`: where that was."""
+    """The sum and count that schedule.Adaptive decides by, since the model was last computed. `node`: the sigma of
+    that evaluation."""
 
     def __init__(self) -> None:
         self.node = float("nan")
         self.computed()
 
     def computed(self) -> None:
-        """The coming evaluation computes the model: what was summed is done with."""
+        """Start anew: the coming evaluation computes the model."""
         self._disagreement, self._in_a_row = 0.0, 0
 
     def must_compute(self, plan: Plan, store: Store, sigma: float) -> bool:
-        """Whether to compute at `sigma` after all; False for a plan that is known beforehand."""
+        """True if the model is computed at `sigma` after all; False for a plan that is known beforehand.
+
+        A predictor without orders is judged by the extrapolations of order 2 and 1.
+        """
         if plan.adaptive is None:
             return False
-        high, low = plan.predictor.pair()
-        newest = [
-            history for history in store.of(Kind.MODEL) if history.nodes[0] == self.node
-        ]  # the streams of the last computed evaluation
+        predictor = plan.predictor if isinstance(plan.predictor, Extrapolation) else Extrapolation(2)
+        high, low = predictor.pair()
+        # the streams of the last computed evaluation
+        newest = [history for history in store.of(Kind.MODEL) if history.nodes[0] == self.node]
         self._disagreement += disagreement(newest, high, low, sigma)
         self._in_a_row += 1
         return plan.adaptive.computes(self._disagreement, self._in_a_row - 1)

@@ -1,4 +1,4 @@
-"""The only place where schedule, site, predictor and history meet."""
+"""A call of the model, and of each site within it: predicted, or computed and remembered."""
 
 from __future__ import annotations
 
@@ -7,29 +7,37 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from ..site import Kind
 from ..store import OutOfMemory
 from .run import MODEL_SITE, Run
 
 
+class Source(Protocol):
+    """Past values `(B, ...)` of sites, and the place for new ones: a Run, or a Replay while a mount is checked. B: the
+    rows of the model call underway."""
+
+    def enter(self, block: str, shapes: Sequence[Size]) -> None: ...
+    def predicts(self, kind: Kind, *sites: str) -> bool: ...
+    def keeps(self, kind: Kind) -> bool: ...
+    def predict(self, kind: Kind, site: str) -> Tensor: ...
+    def remember(self, kind: Kind, site: str, value: Tensor) -> None: ...
+
+
 class Installable(Protocol):
-    """Sites within a model, put in reach for the length of one call (mount.Mounts)."""
+    """Sites within a model, put in reach for the length of one call: `mount.Mounts`, which imports this package."""
 
     def installed(self) -> AbstractContextManager[None]: ...
 
 
-def call(run: Run, kind: Kind, site: str, compute: Callable[[], Tensor]) -> Tensor:
-    """The value of `site` in this evaluation: predicted if the plan says so and the past allows it, else computed
-    and remembered.
-
-    If one conditioning of the call has no history, the whole call is computed.
-    """
-    if run.predicts(kind, site):
-        return run.predict(kind, site)
+def call(source: Source, kind: Kind, site: str, compute: Callable[[], Tensor]) -> Tensor:
+    """Value `(B, ...)` of `site` in this evaluation: predicted if the plan says so and every row has past values, else
+    the result of `compute`, remembered."""
+    if source.predicts(kind, site):
+        return source.predict(kind, site)
     value = compute()
-    run.remember(kind, site, value)
+    source.remember(kind, site, value)
     return value
 
 
@@ -42,17 +50,17 @@ def evaluate(
     device: torch.device | None = None,
     once: bool = False,
 ) -> Tensor:
-    """The raw output of one call of the model on `device`, whose rows belong to `conditionings` in order (see
-    Run.calling).
+    """Raw output `(B, C, ...)` of one call of the model on `device`, whose B rows belong to `conditionings` in order
+    (see Run.calling).
 
-    `once`: the call must not be repeated when memory runs out in it, because it gathers what other threads compute.
+    `once`: the call must not be repeated when memory runs out in it, because it gathers results of other threads.
     """
 
-    def compute() -> Tensor:
-        return _installed(model, mounts)
+    def output() -> Tensor:
+        return run.corrected(call(run, Kind.MODEL, MODEL_SITE, lambda: _installed(model, mounts)))
 
     with run.calling(conditionings, signature, device):
-        return _surviving(run, lambda: run.corrected(call(run, Kind.MODEL, MODEL_SITE, compute)), once)
+        return _surviving(run, output, once)
 
 
 def pass_through(
@@ -63,8 +71,8 @@ def pass_through(
     mounts: Installable | None,
     device: torch.device | None = None,
 ) -> Tensor:
-    """The same for a call whose output is not cached and never corrected, whatever `model` returns: only the sites
-    within it are."""
+    """Result of `model`, unchanged, for a call whose output is neither cached nor corrected: only the sites within
+    it are. Other arguments as of `evaluate`."""
     with run.calling(conditionings, signature, device):
         return _surviving(run, lambda: _installed(model, mounts))
 
@@ -75,8 +83,8 @@ def _installed(model: Callable[[], Tensor], mounts: Installable | None) -> Tenso
 
 
 def _surviving(run: Run, work: Callable[[], Tensor], once: bool = False) -> Tensor:
-    """What `work` returns. Where memory runs out in it, the cache gives way, and it is done once more: computed, as
-    if there were none."""
+    """Result of `work`. Where memory runs out in it, the cache gives way and it is done once more, computed as if
+    there were no cache."""
     try:
         return work()
     except OutOfMemory:

@@ -1,36 +1,45 @@
-"""What one evaluation of the denoiser decided and did."""
+"""The record of one evaluation of the denoiser: its decision and its calls."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from ..site import Kind
 
 
+class Counts(dict[Kind, int]):
+    """Numbers by kind, 0 for a kind that is not there: a Counter that costs nothing to make."""
+
+    def __missing__(self, kind: Kind) -> int:
+        return 0
+
+
 @dataclass
 class Tally:
-    """`computed_calls`, `predicted_calls`: calls of sites. `block_calls`: calls of the model in which its blocks ran."""
+    """Counts of calls. `computed_calls`, `predicted_calls`: of sites, by kind. `block_calls`: of the model, where its
+    blocks ran."""
 
-    computed_calls: Counter[Kind] = field(default_factory=Counter, kw_only=True)
-    predicted_calls: Counter[Kind] = field(default_factory=Counter, kw_only=True)
+    computed_calls: Counts = field(default_factory=Counts, kw_only=True)
+    predicted_calls: Counts = field(default_factory=Counts, kw_only=True)
     block_calls: int = field(default=0, kw_only=True)
 
     def add(self, other: Tally) -> None:
-        """Count what `other` counted, too."""
-        self.computed_calls.update(other.computed_calls)
-        self.predicted_calls.update(other.predicted_calls)
+        """Add the counts of `other`."""
+        for kind, count in other.computed_calls.items():
+            self.computed_calls[kind] += count
+        for kind, count in other.predicted_calls.items():
+            self.predicted_calls[kind] += count
         self.block_calls += other.block_calls
 
 
 @dataclass
 class Evaluation(Tally):
-    """One evaluation of the denoiser: one decision for all its conditionings, and what its calls of the model did
+    """One evaluation of the denoiser: one decision for all its conditionings, and the counts of its calls of the model
     that have ended.
 
     `taken`: the streams that its calls have begun with (see Streams). `trial`: whether it only tries what a
-    prediction would be.
+    prediction would be. `started`: seconds; `seconds`: its length, 0 until it ends.
     """
 
     step: int

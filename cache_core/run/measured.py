@@ -1,4 +1,4 @@
-"""What the sites of a model weigh, as a computed evaluation shows it."""
+"""Bytes of a model's sites, as a computed evaluation shows them."""
 
 from __future__ import annotations
 
@@ -9,41 +9,40 @@ from dataclasses import replace
 from torch import Tensor
 
 from ..site import Kind
-from ..store import Footprint, share
+from ..store import Footprint, coded_fraction
 
 
 class Measured:
-    """Bytes of one sample of each site that an evaluation computes, whether it keeps it or not, by kind, site and
-    stream.
+    """Bytes of one sample of each site that an evaluation computes, kept or not, by kind, site and stream.
 
-    `open`: whether what is computed is still looked at. `alone`: whether no single site may be kept. `lists`: paths
-    of the lists of blocks, and whether each can be one residual.
+    `open`: whether computed values are still measured. `merged_only`: whether no single site may be kept. `lists`:
+    paths of the lists of blocks, and whether each can be one residual.
     """
 
     def __init__(self) -> None:
-        self.open = self.alone = False
+        self.open = self.merged_only = False
         self.lists: dict[str, bool] = {}
         self._sizes: dict[tuple[Kind, str, int], int] = {}
-        self._share = 0.0
+        self._eight_bit = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._sizes)
 
     def saw(self, kind: Kind, site: str, value: Tensor, streams: Sequence[int]) -> None:
-        """A value of `site` was computed, whose rows belong to `streams`."""
+        """Measure a computed value `(B, ..., C)` of `site`, whose rows belong to `streams`."""
         if self.open and kind is not Kind.MODEL:
             self._sizes.update({(kind, site, stream): value.nbytes // len(streams) for stream in streams})
-            self._share = max(self._share, share(value.shape[-1], value.element_size()))
+            self._eight_bit = max(self._eight_bit, coded_fraction(value.shape[-1], value.element_size()))
 
-    def footprint(self, expected: Footprint, samples: Mapping[Kind, int], share_seen: float) -> Footprint:
+    def footprint(self, expected: Footprint, samples: Mapping[Kind, int], fraction_seen: float) -> Footprint:
         """Bytes kept with so many `samples` of each kind.
 
         `expected`: the estimate. It tells how single sites compare with residuals, where only those were seen.
-        `share_seen`: what was seen, relative to what is kept.
+        `fraction_seen`: measured bytes, relative to kept ones.
         """
         sizes: Counter[tuple[Kind, str]] = Counter()
         for (kind, site, _), size in self._sizes.items():
-            sizes[kind, site] += round(samples[kind] * size / share_seen)
+            sizes[kind, site] += round(samples[kind] * size / fraction_seen)
         total = sum(sizes.values())
         if any(kind is Kind.BLOCKS for kind, _ in sizes):
             off = total / max(1, expected.merged)
@@ -51,19 +50,20 @@ class Measured:
                 expected, whole=round(off * expected.whole), merged=total, window=round(off * expected.window)
             )
         largest = max(self._by_block(sizes).values(), default=0)
-        return Footprint(total, sum(self._merged(path, sizes) for path in self.lists), 2 * largest, self._share)
+        merged = sum(self._merged(path, sizes) for path in self.lists)
+        return Footprint(total, merged, 2 * largest, self._eight_bit)
 
     def _merged(self, path: str, sizes: Counter[tuple[Kind, str]]) -> int:
-        """Bytes of a list as one residual: as large as what the MLPs of its largest block add to its streams. If it
-        cannot be one, all its sites."""
+        """Bytes of a list as one residual: those that the MLPs of its largest block add to its streams. If it cannot
+        be one, those of all its sites."""
         within = Counter({key: size for key, size in sizes.items() if key[1].startswith(f"{path}.")})
         added = self._by_block(Counter({key: size for key, size in within.items() if key[0] is Kind.MLP}))
         return max(added.values(), default=0) * self.lists[path] or sum(within.values())
 
     def _by_block(self, sizes: Counter[tuple[Kind, str]]) -> Counter[str]:
         """Bytes of each block, by its path."""
-        found: Counter[str] = Counter()
+        blocks: Counter[str] = Counter()
         for (_, site), size in sizes.items():
             path = next(path for path in self.lists if site.startswith(f"{path}."))
-            found[f"{path}.{site.removeprefix(f'{path}.').split('.')[0]}"] += size
-        return found
+            blocks[f"{path}.{site.removeprefix(f'{path}.').split('.')[0]}"] += size
+        return blocks

@@ -1,7 +1,8 @@
-"""What a run keeps, and what it does as memory runs out."""
+"""The values that a run keeps, and its answers when memory runs out."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
+from threading import RLock
 
 import torch
 from torch import Tensor
@@ -14,87 +15,135 @@ from ..timeline import Timeline
 from .agenda import Agenda
 from .calls import Calls
 from .evaluation import Evaluation
-from .remarks import Remarks
 from .shortfall import shortfalls
 
 Outside = Callable[[], AbstractContextManager[object]]
 
 
-class Memory(Remarks):
-    """The part of a run that keeps values: its agenda, its store, and which kinds are computed after all (`barred`)."""
+class Memory:
+    """The part of a run that keeps values: its agenda and its store.
+
+    `notes`: choices. `demotions`: what is cached less than planned. Each is said once, in the report. `restarts`: how
+    often a history began anew because shapes had changed. `moves`: how often a conditioning took its past along to
+    another device. `lock`: of everything that the calls of several threads share.
+    """
 
     def __init__(self, plans: tuple[Plan, ...], timeline: Timeline, outside: Outside):
-        super().__init__([note for plan in plans for note in plan.notes])
+        self.notes, self.demotions = [note for plan in plans for note in plan.notes], list[str]()
+        self.restarts, self.moves, self.lock = 0, 0, RLock()
         self.evaluations: list[Evaluation] = []
-        self._agenda = Agenda(plans, timeline)
-        self.trying, self.correcting = self._agenda.trying, self._agenda.correcting
+        self.agenda = Agenda(plans, timeline)
+        self.trying, self.correcting = self.agenda.trying, self.agenda.correcting
         if reason := unfit(timeline):
             self.note(f"{reason}: running uncached.")
-            self._agenda.adopt(uncached(plans, timeline))
+            self.agenda.adopt(uncached(plans, timeline))
         elif not self.trying:
-            for said in shortfalls(plans, self.table, timeline):
-                self.note(said)
+            for shortfall in shortfalls(plans, self.table, timeline):
+                self.note(shortfall)
         rungs = whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans))
         self.store = Store(rungs, outside)
         self._calls = Calls()
-        self._barred: frozenset[Kind] = frozenset()
         self._stale = False  # whether the rung has changed since the evaluation began
+
+    def note(self, text: str) -> None:
+        """Say `text` in the report, once."""
+        with self.lock:
+            if text not in self.notes:
+                self.notes.append(text)
+
+    def demote(self, text: str) -> None:
+        """Say in the report, once, what is cached less than planned."""
+        with self.lock:
+            if text not in self.demotions:
+                self.demotions.append(text)
 
     @property
     def evaluation(self) -> Evaluation:
+        """The running evaluation, or the last one."""
         return self.evaluations[-1]
 
     @property
     def table(self) -> Table:
         """Kinds computed at each step."""
-        return self._agenda.table
+        return self.agenda.table
 
     @property
     def merged(self) -> bool:
-        """Whether lists of blocks are sites of their own, in place of their attention and MLP."""
+        """True if lists of blocks are sites of their own, in place of their attention and MLP."""
         return self.store.rung.merged
 
     def keeps(self, kind: Kind) -> bool:
-        """Whether a value of `kind` computed now will be used."""
+        """True if a value of `kind` computed now will be used."""
         if self.evaluation.trial or (self._stale and kind is not Kind.MODEL):
             return False
-        kept = self._agenda.kept(self.evaluation.step) - self._barred
-        return kept >= MODULES if kind is Kind.BLOCKS else kind in kept
+        return self.agenda.keeps(self.evaluation.step, kind)
 
-    def fit(self, footprint: Footprint, budget: Budget, device: torch.device | None = None) -> None:
-        """Choose, before anything is kept on `device`, the first rung that fits `budget` there, and note it; if none
-        does, attention and MLP are computed. Without `device`: on the first one, before anything is kept at all."""
-        if not footprint.whole or self._barred >= MODULES:
+    def bar(self, kinds: Iterable[Kind], reason: str) -> None:
+        """Compute `kinds` from the next decision on, and say why.
+
+        Their values go when the next evaluation begins: a block underway may have decided to predict from them.
+        """
+        with self.lock:
+            self.agenda.bar(kinds)
+            self.demote(reason)
+
+    # Rungs
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def choose_rung(self, footprint: Footprint, budget: Budget, device: torch.device | None = None) -> None:
+        """Choose, before anything is kept on `device`, the first rung that `budget` holds, and note it; if it holds
+        none, attention and MLP are computed. Without `device`: on the first one, before anything is kept at all."""
+        if not footprint.whole or self.agenda.barred >= MODULES:
             return
         with self.lock:
-            before, further = self.store.rung, device is not None
-            if not self.store.fit(footprint, budget, device):
+            before = self.store.rung
+            if not self.store.choose_rung(footprint, budget, device):
                 least = footprint.least(self.store.ladder)
                 self.bar(
                     MODULES,
                     f"the cache needs {least} at least, and {budget} is allowed: attention and mlp are computed",
                 )
                 return
-            place = f"cache on {device}" if further else "cache"
-            rung = self.store.rung
-            self.note(
-                f"{place}: {footprint.needs(rung)} of {budget} allowed: {rung} ({megabytes(footprint.whole)} would "
-                "keep every site)"
-            )
-            if not further:
+            self._note_rung(footprint, budget, "cache" if device is None else f"cache on {device}")
+            if device is None:
                 self.stand()
-            elif rung != before:
+            elif self.store.rung != before:
                 self._stale = True  # other devices keep by the rung before it until the evaluation is over
+
+    def _note_rung(self, footprint: Footprint, budget: Budget, cache: str) -> None:
+        rung = self.store.rung
+        everything = megabytes(footprint.whole)
+        self.note(
+            f"{cache}: {footprint.needs(rung)} of {budget} allowed: {rung} ({everything} would keep every output)"
+        )
 
     def stand(self) -> None:
         """Keep by the store's rung from now on."""
         self._stale = False
         if self.store.rung.coarser:
-            self._agenda.adopt(coarser(self.table))
+            self.agenda.adopt(coarser(self.table))
+
+    # Memory that runs out
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def give_way(self) -> bool:
+        """Memory has run out in a model call: drop the kept values of its blocks, or else of its output, so that the
+        call can be made once more, computed. False where the cache had no part in it, and in a trial, which would
+        tell nothing."""
+        with self.lock:
+            inside = [k for k in Kind if k is not Kind.MODEL and (self.keeps(k) or self.store.of(k))]
+            if self.evaluation.trial or not (inside or self.evaluation.predicted):
+                return False
+            self.evaluation.predicted = frozenset()
+            if self._calls.here:
+                self._calls.here.begin_again()
+            self._free(inside)
+            self._step_down(inside[0] if inside else Kind.MODEL, "out of memory")
+            return True
 
     def _step_down(self, kind: Kind, reason: str) -> None:
-        """Free what is kept of `kind` at once, and keep by the next rung from the next evaluation on; without one,
-        stop caching it."""
+        """Free the values of `kind` at once, and keep by the next rung from the next evaluation on; without one, stop
+        caching it."""
         self.evaluation.predicted -= {kind}
         self._free({kind})
         where = f"{reason} at step {self.evaluation.step}"
@@ -106,30 +155,13 @@ class Memory(Remarks):
             self.bar(kinds, f"{where}: from then on computed: {names(kinds)}")
 
     def _free(self, kinds: Collection[Kind]) -> None:
-        """Forget what is kept of `kinds`, but for what another thread's call may be about to predict from: that goes
-        when the next evaluation begins."""
+        """Forget the values of `kinds`, but for those that another thread's call may be about to predict from: they
+        go when the next evaluation begins."""
         used = self._calls.elsewhere()
         self.store.forget(key for key in self.store if key[0] in kinds and key[2] not in used)
 
-    def give_way(self) -> bool:
-        """Memory has run out in a model call: give up what is kept of its blocks, or else of its output, so that the
-        call can be made once more, computed. False where the cache had no part in it, and in a trial, which would
-        tell nothing."""
-        with self.lock:
-            blocks = {kind for kind in (*MODULES, Kind.BLOCKS) if self.keeps(kind)} | (
-                {key[0] for key in self.store} - {Kind.MODEL}
-            )
-            if self.evaluation.trial or not (blocks or self.evaluation.predicted):
-                return False
-            self.evaluation.predicted = frozenset()
-            if self._calls.here:
-                self._calls.here.begin_again()
-            self._free(blocks)
-            self._step_down(next(iter(blocks), Kind.MODEL), "out of memory")
-            return True
-
     def _bring(self, stream: int, device: torch.device) -> None:
-        """Take what is kept of `stream` along to `device`, exactly; where there is no room for it, forget it."""
+        """Take the values of `stream` along to `device`, exactly; where there is no room for them, forget them."""
         keys = [key for key in self.store if key[2] == stream]
         if afforded(lambda: self.store.move(keys, device), False):
             self.moves += 1
@@ -140,8 +172,9 @@ class Memory(Remarks):
             )
 
     def _keep(self, kind: Kind, keys: Sequence[Key], value: Tensor) -> None:
-        """Keep the rows of a computed value that belong to each of `keys`, or step down where there is no room."""
-        depth = self._agenda.plan(kind).depth(kind)
+        """Keep the rows of a computed value `(B, ...)`, `B / len(keys)` under each of `keys` in order, or step down
+        where there is no room."""
+        depth = self.agenda.plan(kind).depth(kind)
         try:
             for key, rows in zip(keys, value.chunk(len(keys)), strict=True):
                 self.store.push(key, self.evaluation.sigma, rows, depth)
@@ -149,12 +182,3 @@ class Memory(Remarks):
             self._step_down(kind, "out of memory")
         except Full:
             self._step_down(kind, "the cache passed its budget")
-
-    def bar(self, kinds: Iterable[Kind], reason: str) -> None:
-        """Compute `kinds` from the next decision on, and say why.
-
-        What is kept of them goes when the next evaluation begins: a block underway may have decided to predict from it.
-        """
-        with self.lock:
-            self._barred = self._barred.union(kinds, {Kind.BLOCKS} if MODULES & set(kinds) else ())
-            self.demote(reason)

@@ -1,5 +1,5 @@
-"""Reasons why a run predicts nothing, or next to nothing, although a cache was asked for: what to say, and what to
-set."""
+"""Reasons why a run predicts nothing, or next to nothing, although a cache was asked for, and the setting that mends
+it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 
 from ..plan import Plan
 from ..schedule import Adaptive, Frame, Table
-from ..site import Kind, names
+from ..site import names
 from ..timeline import Timeline
 
 if TYPE_CHECKING:
     from .run import Run
 
-LITTLE = 0.15  # share of the steps below which it is worth a word
-MODEL_ALONE = frozenset({Kind.MODEL})
+LITTLE = 0.15  # of the steps: a prediction at fewer is worth a word
 
 
 def shortfalls(plans: tuple[Plan, ...], table: Table, timeline: Timeline) -> Iterator[str]:
-    """A sentence for each plan that predicts at less than 15 % of the steps, by what forces the others. Plans that
-    say something themselves are left out."""
+    """A sentence for each plan that predicts at less than 15 % of the steps, with the reason for computing the others.
+    Plans with notes of their own are left out."""
     for plan in plans:
         predicted = sum(bool(plan.kinds & table.predicted(step)) for step in range(timeline.steps))
         enough = LITTLE * timeline.steps if _frame(plan) else 1  # a list of steps is what somebody wanted
@@ -42,8 +41,7 @@ def _forced(plan: Plan, timeline: Timeline) -> str:
         return f"start_percent {frame.start:g} to end_percent {frame.end:g} leave {free} free. Widen them"
     return (
         f"warmup_steps {frame.warmup} and final_steps {frame.final} are computed. Set warmup_steps lower, or take the "
-        "preset auto, which "
-        "follows the number of steps"
+        "preset auto, which follows the number of steps"
     )
 
 
@@ -52,7 +50,7 @@ def _frame(plan: Plan) -> Frame | None:
 
 
 def unpredicted(run: Run) -> str:
-    """The reason why a finished run predicted nothing that its table would have; empty where it did, was not to, or
+    """The reason why a finished run predicted nothing although its table does; empty where it predicted, was not to, or
     has said so."""
     done = run.evaluations
     wanted = [step for step, row in enumerate(run.table.rows) if row != run.table.kinds]

@@ -1,6 +1,6 @@
-"""What a run keeps, in which form, and whether it fits."""
+"""The values that a run keeps, their form, and their budget."""
 
-from .eight_bit import share
+from .eight_bit import coded_fraction
 from .rung import Budget, Footprint, Rung, coarser, ladder, megabytes, whole
 from .store import Full, Key, Store
 from .transfer import OutOfMemory, afforded

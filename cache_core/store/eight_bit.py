@@ -1,4 +1,4 @@
-"""Values in 8 bits, a half of bf16, for an error of about one per cent."""
+"""Values in 8 bits: half the bytes of bf16, for an error of about one per cent."""
 
 import torch
 from torch import Tensor
@@ -8,11 +8,8 @@ GROUP = 64  # features of a token that share a scale: a few outlying ones spoil 
 
 
 def quantise(value: Tensor, codes: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Codes like `value` `(..., C)`, of type `codes` (torch.int8 or FP8), and float32 scales `(..., C / 64)`, or
-    `(..., 1)` if 64 does not divide C.
-
-    The largest feature of a group becomes the largest code.
-    """
+    """Codes `(..., C)` of `value` `(..., C)`, in type `codes` (torch.int8 or FP8), and float32 scales `(..., C / 64)`,
+    or `(..., 1)` if 64 does not divide C: `code = value / scale`, `scale = max |value| of the group / largest code`."""
     top = torch.iinfo(codes).max if codes == torch.int8 else torch.finfo(codes).max
     groups = value.unflatten(-1, (-1, _group(value.shape[-1]))).float()
     scale = (groups.abs().amax(-1, keepdim=True) / top).clamp_min(torch.finfo(torch.float32).tiny)
@@ -22,18 +19,18 @@ def quantise(value: Tensor, codes: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 def dequantise(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """What `quantise` was given, about, in `dtype`."""
+    """Value `(..., C)` in `dtype` of `codes` `(..., C)` and `scale` `(..., groups)`: `code * scale`."""
     groups = codes.unflatten(-1, (scale.shape[-1], -1)).float()
     return groups.mul_(scale.unsqueeze(-1)).flatten(-2).to(dtype)
 
 
 def held(codes: torch.dtype, device: torch.device) -> torch.dtype:
-    """`codes`, or int8 where the device cannot hold fp8."""
+    """Number type of codes on `device`: `codes`, or int8 where it cannot hold fp8."""
     return torch.int8 if device.type == "mps" else codes
 
 
-def share(width: int, element_size: int) -> float:
-    """Bytes of a coded token of `width` features, relative to a plain one."""
+def coded_fraction(width: int, element_size: int) -> float:
+    """Bytes of a coded token of `width` features, relative to those of a plain one."""
     return (1 + 4 / _group(width)) / element_size
 
 

@@ -22,7 +22,8 @@ class History:
         self.kept: list[Kept] = []
 
     def push(self, node: float, value: Tensor, form: Form = PLAIN, transfer: Transfer | None = None) -> None:
-        """Keep a copy of a sample. A repeated node replaces the older sample there; what falls out makes room first.
+        """Keep a copy of `value` `(...)`, the sample at clock value `node`. A repeated node replaces the older sample
+        there; samples beyond `depth` make room first.
 
         A sample of another shape, number type or device is the first of a new history: it cannot be added to older
         ones.
@@ -35,9 +36,8 @@ class History:
                 del self.nodes[i], self.kept[i]
                 break
         del self.nodes[self.depth - 1 :], self.kept[self.depth - 1 :]
-        kept = Kept(value, form, transfer or Transfer())
+        self.kept.insert(0, Kept(value, form, transfer or Transfer()))
         self.nodes.insert(0, node)
-        self.kept.insert(0, kept)
 
     def move(self, device: torch.device) -> None:
         """Take every sample to `device`, as it is."""
@@ -52,13 +52,16 @@ class History:
 
     @property
     def device_bytes(self) -> int:
+        """Bytes of all samples on their device."""
         return sum(kept.device_bytes for kept in self.kept)
 
     @property
     def host_bytes(self) -> int:
+        """Bytes of all samples in host memory."""
         return sum(kept.host_bytes for kept in self.kept)
 
     def tensors(self) -> Iterator[Tensor]:
+        """Every tensor of the samples: values, or codes and scales."""
         return (part for kept in self.kept for part in kept.parts)
 
     def fetch(self, transfer: Transfer) -> list[Arrival]:
@@ -66,7 +69,8 @@ class History:
         return [kept.fetch(transfer) for kept in self.kept]
 
     def combine(self, weights: Sequence[float], arrivals: list[Arrival] | None = None) -> Tensor:
-        """The weighted sum of the newest samples, accumulated in float32, in their own type: a fresh tensor."""
+        """`sum_j w_j v_j` over the newest samples `v_0, v_1, ...`, accumulated in float32: a fresh tensor `(...)`, in
+        the shape and number type of a sample. `arrivals`: the samples on the device, fetched if None."""
         arrivals = self.fetch(Transfer()) if arrivals is None else arrivals
         values = [kept.value(arrival) for kept, arrival, _ in zip(self.kept, arrivals, weights, strict=False)]
         if len(weights) == 1 and weights[0] == 1:
@@ -75,13 +79,13 @@ class History:
 
 
 def layout(kept: Kept) -> tuple[torch.Size, torch.dtype, torch.device]:
-    """Shape, number type and device of the value that was kept, whatever its form."""
+    """Shape, number type and device of a kept value, whatever its form."""
     return kept.parts[0].shape, kept.dtype, kept.device
 
 
 def disagreement(histories: Sequence[History], high: Extrapolation, low: Extrapolation, node: float) -> float:
-    """||high - low|| / ||high|| of the two predictions at `node`, over all `histories`; inf when there are too few
-    samples."""
+    """`||high - low|| / ||high||` of the two predictions at clock value `node`, over all `histories` together; inf if
+    one has fewer than two samples."""
     if not histories or any(len(history.nodes) < 2 for history in histories):
         return float("inf")
     apart = size = torch.zeros((), dtype=torch.float32, device=histories[0].kept[0].device)

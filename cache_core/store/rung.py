@@ -14,11 +14,11 @@ from .value import Form
 
 @dataclass(frozen=True)
 class Rung:
-    """One way to keep what the table needs.
+    """One way to keep the values that a table needs.
 
-    `merged`: a list of blocks is one residual, what it adds to its streams, instead of all its sites; needs a table
-    that never predicts one kind alone. `coarser`: the table is made so first: steps that predict one kind compute
-    both.
+    `merged`: a list of blocks is one residual, the sum that it adds to its streams, instead of all its sites; needs a
+    table that never predicts one kind alone. `coarser`: the table is made so first: steps that predict one kind
+    compute both.
     """
 
     merged: bool = False
@@ -28,14 +28,14 @@ class Rung:
 
     @property
     def form(self) -> Form:
-        """A residual of many blocks has outlying features, which fp8 bears; single sites have few, and int8 is finer
-        (`python3 -m lab.memory`)."""
+        """Form of the values. A residual of many blocks has outlying features, which fp8 bears; single sites have few,
+        and int8 is finer (`python3 -m lab.memory`)."""
         return Form(self.offloaded, (FP8 if self.merged else torch.int8) if self.eight_bit else None)
 
     def __str__(self) -> str:
         words = (
-            "one residual per list of blocks" if self.merged else "every site",
-            "only steps that reuse both kinds" if self.coarser else "",
+            "one output per list of blocks" if self.merged else "every output",
+            "only steps that predict attention and mlp together" if self.coarser else "",
             "8 bits" if self.eight_bit else "",
             "in host memory" if self.offloaded else "on the device",
         )
@@ -49,6 +49,10 @@ class Budget:
     device: float = float("inf")
     host: float = float("inf")
 
+    def holds(self, needed: Budget) -> bool:
+        """True if `needed` bytes may be kept in both memories."""
+        return needed.device <= self.device and needed.host <= self.host
+
     def __str__(self) -> str:
         return f"{megabytes(self.device)}" + (f" and {megabytes(self.host)} in host memory" if self.host else "")
 
@@ -58,8 +62,8 @@ class Footprint:
     """Bytes that a plan keeps: `whole` with every site, `merged` with one residual per list of blocks where that is
     possible.
 
-    `window`: two blocks' worth, what must be on the device while offloaded values come and go. `eight_bit`: the
-    share that 8 bits take.
+    `window`: two blocks' worth, the least on the device while offloaded values come and go. `eight_bit`: bytes of 8-bit
+    values, relative to plain ones.
     """
 
     whole: int
@@ -68,26 +72,23 @@ class Footprint:
     eight_bit: float
 
     def needs(self, rung: Rung) -> Budget:
-        """What `rung` takes of each memory, in bytes."""
-        share = self.eight_bit if rung.eight_bit else 1.0
-        kept = share * (self.merged if rung.merged else self.whole)
-        return Budget(min(kept, share * self.window), kept) if rung.offloaded else Budget(kept, 0)
+        """Bytes that `rung` takes of each memory."""
+        fraction = self.eight_bit if rung.eight_bit else 1.0
+        kept = fraction * (self.merged if rung.merged else self.whole)
+        return Budget(min(kept, fraction * self.window), kept) if rung.offloaded else Budget(kept, 0)
 
     def least(self, rungs: tuple[Rung, ...]) -> Budget:
-        """The smallest that any rung takes on the device."""
+        """Bytes of the rung that takes least on the device."""
         return min(map(self.needs, rungs), key=lambda needed: needed.device)
-
-    def fits(self, rung: Rung, budget: Budget) -> bool:
-        needed = self.needs(rung)
-        return needed.device <= budget.device and needed.host <= budget.host
 
 
 def megabytes(count: float) -> str:
+    """`count` bytes in words."""
     return f"{count / 2**20:.1f} MB"
 
 
 def together(table: Table) -> bool:
-    """Whether attention and MLP are only ever predicted at the same steps."""
+    """True if attention and MLP are only ever predicted at the same steps."""
     return table.kinds >= MODULES and all(state & MODULES in (frozenset(), MODULES) for state in table.states())
 
 

@@ -1,4 +1,4 @@
-"""All kept values of a run, within a budget."""
+"""The kept values of a run, within a budget."""
 
 from __future__ import annotations
 
@@ -17,44 +17,36 @@ from .transfer import Arrival, OutOfMemory, Transfer, afforded
 from .value import PLAIN
 
 Key = tuple[Kind, str, int]  # kind and name of a site, number of a stream
+Unproven = tuple[Key, float, Tensor]  # key and node of a kept value, and its proof
 
 
 class Full(Exception):
-    """What is kept has passed the budget."""
+    """Raised when the kept values have passed the budget."""
 
 
 class Store:
-    """Histories by key. `rung` says in which form values are kept from now on; older ones stay as they are.
+    """Histories by key. `ladder`: the rungs that are left. The first says in which form values are kept from now on;
+    older values stay as they are.
 
-    `bytes` are on the device that holds most, values fetched ahead included; `host_bytes` in host memory, of all
-    devices. `budget`: that of every device that `budgets` does not name. Values in host memory are fetched ahead,
-    for each device in the order in which they were first kept, as far as `window` bytes reach. `outside`: the
-    context in which tensors are made that may outlast the block that they are made in; where a model replays its
-    allocations, others get their memory.
+    `bytes` include values fetched ahead; `host_bytes` are those of all devices. `budget`: that of every device that
+    `budgets` does not name. Values in host memory are fetched ahead, for each device in the order in which they were
+    first kept, as far as `window` bytes reach. `outside`: the context for making tensors that may outlast their block;
+    where a model replays its allocations, others get their memory.
     """
 
     def __init__(
         self, rungs: tuple[Rung, ...] = (Rung(),), outside: Callable[[], AbstractContextManager[object]] = nullcontext
     ):
-        self._outside = outside
-        self.ladder, self.budget = rungs, Budget()  # the rungs that are left, the one in use first
-        self.window: float = float("inf")
+        self.ladder, self.budget, self.window = rungs, Budget(), float("inf")
         self.used = False  # whether any site inside the model was kept
         self.budgets: dict[torch.device, Budget] = {}
         self.host_bytes = self.peak_host_bytes = 0
-        self._on: Counter[torch.device] = Counter()  # bytes
-        self._peaks: Counter[torch.device] = Counter()
+        self._outside, self._transfer = outside, Transfer()
+        self._on, self._peaks, self._ahead_bytes = (Counter[torch.device]() for _ in range(3))  # bytes
         self._histories: dict[Key, History] = {}
-        self._transfer = Transfer()
-        self._queues: dict[torch.device, deque[Key]] = {}
-        self._ahead: dict[
-            Key, tuple[list[Arrival], torch.device, int]
-        ] = {}  # and the bytes that they add to the device
-        self._ahead_bytes: Counter[torch.device] = Counter()
-        self._unproven: list[tuple[Key, float, Tensor]] = []  # where a value is kept, and its proof
-        self._given: dict[
-            tuple[str, int], tuple
-        ] = {}  # shapes that a block was last given in a stream, without the batch
+        self._queues: dict[torch.device, deque[Key]] = {}  # still to be fetched in this evaluation
+        self._ahead: dict[Key, tuple[list[Arrival], torch.device, int]] = {}  # the last: their bytes on the device
+        self._unproven: list[Unproven] = []
 
     def __contains__(self, key: Key) -> bool:
         return key in self._histories
@@ -66,15 +58,17 @@ class Store:
         return self._histories[key]
 
     def of(self, kind: Kind) -> list[History]:
+        """The histories of `kind`, of all sites and streams."""
         return [history for key, history in self._histories.items() if key[0] is kind]
 
     @property
     def bytes(self) -> int:
+        """Bytes on the device that holds most."""
         return max(self._on.values(), default=0)
 
     @property
     def peak_bytes(self) -> int:
-        """The most that any one device has held."""
+        """The most bytes that any one device has held."""
         return max(self._peaks.values(), default=0)
 
     def on(self, device: torch.device) -> int:
@@ -83,19 +77,20 @@ class Store:
 
     @property
     def rung(self) -> Rung:
+        """The rung in use."""
         return self.ladder[0]
 
-    def fit(self, footprint: Footprint, budget: Budget, device: torch.device | None = None) -> bool:
-        """Go to the first rung that fits `budget`, that of `device` or of every one; False, and the rung stays, if
+    def choose_rung(self, footprint: Footprint, budget: Budget, device: torch.device | None = None) -> bool:
+        """Go to the first rung that `budget` holds, that of `device` or of every one; False, and the rung stays, if
         there is none."""
         self.window = footprint.window
         if device is None:
             self.budget = budget
         else:
             self.budgets[device] = budget
-        fitting = tuple(rung for rung in self.ladder if footprint.fits(rung, budget))
-        self.ladder = fitting or self.ladder
-        return bool(fitting)
+        held = tuple(rung for rung in self.ladder if budget.holds(footprint.needs(rung)))
+        self.ladder = held or self.ladder
+        return bool(held)
 
     def step_down(self) -> bool:
         """Go to the next rung; False if there is none."""
@@ -104,8 +99,9 @@ class Store:
         return bool(below)
 
     def push(self, key: Key, node: float, value: Tensor, depth: int) -> None:
-        """Keep a copy of `value`. Raises Full if the budget is passed; the value is kept all the same, for the
-        caller to forget."""
+        """Keep a copy of `value` `(B, ...)`, the rows of one stream, as the sample at clock value `node`; `depth`: the
+        most samples of `key`. Raises Full if the budget is passed; the value is kept all the same, for the caller to
+        forget."""
         self.used |= key[0] is not Kind.MODEL
         history = self._histories.setdefault(key, History(depth))
         self._land(key)
@@ -118,7 +114,7 @@ class Store:
         self._note_peak(value.device)
 
     def move(self, keys: Collection[Key], device: torch.device) -> bool:
-        """Take what is kept of `keys` to `device`, as it is; False, and nothing is moved, where it would pass the
+        """Take the values of `keys` to `device`, as they are; False, and nothing is moved, where they would pass the
         budget there."""
         histories = [self._histories[key] for key in keys]
         arriving = sum(kept.device_bytes for history in histories for kept in history.kept if kept.device != device)
@@ -131,29 +127,15 @@ class Store:
         self._note_peak(device)
         return True
 
-    def enter(self, block: str, streams: Sequence[int], shapes: Sequence[torch.Size]) -> bool:
-        """Forget what is kept of a block in streams in which it was last given other shapes than now; returns
-        whether there were any."""
-        given = tuple(tuple(shape[1:]) for shape in shapes)
-        stale = {stream for stream in streams if self._given.get((block, stream), given) != given}
-        self._given.update(((block, stream), given) for stream in streams)
-        if stale:
-            self.forget(key for key in self if key[2] in stale and key[1].startswith(f"{block}."))
-        return bool(stale)
-
     def prove(self) -> list[Kind]:
-        """Forget, of the values kept since the last time, those with a NaN or an infinity in them; returns their
-        kinds. To be called before anything is predicted. It waits for each device once."""
-        unproven, self._unproven, spoilt = self._unproven, [], []
-        for device in dict.fromkeys(proof.device for *_, proof in unproven):
-            keys, nodes, proofs = zip(*(found for found in unproven if found[2].device == device), strict=True)
-            sound = afforded(lambda proofs=proofs: torch.stack(proofs).isfinite().tolist(), []) or list(
-                map(isfinite, proofs)
-            )
-            spoilt += [pair for *pair, good in zip(keys, nodes, sound, strict=True) if not good]
-        for key, node in spoilt:
+        """Kinds of the values kept since the last time that have a NaN or an infinity in them; they are forgotten. To
+        be called before anything is predicted. It waits for each device once."""
+        unproven, self._unproven = self._unproven, []
+        devices = dict.fromkeys(proof.device for *_, proof in unproven)
+        spoilt = [each for device in devices for each in _spoilt([u for u in unproven if u[2].device == device])]
+        for key, node, _ in spoilt:
             self._drop(key, node)
-        return list(dict.fromkeys(key[0] for key, _ in spoilt))
+        return list(dict.fromkeys(key[0] for key, *_ in spoilt))
 
     def _drop(self, key: Key, node: float) -> None:
         history = self._histories.get(key)
@@ -165,18 +147,20 @@ class Store:
             self.forget([key])
 
     def combine(self, key: Key, weights: Sequence[float]) -> Tensor:
-        """The weighted sum of the newest samples of `key`: a fresh tensor."""
+        """`sum_j w_j v_j` over the newest samples of `key`: a fresh tensor `(B, ...)`, the rows of one stream."""
         history, arrivals = self._histories[key], self._land(key)
-        queue = self._queues.get(device := history.kept[0].device)
+        device = history.kept[0].device
+        queue = self._queues.get(device) if self._queues else None
         if queue and queue[0] == key:
             queue.popleft()
         with self._outside():
             value = history.combine(weights, arrivals or history.fetch(self._transfer))
-            self._fetch_ahead(device)
+            if queue:
+                self._fetch_ahead(device)
         return value
 
     def begin(self, kinds: Collection[Kind]) -> None:
-        """A new evaluation, which will predict `kinds`."""
+        """Start an evaluation that will predict `kinds`."""
         for key in list(self._ahead):
             self._land(key)
         self._queues = {}
@@ -187,6 +171,7 @@ class Store:
             self._fetch_ahead(device)
 
     def forget(self, keys: Iterable[Key]) -> None:
+        """Drop the histories of `keys`."""
         for key in list(keys):
             self._count(self._histories.pop(key), -1)
             self._land(key)
@@ -204,27 +189,27 @@ class Store:
         self.forget(self._histories)
 
     def _fetch_ahead(self, device: torch.device) -> None:
-        try:
-            self._fetch_while_it_fits(device, self._queues.get(device, deque()))
-        except OutOfMemory:
-            self.window = self._ahead_bytes[device]  # what is not ahead comes when it is needed
-
-    def _fetch_while_it_fits(self, device: torch.device, queue: deque[Key]) -> None:
+        """Fetch the values that are read next on `device`, as far as window and budget reach."""
+        queue = self._queues[device]
         while queue:
-            key = queue[0]
-            history = self._histories.get(key)
-            size = history.host_bytes if history and history.kept[0].device == device else 0
+            history = self._histories.get(queue[0])
+            if history is None or history.kept[0].device != device or not (size := history.host_bytes):
+                queue.popleft()
+                continue
             if self._ahead_bytes[device] + size > self.window or self._on[device] + size > self._budget(device).device:
                 return
-            queue.popleft()
-            if size:
-                self._ahead[key] = (history.fetch(self._transfer), device, size)
-                self._ahead_bytes[device] += size
-                self._on[device] += size
-                self._note_peak(device)
+            try:
+                arrivals = history.fetch(self._transfer)
+            except OutOfMemory:
+                self.window = self._ahead_bytes[device]  # the others come when they are read
+                return
+            self._ahead[queue.popleft()] = (arrivals, device, size)
+            self._ahead_bytes[device] += size
+            self._on[device] += size
+            self._note_peak(device)
 
     def _land(self, key: Key) -> list[Arrival]:
-        """What was fetched ahead of `key`, which then no longer counts as kept."""
+        """The values of `key` that were fetched ahead; they no longer count as kept."""
         arrivals, device, size = self._ahead.pop(key, ([], None, 0))
         if device is not None:
             self._ahead_bytes[device] -= size
@@ -251,3 +236,10 @@ class Store:
 
     def _budget(self, device: torch.device) -> Budget:
         return self.budgets.get(device, self.budget)
+
+
+def _spoilt(unproven: Sequence[Unproven]) -> list[Unproven]:
+    """The values on one device whose proof is not finite."""
+    proofs = [proof for *_, proof in unproven]
+    sound = afforded(lambda: torch.stack(proofs).isfinite().tolist(), []) or [isfinite(proof) for proof in proofs]
+    return [each for each, good in zip(unproven, sound, strict=True) if not good]

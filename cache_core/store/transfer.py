@@ -1,4 +1,4 @@
-"""Copies between the device and pinned host memory, on a stream of their own, beside what the device computes."""
+"""Copies between the device and pinned host memory, on a stream of their own, beside the device's computing."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,7 +12,7 @@ OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 
 
 def afforded(work: Callable[[], Result], otherwise: Result) -> Result:
-    """What `work` returns, or `otherwise` where there is no memory for it."""
+    """Result of `work`, or `otherwise` where there is no memory for it."""
     try:
         return work()
     except OutOfMemory:
@@ -20,19 +20,17 @@ def afforded(work: Callable[[], Result], otherwise: Result) -> Result:
 
 
 class Arrival:
-    """Parts on their way back to the device. `parts` waits for them, on the device, and gives them up."""
+    """Parts on their way back to the device. `landed`: the event to wait for; None if they are there."""
 
     def __init__(self, parts: Parts, landed: "torch.cuda.Event | None"):
         self._parts, self._landed = parts, landed
 
-    @property
-    def bytes(self) -> int:
-        return sum(part.nbytes for part in self._parts)
-
     def tensors(self) -> Parts:
+        """The parts, perhaps still on their way."""
         return self._parts
 
     def parts(self) -> Parts:
+        """The parts, once the device's current stream waits for them."""
         if self._landed is not None:
             stream = torch.cuda.current_stream(self._parts[0].device)
             stream.wait_event(self._landed)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from ...cache_core import Run
 from ...cache_core.hosts import match
 from ...cache_core.mount import Mounts
-from ...cache_core.run.fitting import Fitting
+from ...cache_core.run.rung_choice import RungChoice
 from ...cache_core.site import MODULES
 from . import compiler, memory
 from .weights import full_weights
@@ -26,7 +26,7 @@ class Inside:
         self.name = " + ".join(plan.name for plan in run.plans)
         self.modules_cached = bool(run.table.kinds & MODULES)
         self.foreseen: memory.Forecast | None = None
-        self.fitting: Fitting | None = None
+        self.rung_choice: RungChoice | None = None
         self.mounts: dict[int, Mounts | None] = {}  # by the module that runs: a copy on another device has its own
 
     def unrecorded(self) -> AbstractContextManager[None]:
@@ -50,13 +50,13 @@ class Inside:
         """Choose how to keep values, before anything is kept on the device of `x`; for good once the first evaluation
         has been measured."""
         before = len(self.run.notes)
-        if self.fitting is None or x.device not in self.fitting.devices:
+        if self.rung_choice is None or x.device not in self.rung_choice.devices:
             foreseen = self.foreseen or memory.foresee(self.run, base_model, x.shape, [{"cross_attn": context}])
             room = memory.budget(self.gigabytes, base_model, x, foreseen.shapes)
-            self.fitting = self.fitting or Fitting(self.run, foreseen.footprint, foreseen.share_seen)
-            self.fitting.allow(x.device, room)
-        if self.fitting.ready:
-            self.fitting.settle()
+            self.rung_choice = self.rung_choice or RungChoice(self.run, foreseen.footprint, foreseen.fraction_seen)
+            self.rung_choice.allow(x.device, room)
+        if self.rung_choice.ready:
+            self.rung_choice.settle()
         for note in self.run.notes[before:]:
             log.info("%s on %s: %s", self.name, self.model_name, note)
 
@@ -93,5 +93,5 @@ class Inside:
             return None
         mounts = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
         if self.compiled:
-            mounts.merge_alone("the model is compiled")
+            mounts.merge_only("the model is compiled")
         return mounts

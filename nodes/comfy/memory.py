@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from ...cache_core import Run
 from ...cache_core.hosts import match
 from ...cache_core.mount import footprint, joins, padded, tokens
-from ...cache_core.run.fitting import kept_steps, samples_of
-from ...cache_core.site import MODULES
+from ...cache_core.site import MODULES, Kind
 from ...cache_core.store import Budget, Footprint
 
 GIGABYTE = 2**30
@@ -24,17 +23,17 @@ GUEST = "feb_ab_cache"
 
 @dataclass(frozen=True)
 class Forecast:
-    """Values that a run will keep: `footprint`. `share_seen`: the share of them from its first evaluation. `shapes`: of
+    """Values that a run will keep: `footprint`. `fraction_seen`: the fraction of them from its first evaluation. `shapes`: of
     the tensors in the conditionings, by name, as ComfyUI's own estimate takes them."""
 
     footprint: Footprint
-    share_seen: float
+    fraction_seen: float
     shapes: dict[str, list]
 
 
 def foresee(run: Run, base_model, noise_shape, conds: list[dict]) -> Forecast:
     """The forecast for these conditionings, each evaluated on latents of `noise_shape` `(batch, channels, ...)`."""
-    at = {step for kind in MODULES for step in kept_steps(run, kind)}
+    at = {step for kind in MODULES for step in run.agenda.kept_steps(kind)}
     kept, first = (
         _footprint(run, base_model, noise_shape, [cond for cond in conds if _active(run, cond, steps)])
         for steps in (at, {0})
@@ -54,7 +53,7 @@ def _active(run: Run, cond: dict, steps: set[int]) -> bool:
 def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprint:
     """Bytes that the run will keep of conditionings that are evaluated at all steps where it keeps something."""
     model = base_model.diffusion_model
-    host, samples = match(model), max(samples_of(run, kind) for kind in MODULES)
+    host, samples = match(model), run.agenda.samples(Kind.BLOCKS)
     cells = math.prod(noise_shape[2:])
     if noise_shape[1] == 1:  # latents of several kinds, packed in a row
         cells //= base_model.latent_format.latent_channels
@@ -100,8 +99,8 @@ def asked(run: Run, foreseen: Footprint, gigabytes: float, device) -> float:
 
     most = gigabytes * GIGABYTE or RESERVED * model_management.get_total_memory(device)
     allowed = Budget(most, _host_room(device))
-    sizes = (foreseen.needs(rung).device for rung in run.store.ladder if foreseen.fits(rung, allowed))
-    return ROUNDING * next(sizes, 0)
+    needs = (foreseen.needs(rung) for rung in run.store.ladder)
+    return ROUNDING * next((need.device for need in needs if allowed.holds(need)), 0)
 
 
 def with_guest(conds: dict, count: float) -> dict:

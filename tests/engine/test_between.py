@@ -174,7 +174,7 @@ def test_streams_that_change_shape_between_blocks_keep_every_site_and_say_so(mod
     )
     bench = Bench(model, merged("#.#."))
     assert torch.equal(bench(*inputs()), model(*inputs(), {}))
-    assert bench.run.demotions == ["single_blocks (its streams change shape between its blocks): every site is kept"]
+    assert bench.run.demotions == ["single_blocks (its streams change shape between its blocks): every output is kept"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

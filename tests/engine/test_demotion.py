@@ -86,7 +86,7 @@ def test_a_double_block_that_bypasses_its_norm_keeps_its_attention_kernel(state)
     bench = Bench(toy((DoubleWithInlineNorm,) * 2, ()), plan(f"#{state}{state}"))
     first, later = repeat(bench, 3)
     assert len(bench.run.demotions) == 1
-    assert "attention kernel only" in bench.run.demotions[0]
+    assert "only the attention kernel is" in bench.run.demotions[0]
     assert "DoubleWithInlineNorm" in bench.run.demotions[0]
     for output in later:
         torch.testing.assert_close(output, first, atol=1e-5, rtol=0)
@@ -104,7 +104,7 @@ def test_a_single_block_that_bypasses_a_leaf_keeps_its_attention_kernel(block, s
         torch.testing.assert_close(output, wanted, atol=1e-5, rtol=0)
     if block is SingleWithInlineActivation:
         assert len(bench.run.demotions) == 1
-        assert "attention and mlp -> attention kernel only" in bench.run.demotions[0]
+        assert "attention and mlp cannot be predicted, only the attention kernel is" in bench.run.demotions[0]
 
 
 @pytest.mark.parametrize("state", ["m", "."])
@@ -114,7 +114,7 @@ def test_a_single_block_that_uses_a_skipped_value_elsewhere_keeps_its_attention_
     bench = Bench(toy((), (SingleWithValueResidual,) * 2), plan(f"#{state}"))
     first, later = repeat(bench, 2)
     assert len(bench.run.demotions) == 1
-    assert "attention and mlp -> attention kernel only" in bench.run.demotions[0]
+    assert "attention and mlp cannot be predicted, only the attention kernel is" in bench.run.demotions[0]
     torch.testing.assert_close(later[0], first, atol=1e-5, rtol=0)
 
 
@@ -123,7 +123,7 @@ def test_an_mlp_that_a_block_runs_twice_is_computed():
     bench(*inputs())
     kept = len(list(bench.run.store.tensors()))
     assert len(bench.run.demotions) == 1
-    assert "module outputs -> computed" in bench.run.demotions[0]
+    assert "mlp cannot be predicted, it is computed" in bench.run.demotions[0]
     assert kept == 2 * 2  # the attention of two streams in two blocks
 
 
@@ -133,7 +133,7 @@ def test_a_gated_mlp_is_left_to_its_block(state):
     first, later = repeat(bench, 2)
     assert len(bench.run.demotions) == 1
     assert "gated" in bench.run.demotions[0]
-    assert "attention kernel only" in bench.run.demotions[0]
+    assert "only the attention kernel is" in bench.run.demotions[0]
     torch.testing.assert_close(later[0], first, atol=1e-5, rtol=0)
 
 
@@ -143,7 +143,7 @@ def test_weights_that_cannot_be_sliced_are_left_to_their_layers(state):
     first, later = repeat(bench, 2)
     assert len(bench.run.demotions) == 1
     assert "Packed" in bench.run.demotions[0]
-    assert "attention kernel only" in bench.run.demotions[0]
+    assert "only the attention kernel is" in bench.run.demotions[0]
     torch.testing.assert_close(later[0], first, atol=1e-5, rtol=0)
 
 

@@ -89,9 +89,9 @@ def test_a_further_device_with_less_room_takes_the_next_rung_once_the_evaluation
     run = Run((plan("#.#.#.#.#.", merge=False),), Timeline.flow(SIGMAS))
     some = Footprint(100, 10, 20, 0.25)
     run.begin(SIGMAS[0])
-    run.fit(some, Budget(1000, 0))
+    run.choose_rung(some, Budget(1000, 0))
     assert run.store.rung == Rung()
-    run.fit(some, Budget(50, 0), OUTSIDE)
+    run.choose_rung(some, Budget(50, 0), OUTSIDE)
     assert run.store.rung == Rung(merged=True)
     assert not any(run.keeps(kind) for kind in (*MODULES, Kind.BLOCKS))  # calls underway keep by the rung before it
     assert "cache on meta" in run.notes[-1]

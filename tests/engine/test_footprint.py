@@ -41,9 +41,9 @@ TOGETHER, MIXED = "##.#.#..", "##m#a.#."
 )
 def test_a_rung_fits_from_what_it_needs_on(rung, device, host):
     assert SOME.needs(rung) == Budget(device, host)
-    assert SOME.fits(rung, Budget(device, host))
-    assert not SOME.fits(rung, Budget(device - 1, host))
-    assert SOME.fits(rung, Budget(device, max(0, host - 1))) == (not host)
+    assert Budget(device, host).holds(SOME.needs(rung))
+    assert not Budget(device - 1, host).holds(SOME.needs(rung))
+    assert Budget(device, max(0, host - 1)).holds(SOME.needs(rung)) == (not host)
 
 
 def test_the_least_is_what_the_smallest_rung_needs():
@@ -52,7 +52,7 @@ def test_the_least_is_what_the_smallest_rung_needs():
 
 def chosen(marks, device, host, merge=False):
     run = Bench(toy(), plan(marks, merge=merge)).run
-    run.fit(SOME, Budget(device, host))
+    run.choose_rung(SOME, Budget(device, host))
     return None if run.demotions else run.store.rung
 
 
@@ -92,10 +92,10 @@ def test_a_plan_that_merges_does_so_in_any_budget():
 
 def test_a_run_says_what_it_keeps_and_why():
     run = Bench(toy(), plan(MIXED)).run
-    run.fit(Footprint(6 * MB, MB, 2 * MB, 0.25), Budget(4 * MB, 8 * MB))
+    run.choose_rung(Footprint(6 * MB, MB, 2 * MB, 0.25), Budget(4 * MB, 8 * MB))
     wanted = (
         f"cache: 2.0 MB and 6.0 MB in host memory of 4.0 MB and 8.0 MB in host memory allowed: {AWAY} (6.0 MB "
-        "would keep every site)"
+        "would keep every output)"
     )
     assert run.notes == [wanted]
 
@@ -103,7 +103,7 @@ def test_a_run_says_what_it_keeps_and_why():
 def test_a_plan_that_keeps_nothing_fits_any_budget_without_a_word():
     model = toy()
     bench = Bench(model, plan(""))
-    bench.run.fit(footprint(model, match(model), bench.run.table, 8, 0, 4), Budget(0, 0))
+    bench.run.choose_rung(footprint(model, match(model), bench.run.table, 8, 0, 4), Budget(0, 0))
     assert not bench.run.demotions
     assert not any("cache" in note for note in bench.run.notes)
 
@@ -115,7 +115,7 @@ def test_single_sites_are_coded_as_int8_and_residuals_of_many_blocks_as_fp8():
 
 def test_a_run_without_room_computes_attention_and_mlp_and_says_why():
     bench = Bench(model := toy(), plan(TOGETHER))
-    bench.run.fit(SOME, Budget(24, 0))
+    bench.run.choose_rung(SOME, Budget(24, 0))
     assert all(torch.equal(bench(*inputs(seed)), model(*inputs(seed), {})) for seed in range(6))
     assert (bench.run.store.peak_bytes, list(bench.run.store)) == (0, [])
     assert len(bench.run.demotions) == 1
@@ -124,7 +124,7 @@ def test_a_run_without_room_computes_attention_and_mlp_and_says_why():
 
 def test_a_coarser_run_computes_where_its_table_predicts_one_kind():
     bench = Bench(model := toy(), plan("#m.a#."))
-    bench.run.fit(Footprint(10 * MB, MB, 2 * MB, 0.25), Budget(MB, 0))
+    bench.run.choose_rung(Footprint(10 * MB, MB, 2 * MB, 0.25), Budget(MB, 0))
     computed = [torch.equal(bench(*inputs(seed)), model(*inputs(seed), {})) for seed in range(10)]
     assert computed == [mark != "." for mark in "##.##.####"]
     assert outlook(bench.run.plans, bench.run.table) == "attention computed at 8, mlp computed at 8 of 10 steps"
@@ -216,7 +216,7 @@ def test_each_way_to_keep_less_is_found_for_some_budget():
         for device in (8 * MB, 4 * MB, MB, 100 * KB):
             for host in (0, 2 * MB, INF):
                 run = Bench(model, plan(marks, order=2)).run
-                run.fit(foresee(model, run, noise, 1.0), Budget(device, host))
+                run.choose_rung(foresee(model, run, noise, 1.0), Budget(device, host))
                 found.add(run.store.rung)
     assert found >= {EVERY, AWAY, SMALL, BOTH, MERGED, COARSER, SMALL_MERGED}
 
@@ -230,7 +230,7 @@ def test_a_run_that_keeps_more_than_was_foreseen_steps_down_and_stays_within_its
 ):
     (model, noise, labels), found = many_blocks(), watch_stores(monkeypatch)
     tiny = Footprint(1, 1, 1, 1)
-    runs = prepare_runs(monkeypatch, lambda run: run.fit(tiny, Budget(device, host)))
+    runs = prepare_runs(monkeypatch, lambda run: run.choose_rung(tiny, Budget(device, host)))
     picture, told = sample(model, noise, labels, flow_sigmas(10), (plan(marks, order=2),))
     assert picture.isfinite().all()
     assert told.demotions

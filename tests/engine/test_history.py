@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cache_core.store.eight_bit import FP8, dequantise, held, quantise, share
+from cache_core.store.eight_bit import FP8, coded_fraction, dequantise, held, quantise
 from cache_core.store.history import History
 from cache_core.store.value import PLAIN, Form
 
@@ -192,5 +192,6 @@ def test_a_device_that_cannot_hold_fp8_holds_int8():
 def test_the_share_of_a_coded_value_is_that_of_its_storages(width, dtype, codes):
     value = torch.ones(3, 5, width, dtype=dtype)
     parts = quantise(value, codes)
-    assert sum(part.untyped_storage().nbytes() for part in parts) == value.nbytes * share(width, dtype.itemsize)
+    stored = sum(part.untyped_storage().nbytes() for part in parts)
+    assert stored == value.nbytes * coded_fraction(width, dtype.itemsize)
     assert dequantise(*parts, dtype).dtype == dtype

@@ -11,10 +11,11 @@ from toy import Bench, Marks
 
 from cache_core import MODULES, Plan
 from cache_core.errors import HostError
-from cache_core.hosts import HOSTS, REFUSED, WAN, blocks_of, match, submodule
+from cache_core.hosts import HOSTS, REFUSED, blocks_of, match, submodule
 from cache_core.run.run import Run
 
 STATES = "##a#m#.#"
+WAN = next(host for host in HOSTS if host.name == "Wan")
 
 
 @pytest.fixture(params=HOSTS, ids=lambda host: host.name)

@@ -12,12 +12,12 @@ ROUGH = Footprint(whole=300, merged=100, window=60, eight_bit=0.25)  # an estima
 WARM = "###.#.#."  # the first evaluation keeps nothing
 
 
-def seen(bench, samples=1, share_seen=1.0, evaluate=lambda bench: bench(*inputs(0))):
+def seen(bench, samples=1, fraction_seen=1.0, evaluate=lambda bench: bench(*inputs(0))):
     """What the first evaluation shows."""
     bench.run.measured.open = True
     evaluate(bench)
     bench.run.measured.open = False
-    return bench.run.measured.footprint(ROUGH, dict.fromkeys((*MODULES, Kind.BLOCKS), samples), share_seen)
+    return bench.run.measured.footprint(ROUGH, dict.fromkeys((*MODULES, Kind.BLOCKS), samples), fraction_seen)
 
 
 def kept(bench, monkeypatch, evaluations=6):
@@ -63,7 +63,7 @@ def test_two_blocks_must_fit_at_a_time():
 
 
 def test_conditionings_that_come_later_count_as_well():
-    alone, half = seen(bench_of(Rung())), seen(bench_of(Rung()), share_seen=0.5)
+    alone, half = seen(bench_of(Rung())), seen(bench_of(Rung()), fraction_seen=0.5)
     assert (half.whole, half.merged, half.window) == (2 * alone.whole, 2 * alone.merged, 2 * alone.window)
 
 

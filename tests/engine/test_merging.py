@@ -136,7 +136,7 @@ def test_lists_whose_streams_another_pack_edits_keep_every_site_and_say_so(patch
     assert [torch.equal(got, computed) for got, computed in outputs] == [True, False, True, False]
     reason = "another node edits its streams between the blocks"
     assert bench.run.demotions == [
-        f"{path} ({reason}): every site is kept" for path in ("double_blocks", "single_blocks")
+        f"{path} ({reason}): every output is kept" for path in ("double_blocks", "single_blocks")
     ]
     assert {kind for kind, *_ in bench.run.store} == MODULES
     assert bench.run.evaluation.predicted_calls == SITES
@@ -167,7 +167,7 @@ class Shortening(Single):
 def test_a_list_that_does_not_return_what_it_is_given_keeps_every_site_and_the_other_stays_merged():
     bench = Bench(model := toy(single=(Single, Shortening)), merged("#.#."))
     outputs = [bench(*inputs()) for _ in range(4)]
-    assert bench.run.demotions == ["single_blocks (its blocks do not return what they are given): every site is kept"]
+    assert bench.run.demotions == ["single_blocks (its blocks do not return what they are given): every output is kept"]
     for output in outputs:
         torch.testing.assert_close(output, model(*inputs(), {}), atol=1e-5, rtol=0)
     assert {kind: site.startswith("double") for kind, site, _ in bench.run.store} == {

@@ -234,7 +234,11 @@ def test_what_is_kept_after_the_end_is_nothing():
 
 def test_a_call_underway_is_seen_by_its_own_thread_alone():
     calls, seen = Calls(), {}
-    with calls.underway(Call((1,))), calls.underway(Call((2,))):
-        in_threads(lambda: seen.update(here=calls.here, elsewhere=calls.elsewhere()))
-        assert (calls.here.streams, calls.elsewhere()) == ((2,), set())
+    for stream in (1, 2):
+        calls.enter(Call((stream,)))
+    in_threads(lambda: seen.update(here=calls.here, elsewhere=calls.elsewhere()))
+    assert (calls.here.streams, calls.elsewhere()) == ((2,), set())
+    calls.leave()
+    assert calls.here.streams == (1,)
+    calls.leave()
     assert seen == {"here": None, "elsewhere": {1, 2}}

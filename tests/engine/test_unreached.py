@@ -53,7 +53,7 @@ def test_a_merged_list_that_is_never_entered_steps_down_to_every_site_and_then_t
         assert torch.equal(caching(*inputs(seed)), model(*inputs(seed), {}))
     reason = "its blocks are not run by their forward"
     assert caching.run.demotions[:2] == [
-        f"{path} ({reason}): every site is kept" for path in ("double_blocks", "single_blocks")
+        f"{path} ({reason}): every output is kept" for path in ("double_blocks", "single_blocks")
     ]
     assert caching.run.demotions[2].startswith(
         "none of its blocks is run by its forward: attention and mlp are computed"

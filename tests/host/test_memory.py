@@ -32,15 +32,15 @@ def way(request):
 @pytest.fixture
 def settled(pack, monkeypatch):
     """Bytes on the device that each run says it will keep."""
-    fitting, found = sys.modules[f"{pack.__name__}.cache_core.run.fitting"].Fitting, []
-    settle = fitting.settle
+    choice, found = sys.modules[f"{pack.__name__}.cache_core.run.rung_choice"].RungChoice, []
+    settle = choice.settle
 
     def spy(self):
         seen = self.seen() if self.run.measured else self.footprint
         settle(self)
         found.append(seen.needs(self.run.store.rung).device)
 
-    monkeypatch.setattr(fitting, "settle", spy)
+    monkeypatch.setattr(choice, "settle", spy)
     return found
 
 

@@ -162,7 +162,7 @@ def test_packed_weights_fall_back_to_the_attention_kernel(feb, ab, way):
     if way.get("preset") == "auto":
         assert demotions == ()
     else:
-        assert all("attention kernel only" in said and "SingleStreamBlock" in said for said in demotions)
+        assert all("only the attention kernel is" in said and "SingleStreamBlock" in said for said in demotions)
         assert demotions
     assert ksample(ab(model)[0]).isfinite().all()
 
@@ -198,7 +198,11 @@ def test_perturbed_attention_guidance_is_a_stream_of_its_own(ab):
 
 @pytest.mark.parametrize(
     ("gigabytes", "said"),
-    [(0.0005, "8 bits"), (0.0001, "only steps that reuse both kinds, 8 bits"), (0.00001, "are computed")],
+    [
+        (0.0005, "8 bits"),
+        (0.0001, "only steps that predict attention and mlp together, 8 bits"),
+        (0.00001, "are computed"),
+    ],
 )
 def test_little_memory_finishes_the_picture_and_says_what_was_done(model, feb, gigabytes, said):
     cached, mailbox = feb(model, **(WAYS["every site"] | {"memory": gigabytes}))
