@@ -27,24 +27,24 @@ STREET = (
     "A street market in the rain at night, lanterns over the stalls, people with umbrellas, reflections on the wet "
     "stones, photograph, 35 mm lens"
 )
-CALIBRATION = """**1. Calibrate.** The first queue takes as long as about 12 pictures: Cache Calibrate finds the plan, \
-Cache Plan Save keeps it. Interrupt it, and the next queue goes on where it stopped.
+CALIBRATION = """**1. Calibrate.** The first queue takes as long as about 12 pictures: Cache Calibrate finds the \
+plan, Cache Plan Save keeps it. Interrupt it, and the next queue goes on where it stopped.
 
 **2. Apply.** From then on write your own prompt: only the sampler runs. Leave the prompt, seed and size of step 1 as \
 they are; a change there, another LoRA, sampler or step count calibrates anew.
 
 In another workflow, Cache Plan Load finds the plan as flux_28_steps, and Cache Calibrate can be left out."""
-CONTROL = """The LoRA comes before AB-Cache Apply: what is learned is for the model with this LoRA, and another LoRA or \
-strength is learned anew.
+CONTROL = """The LoRA comes before AB-Cache Apply: what is learned is for the model with this LoRA, and another LoRA \
+or strength is learned anew.
 
 The **first picture** is computed in full, and a plan is made from it; all that follow are fast. The ControlNet is \
 skipped with the model: it runs only at the steps that are computed.
 
-The example picture comes with ComfyUI; choose your own in Load Image. Canny, soft edge, depth, pose and gray pictures \
-work with this ControlNet."""
-COMPARISON = """**Queue twice.** With the first seed AB-Cache Apply computes everything and learns, so nothing differs. \
-The seed then counts up, and the second queue compares a fast picture with the uncached one of the same seed, noise and \
-prompt.
+The example picture comes with ComfyUI; choose your own in Load Image. Canny, soft edge, depth, pose and gray \
+pictures work with this ControlNet."""
+COMPARISON = """**Queue twice.** With the first seed AB-Cache Apply computes everything and learns, so nothing \
+differs. The seed then counts up, and the second queue compares a fast picture with the uncached one of the same seed, \
+noise and prompt.
 
 Cache Compare says PSNR and SSIM, shows the uncached picture left of the wipe and the cached one right of it, and the \
 difference, brightened. Each queue samples twice; for every day take flux_ab_cache.
@@ -96,8 +96,8 @@ def controlled(apply: Node) -> list[Column]:
     add_details, union = "Shakker-Labs/FLUX.1-dev-LoRA-add-details", "Shakker-Labs/FLUX.1-dev-ControlNet-Union-Pro-2.0"
     more = (
         f"LoRA: [{add_details}](https://huggingface.co/{add_details}). ControlNet: "
-        f"[{union}](https://huggingface.co/{union}), "
-        "where it is called diffusion_pytorch_model.safetensors: give it the name above."
+        f"[{union}](https://huggingface.co/{union}), where it is called diffusion_pytorch_model.safetensors: give it "
+        "the name above."
     )
     files = note(
         "FLUX.1-dev with AB-Cache, LoRA and ControlNet",
