@@ -30,7 +30,7 @@ Sampler = Callable[[Setting], tuple[Tensor, RunReport | None]]
 
 @dataclass
 class Measured:
-    """A setting's samples and what each round took, in CPU seconds: on a shared machine they say more than the clock."""
+    """A setting's samples and the CPU seconds of each round, which on a shared machine say more than the clock."""
 
     setting: Setting
     pictures: Tensor
@@ -79,7 +79,7 @@ def psnr(pictures: Tensor, reference: Tensor) -> float:
 
 
 def row(family: Family, measured: Measured, uncached: Measured, steps: int) -> dict:
-    """One row of the report. Shares are of calls; the speed-up is the median over rounds of measured against measured."""
+    """One row of the report. Fractions are of calls; the speed-up is the median over rounds."""
     report = measured.report
     model = 1.0 if report is None else report.shares.get("model", 1.0)
     shares = {kind: 1.0 if report is None else report.shares.get(kind, model) for kind in ("attention", "mlp")}
@@ -110,8 +110,7 @@ def table(rows: list[dict]) -> str:
         quality = "-" if r["psnr_db"] is None else f"{r['psnr_db']:.1f} dB"
         lines.append(
             f"| {r['name']} | {r['evaluations']} of {r['steps']} | {r['attention_computed']:.0%} | "
-            f"{r['mlp_computed']:.0%} | "
-            f"{r['seconds']:.2f} | {r['speedup']:.2f}x | {quality} | {r['relative_l2']:.4f} |"
+            f"{r['mlp_computed']:.0%} | {r['seconds']:.2f} | {r['speedup']:.2f}x | {quality} | {r['relative_l2']:.4f} |"
         )
     return "\n".join(lines)
 

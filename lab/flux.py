@@ -151,9 +151,8 @@ class DoubleStreamBlock(nn.Module):
         t_qkv = self.txt_attn(self.txt_norm1(txt) * (1 + t_scale) + t_shift)
         first, second = (i_qkv, t_qkv) if self.flipped_img_txt else (t_qkv, i_qkv)
         q, k, v = (torch.cat(pair, 2) for pair in zip(first, second, strict=True))
-        mixed = attend(q, k, v, pe, attn_mask, transformer_options or {}).split(
-            [first[0].shape[2], second[0].shape[2]], 1
-        )
+        lengths = [first[0].shape[2], second[0].shape[2]]
+        mixed = attend(q, k, v, pe, attn_mask, transformer_options or {}).split(lengths, 1)
         i_mixed, t_mixed = mixed if self.flipped_img_txt else reversed(mixed)
 
         img = img + i_gate * self.img_attn.proj(i_mixed)
@@ -168,16 +167,12 @@ class SingleStreamBlock(nn.Module):
 
     def __init__(self, config: FluxConfig):
         super().__init__()
-        self.num_heads, self.hidden_size, self.mlp_hidden_dim = (
-            config.heads,
-            config.hidden,
-            config.mlp_ratio * config.hidden,
-        )
+        self.num_heads, self.hidden_size = config.heads, config.hidden
+        self.mlp_hidden_dim = config.mlp_ratio * config.hidden
         self.linear1 = nn.Linear(config.hidden, 3 * config.hidden + self.mlp_hidden_dim)
         self.linear2 = nn.Linear(config.hidden + self.mlp_hidden_dim, config.hidden)
         self.norm = QKNorm(config.hidden // config.heads)
-        self.pre_norm = norm(config.hidden)
-        self.mlp_act = nn.GELU(approximate="tanh")
+        self.pre_norm, self.mlp_act = norm(config.hidden), nn.GELU(approximate="tanh")
         self.modulation = Modulation(config.hidden, 1)
 
     def forward(
@@ -189,9 +184,8 @@ class SingleStreamBlock(nn.Module):
         transformer_options: dict | None = None,
     ) -> Tensor:
         ((shift, scale, gate),) = self.modulation(vec)
-        qkv, wide = self.linear1(self.pre_norm(x) * (1 + scale) + shift).split(
-            [3 * self.hidden_size, self.mlp_hidden_dim], -1
-        )
+        widths = [3 * self.hidden_size, self.mlp_hidden_dim]
+        qkv, wide = self.linear1(self.pre_norm(x) * (1 + scale) + shift).split(widths, -1)
         q, k, v = qkv.view(*qkv.shape[:2], 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         q, k = self.norm(q, k, v)
         mixed = attend(q, k, v, pe, attn_mask, transformer_options or {})

@@ -74,7 +74,7 @@ def _of_clips(clips: Tensor) -> Tensor:
 
 @torch.no_grad()
 def features(pictures: Tensor) -> Tensor:
-    """Features `(N, 134)` of pictures `(N, 3, H, W)` in [-1, 1], or `(N, 268)` of clips `(N, 3, T, H, W)` with T >= 2."""
+    """Features `(N, 134)` of pictures `(N, 3, H, W)` in [-1, 1]; `(N, 268)` of clips `(N, 3, T, H, W)` with T >= 2."""
     extract = _of_clips if pictures.ndim == 5 else _of_pictures
     return torch.cat([extract(chunk.float()) for chunk in pictures.split(CHUNK)])
 

@@ -89,15 +89,9 @@ def flux_model() -> object:
     kind = comfy.supported_models.FluxSchnell({key: value for key, value in sizes.items() if key in known})
     kind.set_inference_dtype(torch.float32, None)
     model = kind.get_model({}, "", device=torch.device("cpu"))
-    own = (
-        model.diffusion_model.state_dict()
-    )  # newer versions call the weight of a norm `weight`, as torch does, not `scale`
-    model.diffusion_model.load_state_dict(
-        {
-            name if name in own else name.removesuffix("scale") + "weight": value
-            for name, value in load()[0].state_dict().items()
-        }
-    )
+    own, lab = model.diffusion_model.state_dict(), load()[0].state_dict()
+    names = {name: name if name in own else name.removesuffix("scale") + "weight" for name in lab}  # newer versions
+    model.diffusion_model.load_state_dict({names[name]: value for name, value in lab.items()})
     model.latent_format = latent_formats.LatentFormat()  # the lab's latents are not those of FLUX's VAE
     model.latent_format.latent_channels = c.channels
     return ModelPatcher(model.eval(), model_management.get_torch_device(), model_management.unet_offload_device())
@@ -153,7 +147,7 @@ def _text(labels: Tensor, width: int) -> list:
 
 
 def applied(nodes: dict, patcher: object, setting: Setting) -> tuple:
-    """The model as the setting's node returns it, its widgets at their defaults where the setting does not move them."""
+    """The model as the setting's node returns it, and its mailbox. Widgets that the setting does not move: defaults."""
     if setting.node is None:
         return patcher, None
     kind = nodes[setting.node]

@@ -109,12 +109,8 @@ def rungs(family: Family, clips: int, steps: int) -> list[dict]:
 def codes(pictures: int, steps: int) -> list[dict]:
     """Each 8-bit type, with a scale for 64 features and for a whole token: distance from the same plan without."""
     model, _ = load()
-    noise, labels, sigmas, rows = (
-        noise_of(list(range(pictures))),
-        torch.arange(pictures) % len(CLASSES),
-        flow_sigmas(steps),
-        [],
-    )
+    noise, labels = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES)
+    sigmas, rows = flow_sigmas(steps), []
     for name, merged in (("balanced", True), ("stage rule", False)):
         plans = (SETTINGS[name].plan(Timeline.flow(sigmas)),)
         with standing(Rung(merged)):

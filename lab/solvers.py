@@ -19,11 +19,8 @@ from torch import Tensor
 # Newest slope first, by how many there are. Stored, as iPNDM means those of equal steps whatever the steps are.
 EQUAL_STEPS = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
 
-NOISIEST, CLEANEST, CLEANEST_TIME = (
-    80.0,
-    0.002,
-    1e-3,
-)  # the variance-preserving process whose clock DEIS reads, Karras et al. 2022
+# the variance-preserving process whose clock DEIS reads, Karras et al. 2022
+NOISIEST, CLEANEST, CLEANEST_TIME = 80.0, 0.002, 1e-3
 QUADRATURE = 16  # Gauss points in a step; the integrand is a parabola in a smooth clock
 
 Velocity = Callable[[Tensor, float], Tensor]

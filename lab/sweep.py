@@ -61,8 +61,7 @@ def main() -> None:
     for r in rows:
         print(
             f"{r['steps']:5d} {r['warmup']:7d} {r['interval']:8d} {r['evaluations']:11d} {r['order']:5d} | "
-            f"{r['reuse']:6.1f} {r['limited']:8.1f} "
-            f"{r['unlimited']:10.1f}"
+            f"{r['reuse']:6.1f} {r['limited']:8.1f} {r['unlimited']:10.1f}"
         )
     for order in (2, 3):
         gains = [r["limited"] - r["unlimited"] for r in rows if r["order"] == order]

@@ -1,10 +1,11 @@
 """Train a lab model by rectified flow on procedural scenes.
 
     python3 -m lab.train --minutes 80                          (two CPU cores; minutes on an accelerator)
-    python3 -m lab.train --model hunyuan_video --batch 16      starts from the FLUX weights, as video models start from image models
+    python3 -m lab.train --model hunyuan_video --batch 16
 
-The learning rate follows the share of the time spent, so a busy machine trains less, not differently. The averaged
-weights are saved every two minutes: an interrupted run leaves a usable model.
+HunyuanVideo starts from the FLUX weights, as video models start from those of image models. The learning rate follows
+the fraction of the time spent, so a busy machine trains less, not differently. The averaged weights are saved every
+two minutes: an interrupted run leaves a usable model.
 """
 
 import argparse

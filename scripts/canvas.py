@@ -5,16 +5,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 PACK_ID = "feb-ab-cache"  # the pack's name in pyproject.toml, by which the page finds the pack of a missing node
-TITLE, ROW, GAP, PADDING = (
-    30,
-    28,
-    24,
-    14,
-)  # a node's title bar, a widget's row, which is lower on the canvas than in "Nodes 2.0", and spaces
-OURS, NOTE = (
-    ("#323", "#535"),
-    ("#432", "#653"),
-)  # a node's title bar and body, in the page's own purple and in its colour for notes
+# a node's title bar, a widget's row, which is lower on the canvas than in "Nodes 2.0", and spaces
+TITLE, ROW, GAP, PADDING = 30, 28, 24, 14
+# a node's title bar and body, in the page's own purple and in its colour for notes
+OURS, NOTE = ("#323", "#535"), ("#432", "#653")
 PURPLE, BLUE = "#a1309b", "#3f789e"  # the page's own group colours
 
 

@@ -48,9 +48,8 @@ def main() -> int:
     ]
     if args.comfyui:
         command.append(f"--comfyui={args.comfyui.resolve()}")
-    return subprocess.run(
-        command, cwd=ROOT, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
-    ).returncode  # waiting threads cost no CPU seconds
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}  # waiting threads cost no CPU seconds
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def interpreter_of(folder: Path) -> str:
 
 
 def make_venv() -> str:
-    """The interpreter of `.venv`, which holds what requirements-dev.txt pins; made, or brought up to date, when needed."""
+    """The interpreter of `.venv`, made or brought up to date if needed: it holds all that requirements-dev.txt pins."""
     python, stamp = interpreter_of(VENV), VENV / "requirements.stamp"
     wanted = REQUIREMENTS.read_text()
     if not (stamp.is_file() and stamp.read_text() == wanted):

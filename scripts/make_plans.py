@@ -39,10 +39,8 @@ FLUX_STEPS = {  # steps that run the model, of 50, at FLUX's own shift of the si
     "budcache_9": ("0,1,2,4,7,13,20,39,49", f"BudCache, in the {GOLDEN_PATH}"),
     "meancache_9": ("0-4,9,19,34,49", f"MeanCache, in the {GOLDEN_PATH}"),
 }
-MODELS = {
-    "flux": ("Flux", exp(1.15)),
-    "hunyuan_video": ("HunyuanVideo", 7.0),
-}  # class, and shift: FLUX at 1024 x 1024; ComfyUI's for HunyuanVideo
+# class, and shift: FLUX at 1024 x 1024; ComfyUI's for HunyuanVideo
+MODELS = {"flux": ("Flux", exp(1.15)), "hunyuan_video": ("HunyuanVideo", 7.0)}
 AB_CACHE = "AB-Cache's released FLUX schedule (arXiv 2504.10540)"
 FEB_CACHE = "FEB-Cache's released table for DiT-XL/2 (arXiv 2503.07120), one row for one step"
 

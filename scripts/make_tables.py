@@ -1,5 +1,6 @@
-"""Write the generated tables of README.md and docs between their marks, and docs/quality.png: python3
-scripts/make_tables.py.
+"""Write the generated tables of README.md and docs between their marks, and docs/quality.png.
+
+    python3 scripts/make_tables.py
 
 Needs torch and pytest, as in `.venv`. The supported models come from the hosts, the measurements from the demo's
 reports kept in lab/results.
@@ -14,16 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 README = ROOT / "README.md"
-MEASURED, MIGRATION, COMPATIBILITY = (
-    ROOT / "docs" / f"{name}.md" for name in ("MEASURED", "MIGRATION", "COMPATIBILITY")
-)
-SHOWN = (
-    "fewer steps of ipndm",
-    "even steps, reuse",
-    "even steps, order 2",
-    "learned",
-    "calibrated",
-)  # rows of the README's table
+DOCS = ROOT / "docs"
+MEASURED, MIGRATION, COMPATIBILITY = DOCS / "MEASURED.md", DOCS / "MIGRATION.md", DOCS / "COMPATIBILITY.md"
+# rows of the README's table
+SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "learned", "calibrated")
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
@@ -50,8 +45,7 @@ def memory() -> str:
         if place == "on the device":
             lines.append(
                 f"| {row['model'].split(' (')[0]} | {row['setting']} | {kept} | {row['device_mb']:.2f} MB | "
-                f"{row['psnr_db']:.1f} dB | "
-                f"{row['relative_l2_to_every_site']:.4f} |"
+                f"{row['psnr_db']:.1f} dB | {row['relative_l2_to_every_site']:.4f} |"
             )
     return "\n".join(lines)
 
@@ -62,15 +56,13 @@ def tried() -> str:
     lines = ["| tried | inputs | failures | |", "|---|---|---|---|"]
     lines += [
         f"| {row['group']} | {row['tried']} | {len(row['failures']) + len(row['slow'])} | at most "
-        f"{row['slowest']:.1f} CPU seconds and "
-        f"{row['largest_mb']:.0f} MB each |"
+        f"{row['slowest']:.1f} CPU seconds and {row['largest_mb']:.0f} MB each |"
         for row in fuzz["rows"]
     ]
     grown = soak["memory"]["growth_percent"]
     lines.append(
         f"| prompts on one server, {len(soak['models'])} models and {len(soak['settings'])} settings in turn, ComfyUI "
-        f"{soak['comfyui']} | "
-        f"{soak['prompts']} | {len(soak['failures'])} | the process grew by {grown:.1f} % |"
+        f"{soak['comfyui']} | {soak['prompts']} | {len(soak['failures'])} | the process grew by {grown:.1f} % |"
     )
     return "\n".join(lines)
 

@@ -1,5 +1,7 @@
-"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves: python
-scripts/make_workflows.py [FOLDER]."""
+"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves.
+
+python scripts/make_workflows.py [FOLDER]
+"""
 
 import json
 import sys
@@ -47,20 +49,18 @@ def flux(apply: Node, before: list[Node], sampler: Node, output: str) -> list[Co
 
 def hunyuan_video(apply: Node) -> list[Column]:
     """HunyuanVideo, text to video, with the nodes and values of ComfyUI's own template."""
-    unet, llava, vae = (
-        "hunyuan_video_t2v_720p_bf16.safetensors",
-        "llava_llama3_fp8_scaled.safetensors",
-        "hunyuan_video_vae_bf16.safetensors",
-    )
+    unet, vae = "hunyuan_video_t2v_720p_bf16.safetensors", "hunyuan_video_vae_bf16.safetensors"
+    llava = "llava_llama3_fp8_scaled.safetensors"
     files = {unet: "diffusion_models", "clip_l.safetensors": "text_encoders", llava: "text_encoders", vae: "vae"}
-    hints = """All four: [Comfy-Org/HunyuanVideo_repackaged](https://huggingface.co/Comfy-Org/HunyuanVideo_repackaged), in split_files. \
+    repository = "Comfy-Org/HunyuanVideo_repackaged"
+    hints = f"""All four: [{repository}](https://huggingface.co/{repository}), in split_files. \
 With little memory take fp8_e4m3fn as weight_dtype, a smaller length, and a smaller tile_size.
 
-Size, length and steps are those of ComfyUI's own template. With more steps the cache saves a larger share of the time."""
+Size, length and steps are those of ComfyUI's own template. With more steps the cache saves a larger share of \
+the time."""
     text = (
         "A red fox trots along the mossy bank of a mountain stream and stops to drink, morning light through birch "
-        "trees, mist over the water, "
-        "the camera follows it from the side, realistic"
+        "trees, mist over the water, the camera follows it from the side, realistic"
     )
     cache = CACHES[apply.cls][0]
     before, sampler = sampled("ModelSamplingSD3.MODEL", "EmptyHunyuanLatentVideo.LATENT", steps=20)

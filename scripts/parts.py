@@ -2,18 +2,15 @@
 
 from canvas import BLUE, PURPLE, Column, Group, Node
 
-TALL = {
-    "FEBCacheApply": 820,
-    "ABCacheApply": 720,
-}  # with the timeline, which the page adds, in the taller rendering, "Nodes 2.0"
+# with the timeline, which the page adds, in the taller rendering, "Nodes 2.0"
+TALL = {"FEBCacheApply": 820, "ABCacheApply": 720}
 CACHES = {  # node class: what it is called, how its widgets switch it off, and what else to know
     "FEBCacheApply": ("FEB-Cache", "set attention_interval, mlp_interval and fragile_interval to 1", ""),
     "ABCacheApply": (
         "AB-Cache",
         "set interval to 1",
         "\n\nThe **first picture** is computed in full, and a plan is made from it; all that follow are fast. Switch "
-        "**learn** off to "
-        "go by the widgets from the first picture on.",
+        "**learn** off to go by the widgets from the first picture on.",
     ),
 }
 FLUX_UNET, FLUX_VAE = "flux1-dev.safetensors", "ae.safetensors"
@@ -28,8 +25,7 @@ clip_l and t5xxl: [comfyanonymous/flux_text_encoders](https://huggingface.co/com
 With little memory take the fp8 t5xxl, and fp8_e4m3fn as weight_dtype."""
 FOX = (
     "A red fox curled up asleep on a mossy boulder beside a mountain stream, morning light through birch trees, drops "
-    "of dew on its fur, "
-    "photograph, 85 mm lens, shallow depth of field"
+    "of dew on its fur, photograph, 85 mm lens, shallow depth of field"
 )
 UNUSED = "Negative (unused at cfg 1)"
 
@@ -56,8 +52,7 @@ def what_it_costs(apply: Node) -> str:
     _, never_reuse, more = CACHES[apply.cls]
     return (
         f"To see what the cache costs in quality, {never_reuse} and run the same seed again: everything is then "
-        "computed. Choosing the preset "
-        f"again brings the cache back.{more}"
+        f"computed. Choosing the preset again brings the cache back.{more}"
     )
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Lint, then every test. Host tests run in processes of their own, on the interpreter of the ComfyUI that is
-present: the scenario matrix beside all the others.
+"""Lint, format and types, then every test. Host tests run in processes of their own, on the interpreter of the ComfyUI
+that is present: the scenario matrix beside all the others.
 
     python3 scripts/test.py [pytest arguments]
 """
@@ -15,17 +15,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, can_import, comfyui_interpreter, ensure
 
 NEEDED = (
-    "torch",
-    "safetensors",
-    "einops",
-    "PIL",
-    "tqdm",
-    "pytest",
-    "hypothesis",
-    "aiohttp",
-    "comfyui_frontend_package",
-    "ruff",
+    *("torch", "safetensors", "einops", "PIL", "tqdm", "pytest", "hypothesis", "aiohttp"),
+    *("comfyui_frontend_package", "ruff", "mypy"),
 )
+CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))  # modules, with their arguments
 MATRIX = "tests/host/scenarios"
 
 
@@ -43,7 +36,7 @@ def main(arguments: list[str]) -> int:
     python = ensure(NEEDED)
     host = host_interpreter(python)
     steps = (
-        [python, "-m", "ruff", "check", "."],
+        *([python, "-m", *check] for check in CHECKS),
         [host, "-m", "pytest", "-W", "default", "tests/host", f"--ignore={MATRIX}", *arguments],
         [python, "-m", "pytest", "--ignore=tests/host", *arguments],
     )

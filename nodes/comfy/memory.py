@@ -23,8 +23,8 @@ GUEST = "feb_ab_cache"
 
 @dataclass(frozen=True)
 class Forecast:
-    """Values that a run will keep: `footprint`. `fraction_seen`: the fraction of them from its first evaluation. `shapes`: of
-    the tensors in the conditionings, by name, as ComfyUI's own estimate takes them."""
+    """Values that a run will keep: `footprint`. `fraction_seen`: the fraction of them from its first evaluation.
+    `shapes`: of the tensors in the conditionings, by name, as ComfyUI's own estimate takes them."""
 
     footprint: Footprint
     fraction_seen: float

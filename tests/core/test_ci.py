@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+SCRIPT = (ROOT / "scripts" / "test.py").read_text(encoding="utf-8")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
@@ -29,7 +30,14 @@ def test_what_is_published_is_checked():
 
 def test_what_tests_import_is_pinned_and_looked_for():
     pinned = {re.split("==", line)[0] for line in (ROOT / "requirements-dev.txt").read_text().split()}
-    needed = re.search(r"NEEDED = \((.*?)\)", (ROOT / "scripts" / "test.py").read_text(), re.DOTALL)[1]
+    needed = re.search(r"NEEDED = \((.*?)^\)", SCRIPT, re.DOTALL | re.MULTILINE)[1]
     known = {name.replace("PIL", "pillow").replace("_", "-") for name in re.findall(r'"(\w+)"', needed)}
     assert known == pinned - {"numpy"}
     assert all("==" in line for line in (ROOT / "requirements-dev.txt").read_text().split())
+
+
+def test_lint_format_and_types_are_part_of_the_command_that_anyone_runs():
+    checks = re.search(r"CHECKS = (.*)", SCRIPT)[1]
+    assert checks.startswith('(("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))')
+    assert "for check in CHECKS" in SCRIPT
+    assert 'files = ["cache_core", "nodes"]' in PROJECT

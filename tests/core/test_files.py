@@ -35,7 +35,7 @@ def write_and_read(path, letter, found):
 
 
 def test_two_processes_that_write_one_name_both_succeed_and_never_read_half_a_file(tmp_path):
-    # Was wrong once (saved_plan.file.save, memo.of): all processes had one name for the part, so they deleted each other's.
+    # Was wrong once (saved_plan.file.save, memo.of): with one name for all, processes deleted each other's part.
     processes, path = get_context("spawn"), tmp_path / "plans" / "p.safetensors"
     found = processes.Queue()
     both = [processes.Process(target=write_and_read, args=(path, letter, found)) for letter in (b"a", b"b")]

@@ -151,7 +151,7 @@ def test_words_from_a_file_are_short_and_on_one_line(tmp_path):
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_few_letters_whatever_it_holds(change, tmp_path):
-    # Was wrong once (saved_plan.file.load): a version of a megabyte was shown whole, with whatever it did to a terminal.
+    # Was wrong once (saved_plan.file.load): a version of a megabyte was shown whole, with its terminal codes.
     with pytest.raises(ConfigError) as error:
         load(damaged(tmp_path, change)).plan(Timeline.even(10), "x")
     assert len(str(error.value)) < 300

@@ -42,10 +42,8 @@ HARMLESS = {
     "weakref",
     "zlib",
 }
-ONLY = {
-    "aiohttp": {"nodes/page/routes.py"},
-    "asyncio": {"nodes/page/routes.py"},
-}  # the server's own library, for its answers; reading a stream
+# the server's own library, for its answers; reading a stream
+ONLY = {"aiohttp": {"nodes/page/routes.py"}, "asyncio": {"nodes/page/routes.py"}}
 CODE = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 METHODS = {
     "load_module",
@@ -73,12 +71,12 @@ FILES = {
     "load_file",
     "safe_open",
 }
-AT_FILES = {
+AT_FILES = {  # plans, and what an interrupted calibration has
     "cache_core/files.py",
     "cache_core/saved_plan/file.py",
     "cache_core/calibrate/memo.py",
     "nodes/cache_calibrate.py",
-}  # plans, and what an interrupted calibration has
+}
 
 
 def name(path):

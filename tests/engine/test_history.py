@@ -148,9 +148,8 @@ def test_int8_is_off_by_half_a_step_of_its_group_at_most(width):
 def test_fp8_is_off_by_a_sixteenth_of_each_feature_at_most(width):
     assert FP8.itemsize == 1
     value = noise(2, 5, width)
-    smallest = (
-        groups(value).abs().amax(-1, keepdim=True) / 448 * 2**-10
-    )  # half the distance of the numbers next to zero
+    # half the distance of the numbers next to zero
+    smallest = groups(value).abs().amax(-1, keepdim=True) / 448 * 2**-10
     assert (groups(coded(value, FP8) - value).abs() <= 1.0001 * (groups(value).abs() / 16).maximum(smallest)).all()
 
 

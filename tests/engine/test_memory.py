@@ -116,15 +116,8 @@ def test_when_storing_runs_out_of_memory_the_picture_is_finished_a_rung_down(mar
 def test_after_a_step_down_values_are_kept_and_predicted_again(monkeypatch):
     run_out_at(monkeypatch, SITES)
     bench = Bench(one_of_each(), plan("#.#.#."))
-    measures = kept_after_each_step(bench, 6, count)
-    assert measures == [
-        3,
-        0,
-        3,
-        3,
-        3,
-        3,
-    ]  # the other kind, nothing, and on the next rung a residual for each of three streams
+    # the other kind, nothing, and on the next rung a residual for each of three streams
+    assert kept_after_each_step(bench, 6, count) == [3, 0, 3, 3, 3, 3]
     assert [sum(e.predicted_calls.values()) for e in bench.run.evaluations] == [0, 0, 0, 9, 0, 9]
 
 

@@ -88,9 +88,8 @@ def test_a_share_is_the_same_beside_a_computed_and_beside_a_predicted_one(marks,
     bench = Bench(toy((), (Single,)), plan(marks, order=2))
     bench(*inputs())
     bench(*inputs())
-    kept = list(
-        bench.run.store.tensors()
-    )  # attention's, then the MLP's: two of the kind that the second step computes too
+    # attention's, then the MLP's: two of the kind that the second step computes too
+    kept = list(bench.run.store.tensors())
     assert len(kept) == 3
     beside_predicted, beside_computed = kept[again]
     torch.testing.assert_close(beside_predicted, beside_computed, atol=1e-5, rtol=0)

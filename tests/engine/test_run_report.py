@@ -178,10 +178,8 @@ def test_blocks_of_a_call_that_was_predicted_whole_count_as_not_computed():
         run.evaluation.block_calls += 1
         return torch.ones(1, 1)
 
-    for sigma, signature in (
-        (1.0, "small"),
-        (11 / 12, "large"),
-    ):  # at the second step only one of two calls can be predicted
+    # at the second step only one of two calls can be predicted
+    for sigma, signature in ((1.0, "small"), (11 / 12, "large")):
         run.begin(sigma)
         evaluate(run, ["a"], "small", model)
         evaluate(run, ["b"], signature, model)

@@ -66,11 +66,8 @@ class Outputs:
     """A run whose model answers with given numbers: `outputs(conditionings, numbers)` are the engine's outputs."""
 
     def __init__(self, marks="#........", signature="shape"):
-        self.run, self.sigmas, self.signature = (
-            Run((plan(marks, OUTPUT),), Timeline.flow(SIGMAS)),
-            iter(SIGMAS),
-            signature,
-        )
+        self.run = Run((plan(marks, OUTPUT),), Timeline.flow(SIGMAS))
+        self.sigmas, self.signature = iter(SIGMAS), signature
 
     def begin(self):
         self.run.begin(next(self.sigmas))

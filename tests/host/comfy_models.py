@@ -57,10 +57,8 @@ def import_comfyui() -> str:
     if not (COMFYUI / "comfy" / "samplers.py").is_file():
         return f"no ComfyUI at {COMFYUI} (set COMFYUI_DIR)"
     sys.path.insert(0, str(COMFYUI))
-    argv, sys.argv = (
-        sys.argv,
-        ["main.py", "--cpu", "--use-pytorch-cross-attention"],
-    )  # parsed when comfy.cli_args is imported
+    # parsed when comfy.cli_args is imported
+    argv, sys.argv = sys.argv, ["main.py", "--cpu", "--use-pytorch-cross-attention"]
     try:
         import comfy.options
 
@@ -133,9 +131,8 @@ def with_lora(model, seed: int = 3):
     generator, patches = torch.Generator().manual_seed(seed), {}
     for key, weight in model.model.state_dict().items():
         if "blocks." in key and key.endswith(".weight") and weight.ndim == 2:
-            up, down = (
-                torch.randn(shape, generator=generator) / 8 for shape in ((weight.shape[0], 4), (4, weight.shape[1]))
-            )
+            shapes = ((weight.shape[0], 4), (4, weight.shape[1]))
+            up, down = (torch.randn(shape, generator=generator) / 8 for shape in shapes)
             patches[key] = LoRAAdapter(set(), (up, down, 4.0, None, None, None))
     clone = model.clone()
     assert clone.add_patches(patches, 0.5)

@@ -116,8 +116,11 @@ def test_the_budget_is_kept_and_more_of_it_is_never_worse(model, calibrate):  # 
 
 @pytest.mark.parametrize("stop", [5, STEPS + 3, STEPS + 8])
 def test_interrupted_at_any_evaluation_it_goes_on_where_it_stopped_and_finds_the_same_plan(
-    model, calibrate, plans, stop
-):  # noqa: F811
+    model,  # noqa: F811
+    calibrate,
+    plans,  # noqa: F811
+    stop,
+):
     from comfy.model_management import InterruptProcessingException
 
     with Counter(model) as whole:

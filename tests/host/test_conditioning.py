@@ -25,9 +25,8 @@ def apart(a, b):
 @pytest.mark.parametrize("family", TRANSFORMERS)
 def test_a_prompt_given_twice_is_two_streams_that_end_as_one(family, feb, way):
     here = scene(family)
-    once, both = (
-        here.sample(feb(here.model, **way)[0], positive=positive, **HOW) for positive in (here.positive, twice(here))
-    )
+    prompts = (here.positive, twice(here))
+    once, both = (here.sample(feb(here.model, **way)[0], positive=positive, **HOW) for positive in prompts)
     assert apart(both, once) <= 3e-6
 
 
@@ -43,7 +42,7 @@ def test_guidance_by_skipped_layers_shows_in_the_cached_picture(family, feb, way
 @pytest.mark.parametrize("start", [1.0, 0.6])
 @pytest.mark.parametrize("family", ["FLUX", "HunyuanVideo", "SD3"])
 def test_control_residuals_are_added_once_at_every_step(family, start, feb, way):
-    """With blocks that add nothing, all that happens in the lists is the control: a cached run must equal the plain one."""
+    """With blocks that add nothing, the lists add the control alone: a cached run must equal the plain one."""
     here = FAMILIES[family](torch.float32)
     tokens = torch.Size(here.shape[1:]).numel() // 4
     controlled = with_facts(here.positive, control=Control(tokens, 128, start), control_apply_to_uncond=True)

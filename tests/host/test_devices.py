@@ -108,7 +108,7 @@ def test_a_plan_is_learned_and_used_on_two_devices(ab, split):
 
 
 def failing_at(monkeypatch, place, error):
-    """Let a call of the second device's diffusion model fail once, at its call number `place`. Returns what has failed."""
+    """Let the second device's diffusion model fail once, at its call number `place`. Returns the failures."""
     from comfy.ldm.flux.model import Flux
 
     calls, failed, forward = Counter(), [], Flux.forward_orig

@@ -22,9 +22,8 @@ def test_batched_and_split_conditionings_give_the_same(pack, model, monkeypatch,
     """ComfyUI batches by free memory; with none of it every conditioning is a call of its own, in the other order."""
     import comfy.samplers
 
-    cached = applying(pack, node)(model, **({"memory": 1.0} if node == "FEBCacheApply" else {}))[
-        0
-    ]  # not by the memory that is faked below
+    memory = {"memory": 1.0} if node == "FEBCacheApply" else {}  # not the one that is faked below
+    cached = applying(pack, node)(model, **memory)[0]
     batched = ksample(cached, cfg=3.0)
     calls = {"n": 0}
 

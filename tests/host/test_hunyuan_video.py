@@ -77,11 +77,8 @@ def token_replace():
         "concat_latent_image": picture(),
         "concat_mask": torch.ones(1, 1, FRAMES, EDGE, EDGE),
     }
-    return (
-        hunyuan("HunyuanVideoI2V", in_channels=33),
-        (text(1, **extra), text(2, **extra)),
-        {"cfg": 1.0},
-    )  # ComfyUI's code is for one row
+    prompts = (text(1, **extra), text(2, **extra))
+    return hunyuan("HunyuanVideoI2V", in_channels=33), prompts, {"cfg": 1.0}  # ComfyUI's code is for one row
 
 
 def concatenated():

@@ -147,8 +147,8 @@ def test_nothing_is_learned_when_it_is_off_or_a_widget_was_moved(model, ab, plan
 
 
 def test_a_failure_while_fitting_keeps_the_picture_and_says_why(model, learning, plans, pack, monkeypatch):
-    tracking = __import__(f"{pack.__name__}.cache_core.calibrate.tracking", fromlist=["Tracker"])
-    monkeypatch.setattr(tracking.Tracker, "end", lambda *_: 1 / 0)
+    fitting = __import__(f"{pack.__name__}.cache_core.calibrate.fit", fromlist=["Tracker"])
+    monkeypatch.setattr(fitting.Tracker, "end", lambda *_: 1 / 0)
     plain = ksample(model, steps=STEPS)
     cached, mailbox = learning(model)
     assert torch.equal(ksample(cached, steps=STEPS), plain)
@@ -164,11 +164,11 @@ def test_a_cancel_while_fitting_cancels(model, learning, plans, pack, monkeypatc
     def cancel(*_):
         raise InterruptProcessingException
 
-    tracking = __import__(f"{pack.__name__}.cache_core.calibrate.tracking", fromlist=["Tracker"])
+    fitting = __import__(f"{pack.__name__}.cache_core.calibrate.fit", fromlist=["Tracker"])
     plain = ksample(model, steps=STEPS)
     cached = learning(model)[0]
     with monkeypatch.context() as patch:
-        patch.setattr(tracking.Tracker, "end", cancel)
+        patch.setattr(fitting.Tracker, "end", cancel)
         with pytest.raises(InterruptProcessingException):
             ksample(cached, steps=STEPS)
     assert list(plans.iterdir()) == []

@@ -101,9 +101,8 @@ def kontext(count):
 
 def edited(count):
     tiny = TINY["qwen_image"]
-    positive, negative = (
-        with_facts(prompt, reference_latents=[x[:, :, None] for x in references(count)]) for prompt in tiny.prompts()
-    )
+    latents = [x[:, :, None] for x in references(count)]
+    positive, negative = (with_facts(prompt, reference_latents=latents) for prompt in tiny.prompts())
     return tiny.build(), with_latent(tiny), {"positive": positive, "negative": negative}
 
 
@@ -146,10 +145,8 @@ def of_flux2():
     return flux2()[0], ksample, {"channels": 128, "cfg": 2.0}
 
 
-HARD = (
-    "ltx2",
-    "mochi",
-)  # sound and picture come in one row; attention and MLP differ in the text's width: a few per cent of a real clip
+# sound and picture come in one row; attention and MLP differ in the text's width: a few per cent of a real clip
+HARD = ("ltx2", "mochi")
 FORESEEN = {
     "FLUX": lambda: (flux(), ksample, {}),
     "Kontext, 1": lambda: kontext(1),
@@ -238,8 +235,7 @@ def test_the_room_for_a_model_is_less_with_references(pack, monkeypatch):
 
     memory = sys.modules[f"{pack.__name__}.nodes.comfy.memory"]
     monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_: 2.0**40)
-    alone, accompanied = (
-        memory.budget(0, flux().model, noise((1, 16, 8, 8), 1), shapes)
-        for shapes in ({}, {"ref_latents": [[1, 16, 64]]})
-    )
+    model, start = flux().model, noise((1, 16, 8, 8), 1)
+    alone = memory.budget(0, model, start, {})
+    accompanied = memory.budget(0, model, start, {"ref_latents": [[1, 16, 64]]})
     assert accompanied.device < alone.device < 2.0**40

@@ -63,10 +63,8 @@ def test_a_u_net_is_sampled_with_ab_cache_and_refused_by_feb_cache(ab, feb):
         "use_linear_in_transformer": False,
         "adm_in_channels": None,
     }
-    unet, how = (
-        comfy_model_from("SD15", sizes),
-        {"channels": 4, "steps": 20, "cfg": 2.0, "positive": conditioning(1), "negative": conditioning(2)},
-    )
+    unet = comfy_model_from("SD15", sizes)
+    how = {"channels": 4, "steps": 20, "cfg": 2.0, "positive": conditioning(1), "negative": conditioning(2)}
     plain = ksample(unet, **how)
     cached, mailbox = ab(unet, "balanced")
     assert ksample(cached, **how).isfinite().all()

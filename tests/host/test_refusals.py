@@ -72,11 +72,8 @@ KEYS = {
     "easycache": "EasyCache",
     "rel_l1_thresh": "TeaCache",
     "magcache_thresh": "MagCache",
-    "cache_dit_turbo": "CacheDiT",
-    "wan_cache": "CacheDiT",
-    "ltx2_cache": "CacheDiT",
-    "spectrum": "Spectrum",
-    "spectrum_runtime": "Spectrum",
+    **dict.fromkeys(("cache_dit_turbo", "wan_cache", "ltx2_cache"), "CacheDiT"),
+    **dict.fromkeys(("spectrum", "spectrum_runtime"), "Spectrum"),
     "minimax_h3_block_cache_t8": "First Block Cache",
 }
 
@@ -92,15 +89,9 @@ WRAPPER_KEYS = {
 }
 
 HARMLESS = [
-    "comfy_extras/nodes_flux.FluxKVCache",
-    "comfy_extras/nodes_qwen.QwenImage21Cache",
-    "comfy.ldm.wan.model_animate2.WanAnimate2Cache",
-    "kv_cache.nodes",
-    "spectrumview.nodes",
-    "SpectrumView.nodes",
-    "lite-speed.nodes",
-    "ComfyUI-MiniMaxH3-CLIPCached.nodes",
-    "ComfyUI-KJNodes.nodes.model_optimization_nodes",
+    *("comfy_extras/nodes_flux.FluxKVCache", "comfy_extras/nodes_qwen.QwenImage21Cache", "kv_cache.nodes"),
+    *("comfy.ldm.wan.model_animate2.WanAnimate2Cache", "spectrumview.nodes", "SpectrumView.nodes"),
+    *("lite-speed.nodes", "ComfyUI-MiniMaxH3-CLIPCached.nodes", "ComfyUI-KJNodes.nodes.model_optimization_nodes"),
 ]
 
 

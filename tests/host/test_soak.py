@@ -1,4 +1,4 @@
-"""The soak in short, on a real server: what a setting gives, it gives again. The whole one is `python3 -m tests.stress.soak`."""
+"""The soak in short, on a real server: a setting gives the same latent again (all of it: tests/stress/soak.py)."""
 
 import sys
 from pathlib import Path

@@ -28,9 +28,8 @@ def comfyui(name: str, noise: torch.Tensor, sigmas: tuple[float, ...]) -> torch.
     def model(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return denoise(x, sigma[:, None])
 
-    patcher = SimpleNamespace(
-        get_model_object=lambda name: SimpleNamespace()
-    )  # asked for a scale of noise that nothing adds
+    # asked for a scale of noise that nothing adds
+    patcher = SimpleNamespace(get_model_object=lambda name: SimpleNamespace())
     model.inner_model = SimpleNamespace(model_patcher=patcher)
     return getattr(sampling, f"sample_{name}")(
         model, noise, torch.tensor(sigmas, dtype=noise.dtype), extra_args={}, disable=True

@@ -133,9 +133,8 @@ class Packed(torch.nn.Linear):
         self.bias = linear.bias
         del self.weight
         self.register_buffer("scale", scale)
-        self.register_buffer(
-            "weight", (codes[..., ::2] & 15) | (codes[..., 1::2] << 4)
-        )  # the shape is not the matrix's
+        packed = (codes[..., ::2] & 15) | (codes[..., 1::2] << 4)
+        self.register_buffer("weight", packed)  # the shape is not the matrix's
 
     def forward(self, x):
         low, high = (self.weight << 4) >> 4, self.weight >> 4
@@ -182,17 +181,15 @@ def test_a_row_of_a_batch_is_what_it_is_alone(model, feb, ab, way, cfg):
 def test_perturbed_attention_guidance_is_a_stream_of_its_own(ab):
     from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 
-    node = (
-        getattr(PerturbedAttentionGuidance, "execute", None) or PerturbedAttentionGuidance().patch
-    )  # 0.3.64 and later
+    later = getattr(PerturbedAttentionGuidance, "execute", None)  # than 0.3.64
+    node = later or PerturbedAttentionGuidance().patch
     guided = node(unet(), 3.0)[0]
     how = {"channels": 4, "cfg": 3.0, "steps": 20}
     plain = ksample(guided, **how)
     assert torch.equal(ksample(ab(guided, interval=1)[0], **how), plain)
     cached, mailbox = ab(guided)
-    assert apart(ksample(cached, **how), plain) < apart(
-        ksample(ab(unet())[0], **how), plain
-    )  # the extra call was not mistaken for the prompt's
+    # the extra call was not mistaken for the prompt's
+    assert apart(ksample(cached, **how), plain) < apart(ksample(ab(unet())[0], **how), plain)
     assert mailbox.latest.restarts == 0
 
 

@@ -121,10 +121,9 @@ def test_the_same_noise_with_another_class_is_another_picture(uncached):
 def test_order_two_is_closer_than_reuse_at_the_same_steps(uncached):
     model, noise, sigmas, samples = uncached
     schedule = Steps(OUTPUT, evenly(20, 10))
-    reuse, second = (
-        psnr(decode(sample(model, noise, LABELS, sigmas, (Plan(schedule, Extrapolation(order)),))[0]), decode(samples))
-        for order in (1, 2)
-    )
+    plans = [Plan(schedule, Extrapolation(order)) for order in (1, 2)]
+    latents = [sample(model, noise, LABELS, sigmas, (plan,))[0] for plan in plans]
+    reuse, second = (psnr(decode(found), decode(samples)) for found in latents)
     assert second > reuse + 3
 
 

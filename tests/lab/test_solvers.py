@@ -62,7 +62,7 @@ def test_errors_fall_with_the_order(name, rough, order):
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_whole_descent_ends_nearer_than_eulers_and_closes_in_faster(name):
-    """To sigma 0 the first and the last step are Euler's: of order 2 at best, as only few steps have an error of h^2."""
+    """To sigma 0 the first and the last step are Euler's: of order 2 at best, as few steps have an error of h^2."""
 
     def errors(solver: str) -> list[float]:
         start, exact = torch.tensor(1.0, dtype=torch.float64), math.exp(-math.sin(3) / 3)

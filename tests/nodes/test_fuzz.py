@@ -10,8 +10,8 @@ import pytest
 from safetensors.torch import save_file
 
 pytest.importorskip("hypothesis")  # of requirements-dev.txt; scripts/test.py sees that it is there
-from tests.stress.fuzz import Fuzz
-from tests.stress.fuzz_plans import CHANGES, damaged, of_pack
+from tests.stress.fuzz import Fuzz, of_pack
+from tests.stress.fuzz_plans import CHANGES, damaged
 
 LINKS = pytest.mark.skipif(os.name == "nt", reason="links need rights that Windows users lack")
 
@@ -106,8 +106,7 @@ def test_what_an_old_calibration_has_left_is_dropped_and_never_through_a_link(li
 
 
 def test_a_plan_that_the_disk_does_not_take_is_kept_until_comfyui_ends_and_a_save_says_why(library, pack, tmp_path):
-    # Was wrong once (saved_plan.file.save): safetensors raises an error of its own, nobody caught it, and the plan
-    # was lost.
+    # Was wrong once (saved_plan.file.save): nobody caught the error that is safetensors' own, so the plan was lost.
     (plan,) = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     (tmp_path / "plans").write_text("a file where the folder should be")
     with mock.patch.object(library, "folder", return_value=tmp_path / "plans"):

@@ -124,17 +124,11 @@ AB = {"preset": "custom", "interval": 2, "warmup_steps": 4, "learn": False}
 
 
 def test_beside_ab_cache_feb_cache_rests_where_the_model_is_predicted_as_in_the_run(both):
-    feb_values, ab_values = (
-        {name: value for name, value in widgets.items() if name != "preset"} for widgets in (FEB, AB)
-    )
-    run = Run(
-        (FEBSettings.of("custom", feb_values).plan(shifted(20)), ABSettings.of("custom", ab_values).plan(shifted(20))),
-        shifted(20),
-    )
-    feb, ab = (
-        both("FEBCacheApply", FEB, beside("ABCacheApply", **AB)),
-        both("ABCacheApply", AB, beside("FEBCacheApply", **FEB)),
-    )
+    kinds, timeline = ((FEBSettings, FEB), (ABSettings, AB)), shifted(20)
+    given = [(kind, {name: widgets[name] for name in widgets if name != "preset"}) for kind, widgets in kinds]
+    run = Run(tuple(kind.of("custom", values).plan(timeline) for kind, values in given), timeline)
+    feb = both("FEBCacheApply", FEB, beside("ABCacheApply", **AB))
+    ab = both("ABCacheApply", AB, beside("FEBCacheApply", **FEB))
     assert {**feb["cells"], **ab["cells"]} == view.planned(run)
     assert (list(feb["cells"]), list(ab["cells"])) == (["attention", "mlp"], ["model"])
     assert feb["cells"]["mlp"].count("resting") == ab["cells"]["model"].count("predicted") > 0

@@ -19,6 +19,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from unittest import mock
@@ -28,7 +29,8 @@ from hypothesis import strategies as st
 from lab.in_comfyui import ROOT, load_pack
 
 from .fuzz_inputs import each, requests, sigmas, widgets
-from .fuzz_plans import as_bytes, damaged, furnish, names, of_pack, outside, whole
+from .fuzz_names import furnish, names, outside
+from .fuzz_plans import as_bytes, damaged, whole
 
 RESULTS = ROOT / "lab" / "results" / "fuzz.json"
 SLOW = 5.0  # CPU seconds
@@ -86,12 +88,8 @@ class Fuzz:
                 "cache_core.saved_plan.saved_plan",
             )
         )
-        self.nodes, self.TableAt, self.Origin, self.model_plan = (
-            pack.NODE_CLASS_MAPPINGS,
-            settings.SavedPlanSettings,
-            cached.Origin,
-            cached.model_plan,
-        )
+        self.nodes, self.Settings = pack.NODE_CLASS_MAPPINGS, settings.SavedPlanSettings
+        self.plan = cached.model_plan((0, 9), self.core.Timeline.even(10).sigmas, cached.Origin("Flux"))
         self.root, self.folder = root, furnish(root, as_bytes(*whole(random.Random(0))))
 
     def ready(self) -> None:
@@ -124,27 +122,19 @@ class Fuzz:
         self.ask(asking(name))
 
     def use(self, plan: object) -> None:
-        """What the nodes do with a plan before they sample. Raises ValueError for one that was read where it must not be."""
+        """The nodes' work with a plan before they sample. Raises ValueError for a plan from a forbidden place."""
         if plan.origin.model == "Leak":
             raise ValueError("a file outside the folder was read")
         if not (plan.text().isprintable() or "\n" in plan.text()) or not 0.1 < plan.speedup < 2000:
             raise ValueError(f"a plan says of itself {plan.text()!r}")
         for timeline in (self.core.Timeline.flow(plan.sigmas), self.core.Timeline.even(20), self.core.Timeline.even(3)):
-            self.core.Run((self.TableAt("plan", plan).plan(timeline),), timeline)
+            self.core.Run((self.Settings("plan", plan).plan(timeline),), timeline)
 
     def plan_names(self) -> Tally:
-        """Names, each loaded, looked at, saved to and asked for. Nothing outside the folder may be read, written or removed."""
+        """Names, each loaded, looked at, saved to and asked for. No file outside the folder may be touched."""
         tally, before = Tally(), outside(self.root, self.folder)
-        plan = self.model_plan((0, 9), self.core.Timeline.even(10).sigmas, self.Origin("Flux"))
-        load, save = self.nodes["CachePlanLoad"], self.nodes["CachePlanSave"]
         for name in names(self.folder):
-            for what, work in (
-                ("load", lambda: self.use(load().load(name)[0])),
-                ("look at", lambda: load.IS_CHANGED(name)),  # noqa: B023 (called here)
-                ("read", lambda: self.use(self.library.read(name))),
-                ("save", lambda: save().save(plan, name)),  # noqa: B023
-                ("ask", lambda: self.ask(asking(name))),
-            ):  # noqa: B023
+            for what, work in self.uses(name).items():
                 tally.judge(f"{what} {name[:60]!r}", work, self.core.ConfigError)
                 if outside(self.root, self.folder) != before:
                     tally.failures.append(
@@ -158,6 +148,17 @@ class Fuzz:
             self.core.ConfigError,
         )
         return tally
+
+    def uses(self, name: str) -> dict[str, Callable[[], object]]:
+        """Each way in which the nodes and the page take a name."""
+        load, save = self.nodes["CachePlanLoad"], self.nodes["CachePlanSave"]
+        return {
+            "load": lambda: self.use(load().load(name)[0]),
+            "look at": lambda: load.IS_CHANGED(name),
+            "read": lambda: self.use(self.library.read(name)),
+            "save": lambda: save().save(self.plan, name),
+            "ask": lambda: self.ask(asking(name)),
+        }
 
     def requests(self, count: int) -> Tally:
         """Requests for a preview: a status and an answer that is JSON, with words where it is an error."""
@@ -196,6 +197,11 @@ class Fuzz:
         timeline = self.core.Timeline(sigmas, tuple(sigma / sigmas[0] for sigma in sigmas[:-1]))
         others = {name: value for name, value in widgets.items() if name != "preset"}
         self.core.Run((kind.of(widgets.get("preset", "custom"), others).plan(timeline),), timeline)
+
+
+def of_pack(pack: ModuleType, name: str) -> ModuleType:
+    """A module of the pack, as it was loaded."""
+    return import_module(f"{pack.__name__}.{name}")
 
 
 def asking(name: str) -> bytes:

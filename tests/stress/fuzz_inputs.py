@@ -25,10 +25,8 @@ PARTS = st.one_of(
     st.sampled_from(("", "-", "1-", "-1", "9-1", "٣", "1e3", " 2 ")),
 )
 STEP_TEXTS = st.one_of(st.lists(PARTS, max_size=30), st.lists(SHORT).map(lambda steps: ["0", *steps])).map(",".join)
-VERBS, SITES = (
-    st.sampled_from(("compute", "compute", "reuse", "")),
-    st.sampled_from(("attention", "mlp", "both", "model")),
-)
+VERBS = st.sampled_from(("compute", "compute", "reuse", ""))
+SITES = st.sampled_from(("attention", "mlp", "both", "model"))
 EDITS = st.lists(st.tuples(VERBS, SITES, STEP_TEXTS).map(" ".join), max_size=8).map(";".join)
 LONG = ("0-9999," * 9000, "compute both 0-9999;" * 3000, "1," * 30_000, ";" * 60_000, "reuse mlp 0-" + "9" * 50_000)
 TEXTS = st.one_of(st.text(max_size=40), STEP_TEXTS, EDITS, st.integers(0, len(LONG) - 1).map(LONG.__getitem__))

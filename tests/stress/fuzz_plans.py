@@ -1,11 +1,8 @@
-"""Plan files that are damaged or hostile, one for each seed, and names that lead elsewhere."""
+"""Plan files that are damaged or hostile, one for each seed."""
 
 import json
 import random
 from collections.abc import Callable
-from itertools import product
-from pathlib import Path
-from types import ModuleType
 
 import torch
 from safetensors.torch import save
@@ -14,33 +11,9 @@ KEY = "feb_ab_cache_plan"
 STEPS = 12
 HUGE = (10**400, -(10**400), 2**63, 1e308, -1e308, 1e999, -1e999, float("nan"))
 ODD = (
-    None,
-    True,
-    False,
-    0,
-    -1,
-    1,
-    1.5,
-    "",
-    "0",
-    "nan",
-    "model",
-    "attention",
-    [],
-    {},
-    [[]],
-    [None],
-    {"a": 1},
-    ["model"],
-    "x" * 50_000,
-    "\x00",
-    "\ud800",
-    "a\nb\x1b[31m",
-    "\u202egpj",
-    "<img src=x onerror=alert(1)>",
-    "../../x",
-    [0] * 20_000,
-    *HUGE,
+    *(None, True, False, 0, -1, 1, 1.5, "", "0", "nan", "model", "attention", [], {}, [[]], [None], {"a": 1}),
+    *(["model"], "x" * 50_000, "\x00", "\ud800", "a\nb\x1b[31m", "\u202egpj", "<img src=x onerror=alert(1)>"),
+    *("../../x", [0] * 20_000, *HUGE),
 )
 VALUES = (0.0, -0.0, -1.0, 1e-320, 1e3, 1e300, float("inf"), float("-inf"), float("nan"))
 TYPES = tuple(
@@ -49,25 +22,8 @@ TYPES = tuple(
     if isinstance(t, torch.dtype) and not str(t).startswith(("torch.q", "torch.bits", "torch.complex32"))
 )
 SHAPES = (
-    (),
-    (0,),
-    (1,),
-    (STEPS,),
-    (STEPS + 1,),
-    (5, 0),
-    (0, 5),
-    (2, 5),
-    (2, 4),
-    (3, 17),
-    (3, 19),
-    (2000, 3),
-    (2, 3, 2, 4),
-    (2, 3, 2, 0),
-    (2, 3, 2, 65),
-    (8, 1, 1, 1),
-    (1, 1, 1, 9000),
-    (60_000, 1, 1, 1),
-    (1,) * 9,
+    *((), (0,), (1,), (STEPS,), (STEPS + 1,), (5, 0), (0, 5), (2, 5), (2, 4), (3, 17), (3, 19), (2000, 3)),
+    *((2, 3, 2, 4), (2, 3, 2, 0), (2, 3, 2, 65), (8, 1, 1, 1), (1, 1, 1, 9000), (60_000, 1, 1, 1), (1,) * 9),
 )
 BASE_FACTS = {
     "version": 1,
@@ -85,10 +41,8 @@ def whole(chance: random.Random) -> tuple[dict, dict[str, torch.Tensor]]:
     sigmas = torch.linspace(1, 0, STEPS + 1, dtype=torch.float64)
     nan = float("nan")
     fits = torch.tensor([[0.8, 0.8, 0.9, 1.1, -0.1], [0.7, 0.8, nan, 1.0, nan]], dtype=torch.float64)
-    facts, tensors = (
-        {**BASE_FACTS, "kinds": kinds, "rows": rows},
-        {"sigmas": sigmas, "fits": fits, "expected": torch.rand(3, 2).double()},
-    )
+    facts = {**BASE_FACTS, "kinds": kinds, "rows": rows}
+    tensors = {"sigmas": sigmas, "fits": fits, "expected": torch.rand(3, 2).double()}
     if len(kinds) == 2:
         facts |= {
             "corrector": {"high": 0.98, "low": 0.96, "boundary": 0.4, "staged": True},
@@ -100,9 +54,6 @@ def whole(chance: random.Random) -> tuple[dict, dict[str, torch.Tensor]]:
 
 def as_bytes(facts: object, tensors: dict[str, torch.Tensor]) -> bytes:
     return save(tensors, {KEY: facts if isinstance(facts, str) else json.dumps(facts)})
-
-
-# Changes ------------------------------------------------------------------------------------------------------------
 
 
 def cut(chance: random.Random) -> bytes:
@@ -121,11 +72,8 @@ def moved(chance: random.Random) -> bytes:
     """With a piece taken out, doubled or made up."""
     content = as_bytes(*whole(chance))
     at, length = chance.randrange(len(content)), chance.randrange(1, 64)
-    return (
-        content[:at]
-        + chance.choice((b"", content[at : at + length] * 2, chance.randbytes(length)))
-        + content[at + length :]
-    )
+    between = chance.choice((b"", content[at : at + length] * 2, chance.randbytes(length)))
+    return content[:at] + between + content[at + length :]
 
 
 def header(chance: random.Random) -> bytes:
@@ -196,23 +144,9 @@ def metadata(chance: random.Random) -> bytes:
     _, tensors = whole(chance)
     depth = chance.choice((10, 1000, 100_000))
     texts = (
-        "",
-        "{",
-        "null",
-        "[]",
-        "3",
-        '"x"',
-        "NaN",
-        "[" * depth,
-        '{"a":' * depth,
-        "[" * depth + "]" * depth,
-        "9" * 5000,
-        "[" + "{}," * 300_000 + "0]",
-        '{"version": 1, "version": 2}',
-        "\x00",
-        "é" * 1000,
-        json.dumps({"version": 1}),
-        json.dumps({**BASE_FACTS, "rows": [[]] * 100_000}),
+        *("", "{", "null", "[]", "3", '"x"', "NaN", "[" * depth, '{"a":' * depth, "[" * depth + "]" * depth),
+        *("9" * 5000, "[" + "{}," * 300_000 + "0]", '{"version": 1, "version": 2}', "\x00", "é" * 1000),
+        *(json.dumps({"version": 1}), json.dumps({**BASE_FACTS, "rows": [[]] * 100_000})),
     )
     return as_bytes(chance.choice(texts), tensors)
 
@@ -230,31 +164,15 @@ def large(chance: random.Random) -> bytes:
 
 
 def noise(chance: random.Random) -> bytes:
-    return chance.choice(
-        (
-            b"",
-            chance.randbytes(chance.randrange(1, 3000)),
-            bytes(chance.randrange(1, 3000)),
-            b"\xff" * 100,
-            b"PK\x03\x04" + bytes(100),
-            b"\x80\x04cos\nsystem\n(S'x'\ntR.",
-        )
-    )
+    any_bytes, zeros = chance.randbytes(chance.randrange(1, 3000)), bytes(chance.randrange(1, 3000))
+    pickled = b"\x80\x04cos\nsystem\n(S'x'\ntR."
+    return chance.choice((b"", any_bytes, zeros, b"\xff" * 100, b"PK\x03\x04" + bytes(100), pickled))
 
 
 CHANGES: tuple[Callable[[random.Random], bytes], ...] = (
-    cut,
-    flipped,
-    moved,
-    header,
-    tensor,
-    tensor,
-    fact,
-    fact,
-    fact,
-    metadata,
-    large,
-    noise,
+    *(cut, flipped, moved, header),
+    *(tensor, tensor, fact, fact, fact),
+    *(metadata, large, noise),
 )
 
 
@@ -264,102 +182,3 @@ def damaged(seed: int) -> tuple[str, bytes]:
     torch.manual_seed(seed)
     change = CHANGES[seed % len(CHANGES)]
     return change.__name__, change(chance)
-
-
-# Names --------------------------------------------------------------------------------------------------------------
-
-
-SECRET = "secret.safetensors"  # a sound plan that lies outside the folder
-
-
-def names(folder: Path) -> list[str]:
-    """Names that lead out of `folder` on some system, or that none should take, and some without harm."""
-    places = (
-        "../",
-        "..\\",
-        "./",
-        "a/../../",
-        "bundled/",
-        "bundled/../",
-        "bundled/../../../",
-        "C:",
-        "C:\\",
-        "\\\\host\\share\\",
-        "//host/share/",
-        "/",
-        "~/",
-        "file://",
-        "%2e%2e/",
-        f"{folder.parent}/",
-        "link/",
-        "\x00",
-        "\u2025/",
-        " ../",
-    )
-    ends = (
-        SECRET,
-        "new.safetensors",
-        "",
-        ".safetensors",
-        "..",
-        "\x00.safetensors",
-        "secret.safetensors\x00",
-        "a" * 300 + ".safetensors",
-        "file.py",
-    )
-    stems = (
-        "linked",
-        "dangling",
-        "loop",
-        "folder",
-        "nul",
-        "COM1",
-        "con ",
-        "aux.x",
-        "x:y",
-        "x?",
-        "x*",
-        "a\nb",
-        "\ud800",
-        "\u202e",
-        "",
-        " ",
-        ".",
-        "é" * 150,
-        "kept",
-        "größe 1.2 (b)",
-        "计划",
-    )
-    alone = (*(f"{stem}.safetensors" for stem in stems), "x.safetensors:stream", ".", "..", "", " ", "plan.txt", "plan")
-    return [*alone, *map("".join, product(places, ends))]
-
-
-def furnish(root: Path, load_pack_plan: bytes) -> Path:
-    """A folder of plans in `root`, with links that lead out of it and a plan beside it that nobody may read."""
-    folder = root / "models" / "cache_plans"
-    folder.mkdir(parents=True)
-    (folder / "kept.safetensors").write_bytes(load_pack_plan)
-    (folder / "folder.safetensors").mkdir()
-    for place in (root / "models", root):
-        (place / SECRET).write_bytes(load_pack_plan.replace(b"Flux", b"Leak"))
-    (folder / "linked.safetensors").symlink_to(root / SECRET)
-    (folder / "dangling.safetensors").symlink_to(root / "made.safetensors")
-    (folder / "loop.safetensors").symlink_to(folder / "loop.safetensors")
-    (folder / "link").symlink_to(root)
-    return folder
-
-
-def outside(root: Path, folder: Path) -> dict[str, bytes]:
-    """Every file below `root` that is not in `folder`."""
-    return {
-        str(path): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if folder not in path.parents and path.is_file()
-    }
-
-
-def of_pack(pack: ModuleType, name: str) -> ModuleType:
-    """A module of the pack, as it was loaded."""
-    import importlib
-
-    return importlib.import_module(f"{pack.__name__}.{name}")

@@ -46,10 +46,8 @@ def served(base: Path, pack: Path) -> Iterator[str]:
     """Where the page is served, with `pack` as this pack, in the folder `base`."""
     if MISSING:
         pytest.skip("missing: " + ", ".join(MISSING))
-    packs = {
-        "cloned": pack,
-        "tiny_nodes.py": ROOT / "tests" / "web" / "tiny_nodes.py",
-    }  # a folder need not be named as in pyproject.toml
+    # a folder need not be named as in pyproject.toml
+    packs = {"cloned": pack, "tiny_nodes.py": Path(__file__).with_name("tiny_nodes.py")}
     front = ("--front-end-root", os.environ["COMFY_FRONTEND"]) if os.environ.get("COMFY_FRONTEND") else ()
     with ExitStack() as running:
         try:

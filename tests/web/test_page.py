@@ -69,10 +69,8 @@ def added_since(pack, node: dict) -> list:
 
 def test_the_route_reads_no_endless_body_and_the_server_goes_on(url):
     host = url.removeprefix("http://")
-    for body, status in (
-        (iter([b"x" * 2**15] * 3), 413),
-        (iter([b"{}"]), 400),
-    ):  # an iterable is sent in chunks, without its length
+    # an iterable is sent in chunks, without its length
+    for body, status in ((iter([b"x" * 2**15] * 3), 413), (iter([b"{}"]), 400)):
         connection = HTTPConnection(host, timeout=30)
         connection.request(
             "POST", "/feb_cache/preview", body, {"Content-Type": "application/json"}, encode_chunked=True

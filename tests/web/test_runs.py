@@ -136,9 +136,8 @@ def test_lora_and_controlnet_run_under_the_cache(run):
 
 
 def test_side_by_side_is_alike_while_learning_and_close_after(run):
-    first, second = (
-        run("flux_side_by_side", seed, STEPS + 2) for seed in (5, 6)
-    )  # at its own step count, so that no plan is there yet
+    # at its own step count, so that no plan is there yet
+    first, second = (run("flux_side_by_side", seed, STEPS + 2) for seed in (5, 6))
     assert "nothing differs" in text(first, "Cache Compare")
     assert "PSNR" in text(second, "Cache Compare")
     assert "nothing differs" not in text(second, "Cache Compare")

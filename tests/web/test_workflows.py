@@ -13,9 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
-PAGE_ONLY = {
-    "MarkdownNote": (["text"], [], [], [])
-}  # nodes that the page has and the server does not: widgets, inputs, outputs, optional inputs
+# nodes that the page has and the server does not: widgets, inputs, outputs, optional inputs
+PAGE_ONLY = {"MarkdownNote": (["text"], [], [], [])}
 TALLER_IN_PAGE = 30  # a node's title bar, above its position
 WIDE = 13.5  # a letter of a group's title, about
 
@@ -146,16 +145,18 @@ sys.argv = ["main.py", "--cpu"]
 import comfy.options
 comfy.options.enable_args_parsing()
 import nodes
-ADDED = {"control": "control_after_generate", "upload": "image_upload"}  # widgets that the page adds, and what it adds them for
+ADDED = {"control": "control_after_generate", "upload": "image_upload"}  # widgets that the page adds, by their reason
 for extra in ("flux", "sd3", "custom_sampler", "hunyuan", "model_advanced", "video", "canny"):
     asyncio.run(nodes.load_custom_node(f"comfy_extras/nodes_{extra}.py", module_parent="comfy_extras"))
 found = {}
 for name in json.loads(sys.stdin.read()):
     cls = nodes.NODE_CLASS_MAPPINGS[name]
-    inputs = [(k, *(list(v) + [{}])[:2], part) for part in ("required", "optional") for k, v in cls.INPUT_TYPES().get(part, {}).items()]
+    given = [(part, *item) for part in ("required", "optional") for item in cls.INPUT_TYPES().get(part, {}).items()]
+    inputs = [(name, *(list(spec) + [{}])[:2], part) for part, name, spec in given]
     outputs = list(zip(getattr(cls, "RETURN_NAMES", None) or cls.RETURN_TYPES, cls.RETURN_TYPES))
-    found[name] = [[(k, "COMBO" if isinstance(t, list) else t, [w for w, key in ADDED.items() if o.get(key)], part) for k, t, o, part in inputs],
-                   outputs]
+    told = [(k, "COMBO" if isinstance(t, list) else t, [w for w, key in ADDED.items() if o.get(key)], part)
+            for k, t, o, part in inputs]
+    found[name] = [told, outputs]
 print("\\n" + json.dumps(found))
 """
 

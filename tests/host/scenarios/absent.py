@@ -7,8 +7,8 @@ REASONS = (
         "in-place residuals",
         "H1",
         "blocks that write into their inputs",
-        "every row of this table runs ComfyUI's own in-place blocks of each version; "
-        "by itself in tests/engine/test_in_place.py",
+        "every row of this table runs ComfyUI's own in-place blocks of each version; by itself in "
+        "tests/engine/test_in_place.py",
     ),
     (
         "returned values are written to",

@@ -106,9 +106,8 @@ def skipped_layers(scene: Scene, node):
 def perturbed_attention(scene: Scene, node):
     from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 
-    patched = (
-        getattr(PerturbedAttentionGuidance, "execute", None) or PerturbedAttentionGuidance().patch
-    )  # 0.3.64 and later
+    later = getattr(PerturbedAttentionGuidance, "execute", None)  # than 0.3.64
+    patched = later or PerturbedAttentionGuidance().patch
     return [scene.sample(node(patched(scene.model, 3.0)[0]))]
 
 

@@ -5,65 +5,27 @@ from scenarios.scene import STEPS, Scene
 
 LAST = STEPS - 1
 ONCE: Clock = tuple(range(STEPS))
-CORRECTED: Clock = (
-    0,
-    *(step for s in range(1, STEPS) for step in (s, s)),
-)  # the second evaluation is at the next step's sigma
+# the second evaluation is at the next step's sigma
+CORRECTED: Clock = (0, *(step for s in range(1, STEPS) for step in (s, s)))
 MIDPOINT: Clock = (*(step for s in range(LAST) for step in (s, s)), LAST)  # at a sigma between the two
 THRICE: Clock = (*(step for s in range(LAST) for step in (s, s, s)), LAST)
-BACK: Clock = (
-    *(step for s in range(LAST - 1) for step in (s, s + 1, s + 2)),
-    LAST - 1,
-    LAST,
-    LAST,
-)  # heunpp2 looks two steps ahead and returns
+# heunpp2 looks two steps ahead and returns
+BACK: Clock = (*(step for s in range(LAST - 1) for step in (s, s + 1, s + 2)), LAST - 1, LAST, LAST)
 
+SINGLE = (
+    *("euler", "euler_cfg_pp", "euler_ancestral", "euler_ancestral_cfg_pp", "lms"),
+    *("dpmpp_2m", "dpmpp_2m_cfg_pp", "dpmpp_2m_sde", "dpmpp_2m_sde_gpu", "dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun_gpu"),
+    *("dpmpp_3m_sde", "dpmpp_3m_sde_gpu", "ddpm", "lcm", "ipndm", "ipndm_v", "deis"),
+    *("res_multistep", "res_multistep_cfg_pp", "res_multistep_ancestral", "res_multistep_ancestral_cfg_pp"),
+    *("gradient_estimation", "gradient_estimation_cfg_pp", "er_sde", "sa_solver", "ddim", "uni_pc", "uni_pc_bh2"),
+)
+TWICE = (
+    *("heun", "exp_heun_2_x0", "exp_heun_2_x0_sde"),
+    *("dpm_2_ancestral", "dpmpp_2s_ancestral_cfg_pp", "sa_solver_pece"),
+)
 CLOCKS: dict[str, Clock | None] = {
-    **dict.fromkeys(
-        (
-            "euler",
-            "euler_cfg_pp",
-            "euler_ancestral",
-            "euler_ancestral_cfg_pp",
-            "lms",
-            "dpmpp_2m",
-            "dpmpp_2m_cfg_pp",
-            "dpmpp_2m_sde",
-            "dpmpp_2m_sde_gpu",
-            "dpmpp_2m_sde_heun",
-            "dpmpp_2m_sde_heun_gpu",
-            "dpmpp_3m_sde",
-            "dpmpp_3m_sde_gpu",
-            "ddpm",
-            "lcm",
-            "ipndm",
-            "ipndm_v",
-            "deis",
-            "res_multistep",
-            "res_multistep_cfg_pp",
-            "res_multistep_ancestral",
-            "res_multistep_ancestral_cfg_pp",
-            "gradient_estimation",
-            "gradient_estimation_cfg_pp",
-            "er_sde",
-            "sa_solver",
-            "ddim",
-            "uni_pc",
-            "uni_pc_bh2",
-        ),
-        ONCE,
-    ),
-    **dict.fromkeys(
-        (
-            "heun",
-            "exp_heun_2_x0",
-            "exp_heun_2_x0_sde",
-            "dpm_2_ancestral",
-            "dpmpp_2s_ancestral_cfg_pp",
-            "sa_solver_pece",
-        ),
-        CORRECTED,
-    ),
+    **dict.fromkeys(SINGLE, ONCE),
+    **dict.fromkeys(TWICE, CORRECTED),
     **dict.fromkeys(("dpm_2", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_sde_gpu", "seeds_2"), MIDPOINT),
     "seeds_3": THRICE,
     "heunpp2": BACK,

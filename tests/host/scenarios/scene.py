@@ -95,9 +95,8 @@ def _flux(dtype) -> Scene:
 
 
 def _hunyuan(dtype) -> Scene:
-    return Scene(
-        "HunyuanVideo", hunyuan(dtype=dtype, depth_single_blocks=2), (16, 6, 4, 4), text(1), text(2), outside=2
-    )  # the text refiner's
+    model = hunyuan(dtype=dtype, depth_single_blocks=2)
+    return Scene("HunyuanVideo", model, (16, 6, 4, 4), text(1), text(2), outside=2)  # the text refiner's
 
 
 def _wan(dtype) -> Scene:

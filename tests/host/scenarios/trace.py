@@ -61,19 +61,10 @@ def traced(pack_name: str) -> Iterator[Trace]:
 
     from comfy.model_base import BaseModel
 
-    trace, run, kept = (
-        Trace(),
-        modules[f"{pack_name}.cache_core.run.run"].Run,
-        modules[f"{pack_name}.cache_core.store.value"].Kept,
-    )
-    born, begin, close, keep, apply, attend = (
-        run.__init__,
-        run.begin,
-        run.close,
-        kept.__init__,
-        BaseModel._apply_model,
-        torch.nn.functional.scaled_dot_product_attention,
-    )
+    run = modules[f"{pack_name}.cache_core.run.run"].Run
+    kept = modules[f"{pack_name}.cache_core.store.value"].Kept
+    trace, born, begin, close, keep = Trace(), run.__init__, run.begin, run.close, kept.__init__
+    apply, attend = BaseModel._apply_model, torch.nn.functional.scaled_dot_product_attention
     numbers: dict[int, int] = {}
 
     def on_birth(self, *args, **kwargs):

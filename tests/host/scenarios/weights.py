@@ -85,7 +85,7 @@ def another_model_between(scene: Scene, node):
 
 
 def shifted(scene: Scene, node):
-    """A sampling-shift node before ours: an object patch, which is not on the model yet when the sampling begins (H9)."""
+    """A sampling-shift node before ours: its object patch is not on the model yet when the sampling begins (H9)."""
     from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
     patched = getattr(ModelSamplingSD3, "execute", None) or ModelSamplingSD3().patch
