@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cache_core import Plan, Released, Table, Timeline, evenly
-from cache_core.calibrate import Found, Ledger, Recorder, Request, Watch
+from cache_core.calibrate import Found, Ledger, Request, Watch
 from cache_core.calibrate.modules import Measured, candidates, found_in, full_steps, measure
 from cache_core.noise_scale import OFF, PAPER_TEXT, RELEASED_CODE, NoiseScale
 from cache_core.predictor import GAIN_LIMIT, Extrapolation
@@ -25,12 +25,11 @@ from cache_core.schedule import TableAt, from_steps
 from cache_core.site import MODULES
 
 from .algorithm_1 import algorithm_1, error_of, stage_rule
-from .codec import encode
 from .demo import GUIDANCE, as_pictures, psnr
-from .exposure import fit_scale, noise_sizes
+from .exposure import exposure, matched_scale
 from .families import FAMILIES, Family
-from .sample import flow_sigmas, load, noise_of, sample, uncached_velocity
-from .scenes import CLASSES, film
+from .sample import flow_sigmas, load, noise_of, sample
+from .scenes import CLASSES
 
 RESULT = Path(__file__).parent / "results" / "feb.json"
 SPEEDUPS, BUDGET, SAMPLES = (1.5, 2.0, 3.0), 64.0, 8
@@ -138,57 +137,6 @@ def released_row(bench: FebBench, measured: Measured, order: int, scale: NoiseSc
     return bench.row(
         name, Plan(Released(), Extrapolation(order, gain_limit=GAIN_LIMIT), scale, merge=True), measured, None
     )
-
-
-def exposure(bench: FebBench, plans: dict[str, Plan]) -> list[dict]:
-    """Exposure bias: mean size of the predicted noise at each step, on states of training (real scenes with noise on
-    them), uncached, and in a run of each plan, over as many samples as are tested. The guided model in all of them;
-    only the states differ.
-
-    FEB-Cache, arXiv 2503.07120, section 3.1: E||eps_sampled|| against E||eps_training||. Root mean square, 1 for
-    true noise.
-    """
-    sizes = {"training": training_sizes(bench), "uncached": sampled_sizes(bench, ())}
-    sizes |= {name: sampled_sizes(bench, (plan,)) for name, plan in plans.items()}
-    return [
-        {
-            "model": bench.family.title,
-            "steps": bench.timeline.steps,
-            "step": step,
-            "sigma": round(sigma, 5),
-            **{name: round(found[step], 5) for name, found in sizes.items()},
-        }
-        for step, sigma in enumerate(bench.timeline.sigmas[:-1])
-    ]
-
-
-def sampled_sizes(bench: FebBench, plans: tuple[Plan, ...]) -> tuple[float, ...]:
-    recorder = Recorder(bench.timeline, bench.scale)
-    bench.run(bench.tested, plans, recorder)
-    return noise_sizes(recorder.recording())
-
-
-def training_sizes(bench: FebBench) -> tuple[float, ...]:
-    """On states of training: scenes of the tested classes, with the tested noise."""
-    labels = torch.tensor([seed % len(CLASSES) for seed in bench.tested])
-    noise = noise_of(list(bench.tested), bench.family.latents)
-    clean = encode(film(labels, torch.Generator().manual_seed(FIRST_CALIBRATED), bench.family.frames)).view(noise.shape)
-    velocity, recorder = uncached_velocity(bench.model, labels, GUIDANCE), Recorder(bench.timeline, bench.scale)
-    for sigma in bench.timeline.sigmas[:-1]:
-        state = (1 - sigma) * clean + sigma * noise
-        recorder.begin(sigma, state)
-        recorder.end(velocity(state, sigma))
-    return noise_sizes(recorder.recording())
-
-
-def matched_scale(bench: FebBench, plan: Plan, measured: Measured) -> NoiseScale:
-    """The noise scale that brings the sizes of a plan's predictions to the uncached ones on the calibration samples."""
-    cached = []
-    for number in range(len(measured.passes)):
-        recorder = Recorder(bench.timeline, bench.scale)
-        bench.sample(number, (plan,), recorder)
-        cached.append(noise_sizes(recorder.recording()))
-    return fit_scale(cached, [noise_sizes(found.recording) for found in measured.passes], bench.timeline.times)
 
 
 def scaling(bench: FebBench, measured: Measured, speedup: float = 2.0) -> tuple[list[dict], list[dict]]:

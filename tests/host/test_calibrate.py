@@ -6,7 +6,6 @@ import torch
 from comfy_models import flux
 from test_learning import apart, model, plans, prompt  # noqa: F401 (fixtures)
 from test_weights import with_lora
-from work_clock import work_clock  # noqa: F401 (a fixture)
 
 from lab.condition import UNCONDITIONAL
 
@@ -237,35 +236,3 @@ def test_a_sampler_that_adds_noise_under_another_name_is_refused(model, pack, pl
             **ASKED,
         )
     assert not list(plans.glob("*.safetensors"))
-
-
-def test_attention_and_mlp_are_calibrated_too(pack, model, calibrate, feb, work_clock):  # noqa: F811
-    plan, report, curves = calibrate(
-        model, site="attention and MLP", target_speedup=1.8, samples=2, calibration_budget=26
-    )
-    cached, mailbox = feb(model, plan=plan)
-    plain = sampled(model, 3)
-    assert apart(sampled(cached, 3), plain) < 0.2
-    assert mailbox.latest.shares["attention"] < 0.6
-    assert "even, order 2" in report
-    assert "a step that reuses attention takes" in report
-    assert curves.shape[1] == 16 + 2 * 78 + 5 * 280
-    picture = pack.NODE_CLASS_MAPPINGS["CacheReport"]().read({}, mailbox)["result"][2]
-    assert picture.shape[1] == 16 + 20 + 2 * 78 + 4 * 280  # the line of words, the steps, and the plan's error curves
-    assert torch.equal(sampled(model, 3), plain)
-
-
-def test_attention_and_mlp_are_planned_for_a_drift_too(model, calibrate, work_clock):  # noqa: F811
-    plan, report, _ = calibrate(model, site="attention and MLP", target_drift=0.1, samples=1, calibration_budget=20)
-    assert plan.drift <= 0.1
-    assert plan.speedup > 1.2
-    assert "no plan with less drift" not in report
-
-
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [({"calibration_budget": 4}, "allowed is 12"), ({"site": "elsewhere"}, "model output, attention and MLP")],
-)
-def test_what_cannot_be_asked_of_attention_and_mlp_is_refused(model, calibrate, asked, message):  # noqa: F811
-    with pytest.raises(ValueError, match=message):
-        calibrate(model, **{"site": "attention and MLP", **asked})

@@ -136,11 +136,8 @@ def test_a_prompt_that_an_older_pack_saved_with_a_guard_runs_as_one_without(mode
 
 
 def test_nothing_is_learned_when_it_is_off_or_a_widget_was_moved(model, ab, plans):
-    for widgets in (
-        {"preset": "auto", "learn": False},
-        {"preset": "auto", "learn": True, "interval": 4},
-        {"preset": "paper", "learn": True},
-    ):
+    off, moved = {"preset": "auto", "learn": False}, {"preset": "auto", "learn": True, "interval": 4}
+    for widgets in (off, moved, {"preset": "paper", "learn": True}):
         evaluations(ab(model, **widgets)[0])
     evaluations(ab(model, "auto", learn=True)[0], sampler="euler_ancestral")
     assert list(plans.iterdir()) == []
