@@ -8,7 +8,7 @@ from ...cache_core.hosts import match
 from ...cache_core.plan import check_together
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
-from . import unseen
+from . import KEY, unseen
 from .controlnet import overheard, waiting
 from .learning import settle
 from .mailbox import Mailbox
@@ -16,7 +16,7 @@ from .memory import without_guest
 from .rivals import refuse_rivals
 from .sampling import mask_of
 from .session import Session
-from .sessions import KEY, Sessions
+from .sessions import Sessions
 
 
 class Attachment:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from . import KEY
 from .digest import digest
 
 DECIMALS = 2  # of a number: a guidance of 3.5 is one of 3.501
@@ -15,7 +16,6 @@ SINGLE = ("model_function_wrapper", "sampler_cfg_function", "sampler_calc_cond_b
 PATCHES = ("patches", "patches_replace", "wrappers", "callbacks", "optimized_attention_override")
 # of a ControlNet; it holds other numbers while it works
 CONTROL = ("strength", "strength_type", "timestep_percent_range", "extra_args")
-OWN = "feb_ab_cache"
 
 
 def guidance(guider, sampler, masked: bool) -> str:
@@ -68,14 +68,14 @@ def _options(patcher) -> tuple:
     patched = [[key, _tree(inner.get(key))] for key in PATCHES]
     objects = sorted((name, _name(value)) for name, value in patcher.object_patches.items())
     wrapped = ((kind, key, own) for kind, keys in sorted(patcher.wrappers.items()) for key, own in keys.items())
-    wrappers = [[kind, key, _callables(own)] for kind, key, own in wrapped if key != OWN]
+    wrappers = [[kind, key, _callables(own)] for kind, key, own in wrapped if key != KEY]
     return called, patched, _numbers(inner), objects, wrappers
 
 
 def _tree(value: object) -> object:
     """Nested dicts and lists of functions, as names."""
     if isinstance(value, Mapping):
-        return {str(key): _tree(part) for key, part in value.items() if key != OWN}
+        return {str(key): _tree(part) for key, part in value.items() if key != KEY}
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, list | tuple):

@@ -10,6 +10,7 @@ from ...cache_core.hosts import match
 from ...cache_core.mount import footprint, joins, padded, tokens
 from ...cache_core.site import MODULES, Kind
 from ...cache_core.store import Budget, Footprint
+from . import KEY
 
 GIGABYTE = 2**30
 MARGIN = 0.9  # share of the free memory for the cache: allocators round, and other programs allocate
@@ -18,7 +19,6 @@ ROUNDING = 1.05  # bytes asked for, relative to the forecast: that is an estimat
 # texts of a conditioning, and how often the tokens of each join the model's
 TEXTS = {"cross_attn": 1, "conditioning_byt5small": 1, "conditioning_llama3": 2}
 SHORTEST = {"Flux2": 512}  # tokens, by the class of ComfyUI's model, up to which it fills shorter texts
-GUEST = "feb_ab_cache"
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ def with_guest(conds: dict, count: float) -> dict:
         def deepclone_multigpu(self, load_device, autoregister: bool = False) -> Guest:
             return self  # it has nothing on a device
 
-    return {**conds, GUEST: [{"control": Guest()}]} if count else conds
+    return {**conds, KEY: [{"control": Guest()}]} if count else conds
 
 
 def without_guest(conds: dict) -> dict:
     """The conditionings without the one of `with_guest`."""
-    return {name: own for name, own in conds.items() if name != GUEST}
+    return {name: own for name, own in conds.items() if name != KEY}

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from threading import get_ident
 
 from ...cache_core.show.run_chart import drawn_of
+from . import KEY
 from .mailbox import Display, Mailbox
 from .session import Session
-
-KEY = "feb_ab_cache"  # of wrappers, and in transformer options: a weak reference to the session
 
 
 class Sessions:
@@ -73,7 +72,8 @@ class Sessions:
 
 @contextmanager
 def marked(session: Session, guider) -> Iterator[None]:
-    """The context in which the guider's options, and so those of each model call in whatever thread, name `session`."""
+    """The context in which the guider's options, and so those of each model call in whatever thread, hold a weak
+    reference to `session`."""
     options = guider.model_options.setdefault("transformer_options", {})
     outer = options.get(KEY)
     options[KEY] = weakref.ref(session)
