@@ -74,7 +74,7 @@ FILES = {
 AT_FILES = {  # plans, and what an interrupted calibration has
     "cache_core/files.py",
     "cache_core/saved_plan/file.py",
-    "cache_core/calibrate/memo.py",
+    "cache_core/calibrate/ledger.py",
     "nodes/cache_calibrate.py",
 }
 
@@ -157,5 +157,5 @@ def test_security_md_names_the_tests_that_hold_it_to_its_word():
     named = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
     assert named
     assert all((ROOT / path).is_file() for path in named)
-    assert f"{2**16:,}" in text  # the largest request, as in nodes/page/routes.py
-    assert re.search(r"LARGEST = 2\*\*16", (ROOT / "nodes" / "page" / "routes.py").read_text(encoding="utf-8"))
+    assert f"{2**16:,}" in text  # the largest request, as in nodes/page/request.py
+    assert re.search(r"LARGEST = 2\*\*16", (ROOT / "nodes" / "page" / "request.py").read_text(encoding="utf-8"))
