@@ -59,6 +59,7 @@ class NoiseScale:
 
     @property
     def active(self) -> bool:
+        """True if the scale changes anything."""
         return (self.high, self.low) != (1.0, 1.0)
 
     def factor(self, time: float) -> float:

@@ -47,6 +47,7 @@ class Plan:
 
     @property
     def kinds(self) -> frozenset[Kind]:
+        """Kinds that the plan may predict."""
         return self.schedule.kinds
 
     def depth(self, kind: Kind) -> int:

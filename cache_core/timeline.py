@@ -49,6 +49,7 @@ class Timeline:
 
     @property
     def steps(self) -> int:
+        """Number of steps: one less than sigmas."""
         return len(self.sigmas) - 1
 
     @property

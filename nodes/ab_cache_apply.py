@@ -30,6 +30,8 @@ TOOLTIPS = OF_BOTH | {
 
 
 class ABCacheApply(ApplyNode):
+    """The node AB-Cache Apply."""
+
     SETTINGS = ABSettings
     SEARCH_ALIASES = ["cache", "teacache", "easycache", "speed", "accelerate", "skip steps"]
     DESCRIPTION = (
@@ -39,6 +41,7 @@ class ABCacheApply(ApplyNode):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict:
+        """The inputs, as ComfyUI declares them."""
         d = DEFAULTS
         required = {
             "model": ("MODEL",),

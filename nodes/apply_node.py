@@ -25,6 +25,7 @@ class ApplyNode:
     def apply(
         self, model: Any, preset: str, plan: SavedPlan | None = None, node_id: str = "", **given: Any
     ) -> tuple[object, Mailbox]:
+        """A clone of `model` with the cache on it, and the mailbox for its reports."""
         mailbox = Mailbox(page_timeline(node_id, type(self).__name__))
         if plan is None:
             settings: Settings = self.SETTINGS.of(preset, {**self.SETTINGS.beside, **given})

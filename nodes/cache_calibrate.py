@@ -47,6 +47,8 @@ TOOLTIPS = {
 
 
 class CacheCalibrate:
+    """The node Cache Calibrate."""
+
     CATEGORY = "model_patches/acceleration"
     SEARCH_ALIASES = ["calibrate cache", "tune", "optimise", "speed"]
     DESCRIPTION = (
@@ -98,6 +100,7 @@ class CacheCalibrate:
         site=OUTPUT_SITE,
         unique_id=None,
     ) -> dict:
+        """The plan, the report as text, and the picture. Raises ConfigError for inputs that cannot be calibrated."""
         check_choice("site", site, (OUTPUT_SITE, MODULES_SITE))
         request = Request(target_speedup, target_drift, samples, calibration_budget)
         bench = ComfyBench(model, positive, negative, cfg, latent_image, sampler, sigmas, seed)

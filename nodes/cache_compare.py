@@ -16,6 +16,8 @@ TOOLTIPS = {
 
 
 class CacheCompare:
+    """The node Cache Compare."""
+
     CATEGORY = "model_patches/acceleration"
     SEARCH_ALIASES = ["compare images", "psnr", "ssim", "difference"]
     DESCRIPTION = (
@@ -44,6 +46,7 @@ class CacheCompare:
         return inputs(TOOLTIPS, required=required)
 
     def compare(self, uncached, cached, amplify: float, wipe_at: float) -> dict:
+        """Both pictures for the page, their difference, and the numbers."""
         if uncached.shape != cached.shape:
             raise ConfigError(
                 f"uncached is {_size(uncached)} and cached is {_size(cached)}; both need one size and number. Resize "

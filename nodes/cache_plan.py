@@ -15,6 +15,8 @@ TOOLTIPS = {
 
 
 class CachePlanLoad:
+    """The node Cache Plan Load."""
+
     CATEGORY = "model_patches/acceleration"
     SEARCH_ALIASES = ["load plan", "cache schedule"]
     DESCRIPTION = (
@@ -31,14 +33,18 @@ class CachePlanLoad:
 
     @classmethod
     def IS_CHANGED(cls, plan_name: str) -> float:
+        """A value that changes with the file."""
         path = plan_folder.find(plan_name)
         return path.stat().st_mtime if path.is_file() else 0.0
 
     def load(self, plan_name: str) -> tuple[SavedPlan]:
+        """The plan in a file of models/cache_plans."""
         return (load(plan_folder.find(plan_name)),)
 
 
 class CachePlanSave:
+    """The node Cache Plan Save."""
+
     CATEGORY = "model_patches/acceleration"
     SEARCH_ALIASES = ["save plan", "export plan"]
     DESCRIPTION = "Saves a plan to models/cache_plans, where Cache Plan Load finds it."
@@ -52,6 +58,7 @@ class CachePlanSave:
         return inputs(TOOLTIPS, required=required)
 
     def save(self, plan: SavedPlan, name: str) -> dict:
+        """The name under which the plan was saved."""
         path = plan_folder.path_of(name.strip().removesuffix(plan_folder.SUFFIX) + plan_folder.SUFFIX)
         try:
             save(plan, path)
@@ -64,6 +71,8 @@ class CachePlanSave:
 
 
 class CachePlanInfo:
+    """The node Cache Plan Info."""
+
     CATEGORY = "model_patches/acceleration"
     SEARCH_ALIASES = ["show plan", "inspect plan"]
     DESCRIPTION = (
@@ -78,4 +87,5 @@ class CachePlanInfo:
         return inputs(TOOLTIPS, required={"plan": ("CACHE_PLAN",)})
 
     def read(self, plan: SavedPlan) -> dict:
+        """The content of a plan, as text."""
         return {"ui": {"text": (plan.text(),)}, "result": (plan.text(),)}

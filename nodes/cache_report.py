@@ -16,6 +16,8 @@ TOOLTIPS = {
 
 
 class CacheReport:
+    """The node Cache Report."""
+
     CATEGORY = "model_patches/acceleration"
     SEARCH_ALIASES = ["cache report", "speed-up", "timing"]
     DESCRIPTION = (
@@ -36,6 +38,7 @@ class CacheReport:
         return inputs(TOOLTIPS, required={"latent": ("LATENT",)}, optional={"report": ("REPORT",)})
 
     def read(self, latent: object, report: Mailbox | None = None) -> dict:
+        """The report of the last run as text, as JSON, and as a picture."""
         text = NO_CACHE if report is None else report.latest.text() if report.latest else NOTHING_YET
         drawn = report.drawn if report and report.latest else lines(text)
         return {"ui": {"text": (text,)}, "result": (latent, text, picture(drawn))}

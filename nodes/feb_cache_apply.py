@@ -40,6 +40,8 @@ TOOLTIPS = OF_BOTH | {
 
 
 class FEBCacheApply(ApplyNode):
+    """The node FEB-Cache Apply."""
+
     SETTINGS = FEBSettings
     SEARCH_ALIASES = ["cache", "teacache", "speed", "accelerate", "feb", "attention cache"]
     DESCRIPTION = (

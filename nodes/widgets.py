@@ -27,18 +27,22 @@ def _details(kind: Input) -> dict:
 
 
 def integer(default: int, low: int, high: int) -> Input:
+    """A slider of whole numbers from `low` to `high`."""
     return ("INT", {"default": default, "min": low, "max": high, "step": 1, "display": "slider"})
 
 
 def number(default: float, low: float, high: float, step: float, **details: object) -> Input:
+    """A field of numbers."""
     return ("FLOAT", {"default": default, "min": low, "max": high, "step": step, "round": False, **details})
 
 
 def slider(default: float, low: float, high: float, step: float) -> Input:
+    """A slider of numbers from `low` to `high`."""
     return number(default, low, high, step, display="slider")
 
 
 def choice(options: tuple[str, ...], **details: object) -> Input:
+    """A list of options, the first one the default."""
     return (list(options), {"default": options[0], **details})
 
 

@@ -90,6 +90,7 @@ class Contest:
 
     @property
     def timeline(self) -> Timeline:
+        """The sigmas of the sampling."""
         return self.ledger.bench.timeline
 
     @property
@@ -103,11 +104,13 @@ class Contest:
         return range(len(self.learners) if len(self.recorded) > 1 else 0, len(self.recorded))
 
     def saved_plan(self, candidate: Candidate, drift: float | None = None) -> SavedPlan:
+        """The plan of a candidate, as it is run once it is chosen."""
         origin = replace(self.origin, samples=len(self.recorded), made=str(date.today()))
         table = TableAt(from_steps(self.kinds, candidate.steps, self.timeline.steps), self.timeline.sigmas)
         return SavedPlan(origin, table, candidate.fits, drift=drift, costs=self.costs)
 
     def speedup(self, candidate: Candidate) -> float:
+        """Compute of an uncached sampling divided by the candidate's."""
         return self.saved_plan(candidate).speedup
 
     def price(self, candidates: Sequence[Candidate], number: int | None = None) -> float:
@@ -163,6 +166,7 @@ class Contest:
         return torch.tensor([drift, *(follower.drifts[step] for step in range(self.timeline.steps))]).double()
 
     def compared(self, candidate: Candidate, numbers: Sequence[int]) -> Compared:
+        """The result of a candidate on these samples."""
         drift, *drifts = torch.stack([self._drifts[candidate, n] for n in numbers]).square().mean(0).sqrt().tolist()
         return Compared(candidate.name, self.speedup(candidate), drift, len(numbers), tuple(drifts))
 

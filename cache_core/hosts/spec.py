@@ -25,9 +25,11 @@ class Call:
 
     @property
     def needs(self) -> tuple[str, ...]:
+        """Submodules that a block must have, as dotted paths."""
         return self.names
 
     def sites(self, path: str) -> SiteNames:
+        """Names of the sites, by kind, of the block at `path`."""
         if self.outputs == 1:
             return {self.kind: tuple(f"{path}.{name}" for name in self.names)}
         return {self.kind: tuple(f"{path}.{name}.{i}" for name in self.names for i in range(self.outputs))}
@@ -48,9 +50,11 @@ class Joint:
 
     @property
     def needs(self) -> tuple[str, ...]:
+        """Submodules that a block must have, as dotted paths."""
         return tuple(f"{s}.{leaf}" for s in self.streams for leaf in ("qkv", *self.norms, "proj"))
 
     def sites(self, path: str) -> SiteNames:
+        """Names of the sites, by kind, of the block at `path`."""
         return {Kind.ATTENTION: tuple(f"{path}.{s}.proj" for s in (*self.streams, *self.extra))}
 
 
@@ -68,9 +72,11 @@ class Fused:
 
     @property
     def needs(self) -> tuple[str, ...]:
+        """Submodules that a block must have, as dotted paths."""
         return (self.first, self.last, self.norm, self.act)
 
     def sites(self, path: str) -> SiteNames:
+        """Names of the sites, by kind, of the block at `path`."""
         return {kind: (f"{path}.{kind.value}",) for kind in (Kind.ATTENTION, Kind.MLP)}
 
 

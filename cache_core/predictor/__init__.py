@@ -16,10 +16,14 @@ class Predictor(Protocol):
     """
 
     @property
-    def order(self) -> int: ...
+    def order(self) -> int:
+        """Number of past outputs in a prediction."""
+        ...
 
     @property
-    def reach(self) -> int: ...
+    def reach(self) -> int:
+        """Number of newest outputs in a correction, the current one included; 0 = no corrections."""
+        ...
 
     def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
         """Weights of the newest outputs, computed at the sigmas `nodes`, newest first, for a prediction at `at`."""

@@ -18,17 +18,33 @@ class Source(Protocol):
     """Past values `(B, ...)` of sites, and the place for new ones: a Run, or a Replay while a mount is checked. B: the
     rows of the model call underway."""
 
-    def enter(self, block: str, shapes: Sequence[Size]) -> None: ...
-    def predicts(self, kind: Kind, *sites: str) -> bool: ...
-    def keeps(self, kind: Kind) -> bool: ...
-    def predict(self, kind: Kind, site: str) -> Tensor: ...
-    def remember(self, kind: Kind, site: str, value: Tensor) -> None: ...
+    def enter(self, block: str, shapes: Sequence[Size]) -> None:
+        """A block is about to be given tensors of these shapes."""
+        ...
+
+    def predicts(self, kind: Kind, *sites: str) -> bool:
+        """True if these sites are predicted in this call."""
+        ...
+
+    def keeps(self, kind: Kind) -> bool:
+        """True if a value of `kind` computed now will be used."""
+        ...
+
+    def predict(self, kind: Kind, site: str) -> Tensor:
+        """The predicted value of a site, a fresh tensor."""
+        ...
+
+    def remember(self, kind: Kind, site: str, value: Tensor) -> None:
+        """Keep a computed value of a site, if a later step needs it."""
+        ...
 
 
 class Installable(Protocol):
     """Sites within a model, put in reach for the length of one call: `mount.Mounts`, which imports this package."""
 
-    def installed(self) -> AbstractContextManager[None]: ...
+    def installed(self) -> AbstractContextManager[None]:
+        """The context of one call of the model in which its sites answer."""
+        ...
 
 
 def call(source: Source, kind: Kind, site: str, compute: Callable[[], Tensor]) -> Tensor:

@@ -65,10 +65,12 @@ class SavedPlan:
 
     @property
     def table(self) -> Table:
+        """Kinds computed at each step of the sampling that the plan was made for."""
         return self.schedule.original
 
     @property
     def sigmas(self) -> tuple[float, ...]:
+        """Sigmas `(N + 1,)` of that sampling."""
         return self.schedule.sigmas
 
     @property

@@ -27,6 +27,7 @@ class Edited:
 
     @property
     def kinds(self) -> frozenset[Kind]:
+        """Kinds of the edited schedule."""
         return self.base.kinds
 
     def table(self, timeline: Timeline) -> Table:

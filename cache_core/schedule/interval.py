@@ -56,6 +56,7 @@ class Interval:
         check_range("interval", self.interval, 1, 100)
 
     def table(self, timeline: Timeline) -> Table:
+        """The table for a timeline: computed at the edges of the frame and at every n-th step within."""
         free = self.frame.free(timeline)
         own = sparsest(free, self.interval)
         return from_steps(self.kinds, set(range(timeline.steps)) - {s for s in free if s % own}, timeline.steps)

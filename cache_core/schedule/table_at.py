@@ -24,6 +24,7 @@ class TableAt:
 
     @property
     def kinds(self) -> frozenset[Kind]:
+        """Kinds of the table."""
         return self.original.kinds
 
     def matches(self, timeline: Timeline) -> bool:

@@ -21,12 +21,23 @@ class Settings(Protocol):
     what is free. `learns`: the speed-up, in evaluations, of the plan to be learned; 0 = none is."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name in reports and logs."""
+        ...
+
     @property
-    def memory(self) -> float: ...
+    def memory(self) -> float:
+        """GB on the device; 0 = by what is free."""
+        ...
+
     @property
-    def learns(self) -> float: ...
-    def plan(self, timeline: Timeline) -> Plan: ...
+    def learns(self) -> float:
+        """Speed-up, in evaluations, of the plan to be learned; 0 = none."""
+        ...
+
+    def plan(self, timeline: Timeline) -> Plan:
+        """The plan for a sampling with these sigmas."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,7 @@ class WidgetSettings(Settings):
 
     @property
     def name(self) -> str:
+        """The name in reports and logs."""
         return f"{self.title} {self.preset}"
 
     def edited(self, wanted: Table, timeline: Timeline) -> dict[str, Any]:

@@ -180,6 +180,7 @@ class Axes:
         return LEFT + across * (WIDTH - LEFT - RIGHT), self.top + HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
 
     def draw(self, draw: ImageDraw, unit: str, start: int) -> None:
+        """The drawing on the picture, from row `top` on."""
         for tick in ticks(self.low, self.high, self.log):
             y = self.place(0, tick)[1]
             draw.line((LEFT, y, WIDTH - RIGHT, y), FAINT)

@@ -53,6 +53,7 @@ class RunReport:
 
     @property
     def evaluations(self) -> int:
+        """Number of evaluations."""
         return len(self.rows)
 
     @property

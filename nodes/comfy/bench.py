@@ -43,6 +43,7 @@ class ComfyBench:
         self.signal = sampling.signal(model_sampling, self.timeline)
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None):
+        """The final latent of sample `number` (see calibrate.Bench)."""
         import comfy.sample
         from comfy.model_management import throw_exception_if_processing_interrupted
 
@@ -79,7 +80,7 @@ class ComfyBench:
         return guidance(guider, self.sampler, self.mask is not None)
 
     def origin(self) -> Origin:
-        """What a plan made here is for."""
+        """The origin of a plan that is made here."""
         return Origin(
             type(self.model.model.diffusion_model).__name__,
             fingerprint(self.model),

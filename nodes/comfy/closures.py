@@ -19,6 +19,7 @@ class Closures:
         self.seen, self.paths = {}, {}
 
     def reach(self, value, deep: int = DEEP) -> None:
+        """Digest the numbers and tensors within a value, through `deep` objects."""
         if isinstance(value, int | float) and not isinstance(value, bool):
             self.digest.add(float(value))
         elif isinstance(value, Tensor):

@@ -69,6 +69,7 @@ class Digest:
         kind.append(piece)
 
     def name(self) -> str:
+        """The digest, in hexadecimal digits; one fetch for each kind of pieces."""
         name = sha256("\0".join(self.words).encode())
         fetched = {id(kind): fetch(kind) for kind in self.kinds.values()}
         for kind, place in self.pieces:

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 class Display(Protocol):
     """A place that shows the runs of an Apply node, such as its timeline on the page."""
 
-    def began(self, run: Run) -> None: ...
-    def advanced(self, run: Run) -> None: ...
-    def ended(self, session: Session, report: RunReport) -> None: ...
+    def began(self, run: Run) -> None:
+        """A run begins."""
+        ...
+
+    def advanced(self, run: Run) -> None:
+        """An evaluation is done."""
+        ...
+
+    def ended(self, session: Session, report: RunReport) -> None:
+        """The run has ended."""
+        ...
 
 
 class Mailbox:
@@ -31,10 +39,12 @@ class Mailbox:
         self.display = display
 
     def deliver(self, report: RunReport, drawn: tuple[Drawing, ...]) -> None:
+        """Keep the report of a run, and its drawings."""
         self.reports.append(report)
         self.drawn = drawn
         del self.reports[: -self.KEPT]
 
     @property
     def latest(self) -> RunReport | None:
+        """The report of the last run; None before the first."""
         return self.reports[-1] if self.reports else None
