@@ -59,7 +59,7 @@ class BlockShapes:
         self._last: dict[tuple[str, int], tuple[tuple[int, ...], ...]] = {}
 
     def changed(self, block: str, streams: Sequence[int], shapes: Sequence[tuple[int, ...]]) -> set[int]:
-        """Those of `streams` in which the block at this path was last given other shapes than now."""
+        """The streams in which the block at this path was last given other shapes than now."""
         given = tuple(tuple(shape[1:]) for shape in shapes)
         stale = {stream for stream in streams if self._last.get((block, stream), given) != given}
         self._last.update(((block, stream), given) for stream in streams)
