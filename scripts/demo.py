@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Sample a lab model uncached, with AB-Cache and with FEB-Cache; write out/report.json and out/compare.png (or
-.webp).
+"""Sample a lab model uncached, with AB-Cache and with FEB-Cache, and compare.
 
-python3 scripts/demo.py                          on its own, in an environment it makes if needed python3
-scripts/demo.py --model hunyuan_video    clips instead of pictures: an animated picture python3 scripts/demo.py
---comfyui DIR            inside the ComfyUI checkout DIR, through its KSampler and this pack's nodes
+    python3 scripts/demo.py                          on its own, in an environment it makes if needed
+    python3 scripts/demo.py --model hunyuan_video    clips instead of pictures: an animated picture
+    python3 scripts/demo.py --comfyui DIR            in the ComfyUI checkout DIR, by its KSampler and this pack's nodes
+
+Writes out/report.json and out/compare.png (or .webp).
 """
 
 import argparse

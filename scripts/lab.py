@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The lab's measurements, in an environment it makes if needed; each is kept in lab/results.
+"""The lab's measurements, in an environment it makes if needed.
 
-python3 scripts/lab.py quality                               all that calibration claims; hours, can be resumed
-python3 scripts/lab.py NAME [--models flux hunyuan_video]    one measurement alone
+    python3 scripts/lab.py quality                               all that calibration claims; hours, can be resumed
+    python3 scripts/lab.py NAME [--models flux hunyuan_video]    one measurement alone
+
+Each is kept in lab/results.
 """
 
 import subprocess

@@ -1,5 +1,9 @@
-"""Write locales/en/nodeDefs.json from the node classes, and name what locales/zh lacks: python3
-scripts/make_locales.py. Needs torch."""
+"""Write locales/en/nodeDefs.json from the node classes, and name what locales/zh lacks.
+
+    python3 scripts/make_locales.py
+
+Needs torch.
+"""
 
 import json
 import sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the plans that come with the pack, cache_core/plans: published lists of steps, and the authors' tables. A
-test keeps them in step.
+"""Write the plans that come with the pack, cache_core/saved_plan/bundled: published lists of steps, and the authors'
+tables. A test keeps them in step.
 
     python3 scripts/make_plans.py
 

@@ -1,6 +1,8 @@
-"""Write workflows/*.json, the example workflows in the format that ComfyUI's page saves.
+"""Write the example workflows, in the format that ComfyUI's page saves.
 
-python scripts/make_workflows.py [FOLDER]
+    python3 scripts/make_workflows.py [FOLDER]
+
+FOLDER is workflows if it is not given.
 """
 
 import json
