@@ -8,7 +8,7 @@ from ..site import OUTPUT
 from .ledger import Ledger, Results
 from .recording import Recorded, Recorder, Recording, sampled_elements
 from .search import LEAST_SPEEDUP, Candidate, Contest, Found, Keep, Request, fewest, search
-from .steps import MORE_TAKEN_BACK, TAKEN_BACK, computed_steps, least_steps, steps_for
+from .steps import computed_steps, least_steps, steps_for
 from .trials import UNRECORDED
 
 
@@ -25,15 +25,12 @@ def calibrate_output(ledger: Ledger, origin: Origin, request: Request, keep: Kee
     contest = Contest(ledger, [recorded(ledger, n) for n in range(samples)], OUTPUT, origin, keep)
     recordings = [found.recording for found in contest.recorded]
 
-    def planned(count: int, power: float = TAKEN_BACK) -> tuple[int, ...]:
-        return steps_for(recordings, count, ledger.bench.signal, power=power)
+    def planned(count: int) -> Candidate:
+        return Candidate("planned", steps_for(recordings, count, ledger.bench.signal))
 
     if request.drift:
-        least = least_steps(steps, fits=True)
-        count = fewest(contest, lambda n: Candidate("planned", planned(n)), request.drift, least, count)
-    schedules = {planned(count, MORE_TAKEN_BACK): "planned, less early", planned(count): "planned"}
-    others = [Candidate(name, steps) for steps, name in reversed(schedules.items())]
-    return search(contest, Candidate("even, order 2", evenly(steps, count)), others)
+        count = fewest(contest, planned, request.drift, least_steps(steps, fits=True), count)
+    return search(contest, Candidate("even, order 2", evenly(steps, count)), [planned(count)])
 
 
 def recorded(ledger: Ledger, number: int) -> Recorded:

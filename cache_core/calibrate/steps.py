@@ -16,7 +16,7 @@ FIRST, FIRST_FITTED = 0.04, 0.15  # of all steps, in the first gap: it can only 
 FREE = 0.8  # share of the steps before which no gap is shorter than the one before it
 TINY = 1e-30
 LEAST_SIGNAL = 0.1  # below this share of clean latent in the state, an error grows no further
-TAKEN_BACK, MORE_TAKEN_BACK = 0.75, 0.4  # power of its growth that an error has where fits take part of it back
+TAKEN_BACK = 0.75  # power of its growth that an error has where fits take part of it back
 Tick = Callable[[], None]
 
 
@@ -59,13 +59,12 @@ def steps_for(
     count: int,
     signal: Sequence[float],
     tick: Tick = nothing,
-    power: float = TAKEN_BACK,
 ) -> tuple[int, ...]:
     """The `count` steps that displace the recorded samplings least in sum, once predictions are fitted. `signal` as in
-    Bench. `power`: of the growth of an error; see best_steps."""
+    Bench; see best_steps."""
     first, longest = recordings[0], first_gap(len(signal), fits=True)
     gram = np.sum([recording.gram().numpy() for recording in recordings], axis=0)
-    return best_steps(gram, first.nodes, first.weights, count, longest, growth(signal) ** power, True, tick)
+    return best_steps(gram, first.nodes, first.weights, count, longest, growth(signal) ** TAKEN_BACK, True, tick)
 
 
 def best_steps(
