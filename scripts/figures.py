@@ -14,10 +14,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 ROOMS = ("cache_core", "cache_core/calibrate", "nodes", "lab", "scripts", "tests")
 SOURCE = ("cache_core", "nodes", "web/js")
+BRANCHES = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.IfExp, ast.Assert, ast.match_case)
 MYPY = ("--config-file=", "--python-version=3.10", "--ignore-missing-imports", "--no-incremental")
 
 
@@ -30,11 +31,17 @@ def lines(paths: list[Path]) -> list[int]:
     return [len(path.read_text(encoding="utf-8").splitlines()) for path in paths]
 
 
-def functions(paths: list[Path]) -> list[int]:
-    """Lines of each function and method, from `def` to its last line."""
+def functions(paths: list[Path]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in paths if path.suffix == ".py")
-    found = (node for tree in trees for node in ast.walk(tree))
-    return [n.end_lineno - n.lineno + 1 for n in found if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def complexity(function: ast.AST) -> int:
+    """McCabe's number, as radon counts it: 1, and 1 more for each branch, loop, handler, comprehension and operand."""
+    inner = list(ast.walk(function))
+    operands = sum(len(node.values) - 1 for node in inner if isinstance(node, ast.BoolOp))
+    conditions = sum(1 + len(node.ifs) for node in inner if isinstance(node, ast.comprehension))
+    return 1 + operands + conditions + sum(isinstance(node, BRANCHES) for node in inner)
 
 
 def spread(counts: list[int]) -> str:
@@ -57,7 +64,12 @@ def figures(folder: Path) -> Iterator[tuple[str, str]]:
         yield f"{room}: files, lines", f"{len(paths)}, {sum(lines(paths)):,}"
         yield f"{room}: lines of a file, median / p90 / max", spread(lines(paths))
         if room != "web/js":
-            yield f"{room}: lines of a function, median / p90 / max", spread(functions(paths))
+            found = functions(paths)
+            lengths = [f.end_lineno - f.lineno + 1 for f in found]
+            numbers = [complexity(f) for f in found]
+            above = sum(number > 10 for number in numbers)
+            yield f"{room}: lines of a function, median / p90 / max", spread(lengths)
+            yield f"{room}: complexity of a function, mean / above 10", f"{mean(numbers):.2f} / {above}"
     source, tests = (sum(sum(lines(files(folder, room))) for room in rooms) for rooms in (SOURCE, ("tests",)))
     yield "tests : source (cache_core, nodes, web/js)", f"{tests:,} : {source:,} = {tests / source:.2f}"
     yield "mypy: errors in cache_core and nodes", mypy_errors(folder)
