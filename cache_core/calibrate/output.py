@@ -25,12 +25,13 @@ def calibrate_output(ledger: Ledger, origin: Origin, request: Request, keep: Kee
     contest = Contest(ledger, [recorded(ledger, n) for n in range(samples)], OUTPUT, origin, keep)
     recordings = [found.recording for found in contest.recorded]
 
-    def planned(count: int) -> Candidate:
-        return Candidate("planned", steps_for(recordings, count, ledger.bench.signal))
+    def planned(count: int, name: str = "planned", samples: int | None = None) -> Candidate:
+        return Candidate(name, steps_for(recordings[:samples], count, ledger.bench.signal))
 
     if request.drift:
         count = fewest(contest, planned, request.drift, least_steps(steps, fits=True), count)
-    return search(contest, Candidate("even, order 2", evenly(steps, count)), [planned(count)])
+    others = [planned(count), planned(count, "planned from one sample", 1)]
+    return search(contest, Candidate("even, order 2", evenly(steps, count)), others[: len({c.steps for c in others})])
 
 
 def recorded(ledger: Ledger, number: int) -> Recorded:

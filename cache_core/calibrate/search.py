@@ -56,8 +56,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Compared:
-    """Result of a candidate. `drift`: relative L2 distance of its final latents to the uncached ones, root mean
-    square over `samples` samples; `drifts` `(N,)`: the same of the states before each step."""
+    """Result of a candidate. `drift`: relative L2 distance of its final latents to the uncached ones, geometric mean
+    over `samples` samples, so that one hard sample does not decide; `drifts` `(N,)`: of the states before each step."""
 
     name: str
     speedup: float
@@ -167,7 +167,8 @@ class Contest:
 
     def compared(self, candidate: Candidate, numbers: Sequence[int]) -> Compared:
         """The result of a candidate on these samples."""
-        drift, *drifts = torch.stack([self._drifts[candidate, n] for n in numbers]).square().mean(0).sqrt().tolist()
+        logs = torch.stack([self._drifts[candidate, n] for n in numbers]).log().mean(0)
+        drift, *drifts = logs.exp().nan_to_num(nan=inf, posinf=inf).tolist()
         return Compared(candidate.name, self.speedup(candidate), drift, len(numbers), tuple(drifts))
 
     def runs(self, candidate: Candidate) -> list[int]:

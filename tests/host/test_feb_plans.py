@@ -1,5 +1,7 @@
 """FEB plans in ComfyUI: what is planned is what is computed, and trials see what reuse would give."""
 
+from time import perf_counter
+
 import pytest
 import torch
 from comfy_models import flux, ksample
@@ -88,7 +90,7 @@ def test_the_modules_run_just_so_often(model, feb, parts, monkeypatch):
 def test_a_plan_that_always_reuses_both_is_kept_merged_and_one_that_computes_all_changes_nothing(model, feb, parts):
     cached, mailbox = feb(model, plan=planned(parts, model, "###.#..#..##"))
     ksample(cached, steps=STEPS)
-    assert "one residual" in mailbox.latest.store
+    assert "one output per list" in mailbox.latest.store
     every = feb(model, plan=planned(parts, model, "#" * STEPS))[0]
     assert torch.equal(ksample(every, steps=STEPS), ksample(model, steps=STEPS))
 
@@ -129,12 +131,13 @@ def test_a_plan_for_another_model_is_refused_with_both_names(model, feb, ab, par
 def test_trials_leave_the_sampling_as_it_is_and_see_an_error_of_each_state(pack, model, parts, cfg):
     attach = __import__(f"{pack.__name__}.nodes.comfy.attach", fromlist=["attach"])
     refreshed = parts.refreshes(STEPS, 1, 4)
-    recorder = parts.TrialRecorder(parts.Timeline.flow(sigmas_of(model)), (1.0,) * STEPS, refreshed)
+    recorder = parts.TrialRecorder(parts.Timeline.flow(sigmas_of(model)), (1.0,) * STEPS, refreshed, perf_counter)
     samples = ksample(attach.watched(model, (parts.trial_plan(refreshed),), recorder), steps=STEPS, cfg=cfg)
     assert torch.equal(samples, ksample(model, steps=STEPS, cfg=cfg))
     trials = recorder.trials()
     assert trials.errors[0].abs().max() == 0
-    assert (trials.errors[1:].flatten(2).norm(dim=2) > 0).all()
+    assert (trials.errors[1:].norm(dim=1) > 0).all()
+    assert (trials.bands[1:].sum(1).diagonal(dim1=-2, dim2=-1) > 0).all()  # of each state, and of the output
 
 
 def test_a_bundled_table_runs(pack, feb):
