@@ -9,7 +9,7 @@ const shot = (name) => tools.shot(CLASS, `editing_${server}_${rendering}_${theme
 const { until, settled, cell } = stripOf({ page, path: tools.path });
 
 await open();
-const search = page.locator("input[placeholder*='earch']").last();
+const search = page.locator("input[placeholder*='earch'], input[placeholder*='Add a node']").last(); // front ends to 1.48, and from 1.49 on
 for (let tries = 0; tries < 10 && !(await search.isVisible()); tries++) {
   await page.mouse.dblclick(900, 700); // the page takes it once it has settled
   await search.waitFor({ timeout: 3000 }).catch(() => {});
@@ -31,6 +31,8 @@ if (rendering === "vue") {
 } else {
   const [x, y, width] = await page.evaluate(() => {
     const node = app.graph._nodes[0], corner = app.canvas.canvas.getBoundingClientRect(), { ds } = app.canvas;
+    [ds.scale, ds.offset[0], ds.offset[1]] = [1, 300 - node.pos[0], 200 - node.pos[1]]; // newer front ends begin at 90 %
+    app.canvas.draw(true, true);
     const widget = node.widgets.find((widget) => widget.name === "attention_interval");
     return [corner.x + node.pos[0] + ds.offset[0] + 15, corner.y + node.pos[1] + ds.offset[1] + widget.last_y + 10, node.size[0] - 30];
   });
