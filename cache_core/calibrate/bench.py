@@ -10,7 +10,7 @@ from ..timeline import Timeline
 
 
 class Watch(Protocol):
-    """An onlooker of a sampling, called once for each evaluation."""
+    """An onlooker of a sampling, called once for each evaluation. States and outputs: `(1, C, ...)`."""
 
     def begin(self, sigma: float, state: Tensor) -> None:
         """Before the evaluation of `state` at `sigma`."""
@@ -22,7 +22,7 @@ class Watch(Protocol):
 
 
 class TrialWatch(Watch, Protocol):
-    """An onlooker of a run with trials (Plan.trials)."""
+    """An onlooker of a run with trials (Plan.trials). Outputs: `(1, C, ...)`."""
 
     def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
         """Between `begin` and `end`, once for each trial: the guided raw output with `kinds` predicted."""
@@ -30,7 +30,7 @@ class TrialWatch(Watch, Protocol):
 
 
 class Watches:
-    """Several watches as one. The outputs of the first are given to the next."""
+    """Several watches as one. The output `(1, C, ...)` of the first is given to the next."""
 
     def __init__(self, *watches: Watch | None):
         self.watches = tuple(watch for watch in watches if watch is not None)

@@ -25,7 +25,7 @@ def fit(
     kinds: frozenset[Kind],
     steps: Sequence[int],
 ) -> tuple[tuple[Fit, ...], Tensor]:
-    """Weights fitted to the recordings, one after the other, and the final latent of the last, steered, run.
+    """Weights fitted to the recordings, one after the other, and the final latent `(1, C, ...)` of the last run.
 
     `sample`: the next recording's sample, with a plan and watched. `steps`: the computed ones. Where attention and MLP
     are cached only outputs of computed steps are corrected: the ones in between are no predictions of the output.

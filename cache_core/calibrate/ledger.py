@@ -52,7 +52,7 @@ class Ledger:
         return self._known.setdefault(name, found)
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
-        """The final latent of a sample (see Bench), reported evaluation by evaluation."""
+        """The final latent `(1, C, ...)` of a sample (see Bench), reported evaluation by evaluation."""
         return self.bench.sample(number, plans, Watches(watch, self))
 
     def begin(self, sigma: float, state: Tensor) -> None:

@@ -103,7 +103,7 @@ class Recorded:
 
 
 class Recorder:
-    """Watch that records an uncached run. `scale` as in Bench."""
+    """Watch that records an uncached run, of states and outputs `(1, C, ...)`. `scale` as in Bench."""
 
     def __init__(self, timeline: Timeline, scale: Sequence[float]):
         self.timeline, self.scale, self._elements = timeline, scale, elements(timeline.steps)
@@ -137,7 +137,7 @@ class Recorder:
 
 
 class Follower:
-    """Watch of the drift of the states from the recorded ones, by step."""
+    """Watch of the drift of the states `(1, C, ...)` from the recorded ones, by step."""
 
     def __init__(self, recording: Recording):
         self.recording = recording

@@ -160,8 +160,8 @@ def _squared(gram: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 
 def widening(costs: np.ndarray) -> np.ndarray:
-    """The costs without gaps that are shorter than the one before them and start before the last fifth: extrapolation
-    over a long gap from two samples that lie close together is bad for other pictures."""
+    """The costs `(14, 14, N)` without gaps that are shorter than the one before them and start before the last fifth:
+    extrapolation over a long gap from two samples that lie close together is bad for other pictures."""
     before, own = np.arange(LONGEST, 0, -1)[:, None], np.arange(1, LONGEST + 1)
     early = np.arange(costs.shape[-1]) < int(FREE * costs.shape[-1])
     return np.where((own < before)[:, :, None] & early, np.inf, costs)
@@ -175,8 +175,8 @@ def _ends(steps: int) -> np.ndarray:
 def cheapest(begun: np.ndarray, costs: np.ndarray, count: int, tick: Tick = nothing) -> tuple[tuple[int, ...], float]:
     """The cheapest way of `count` steps, and its cost, by dynamic programming over the last two computed steps.
 
-    `begun` as in first_costs, `costs` as in gap_costs. The k-th of the steps is no earlier than step k, and so early
-    that the others fit behind it: `slack` + 1 places.
+    `begun` `(longest,)` as in first_costs, `costs` `(14, 14, N)` as in gap_costs. The k-th of the steps is no earlier
+    than step k, and so early that the others fit behind it: `slack` + 1 places.
     """
     slack = costs.shape[-1] - count
     least = np.full((LONGEST, slack + 1), np.inf)  # of reaching a place with a gap of 14 to 1 steps

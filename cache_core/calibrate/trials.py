@@ -52,7 +52,7 @@ class Trials:
 
 
 class TrialRecorder:
-    """Watch of a run of `trial_plan` (bench.TrialWatch)."""
+    """Watch of a run of `trial_plan` (bench.TrialWatch), of outputs `(1, C, ...)`."""
 
     def __init__(self, timeline: Timeline, scale: tuple[float, ...], refreshed: tuple[int, ...], clock: Clock):
         self.recorder, self.refreshed, self.clock = Recorder(timeline, scale), refreshed, clock
@@ -121,7 +121,7 @@ def trial_plan(refreshed: tuple[int, ...]) -> Plan:
 
 
 def reuse_costs(passes: Sequence[Trials], signal: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Squared displacement by reuse of both kinds in each gap, as `begun` and `costs` of steps.cheapest.
+    """Squared displacement by reuse of both kinds in each gap: `begun` `(first,)`, `costs` `(14, 14, N)` of cheapest.
 
     `sum_i g_i h_i r_i e_i` over the steps i of the gap: growth g, weight h, tried error e, and r, the distance in sigma
     from the start of the gap relative to that from the trial's own anchor: the error of reuse grows with it. The mean
@@ -151,7 +151,7 @@ def _gap(trials: Trials, grown: np.ndarray, start: int, length: int) -> tuple[np
 
 
 class Stopwatch:
-    """Watch of the time of each evaluation, at `reused` steps and at others."""
+    """Watch of the time of each evaluation, at `reused` steps and at others; outputs `(1, C, ...)`."""
 
     def __init__(self, timeline: Timeline, reused: frozenset[int], clock: Clock):
         self.timeline, self.reused, self.clock = timeline, reused, clock

@@ -87,7 +87,7 @@ def pass_through(
     mounts: Installable | None,
     device: torch.device | None = None,
 ) -> Tensor:
-    """Result of `model`, unchanged, for a call whose output is neither cached nor corrected: only the sites within
+    """Result `(B, ...)` of `model`, unchanged, for a call whose output is neither cached nor corrected: only the sites within
     it are. Other arguments as of `evaluate`."""
     with run.calling(conditionings, signature, device):
         return _surviving(run, lambda: _installed(model, mounts))

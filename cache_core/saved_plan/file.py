@@ -193,7 +193,7 @@ def _padded(values: Sequence[float], width: int) -> tuple[float, ...]:
 
 
 def unpacked(rows: Tensor) -> tuple[Fit, ...]:
-    """Fits of a tensor that `packed` made. Raises ConfigError for one of another form."""
+    """Fits of the rows `(K, 1 + 2 width)` that `packed` made. Raises ConfigError for one of another form."""
     width = (rows.shape[-1] - 1) // 2
     if rows.ndim != 2 or rows.shape[1] != 1 + 2 * width or width > MOST_SAMPLES or len(rows) > MOST_STEPS:
         raise ConfigError(

@@ -61,7 +61,7 @@ class History:
         return sum(kept.host_bytes for kept in self.kept)
 
     def tensors(self) -> Iterator[Tensor]:
-        """Every tensor of the samples: values, or codes and scales."""
+        """Every tensor of the samples, of any shape: values, or codes and scales."""
         return (part for kept in self.kept for part in kept.parts)
 
     def fetch(self, transfer: Transfer) -> list[Arrival]:

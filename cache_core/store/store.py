@@ -177,7 +177,7 @@ class Store:
             self._land(key)
 
     def tensors(self) -> Iterator[Tensor]:
-        """Every tensor kept, wherever it is."""
+        """Every kept tensor, of any shape, wherever it is."""
         for history in self._histories.values():
             yield from history.tensors()
         yield from (part for arrivals, *_ in self._ahead.values() for arrival in arrivals for part in arrival.tensors())
