@@ -87,8 +87,8 @@ def pass_through(
     mounts: Installable | None,
     device: torch.device | None = None,
 ) -> Tensor:
-    """Result `(B, ...)` of `model`, unchanged, for a call whose output is neither cached nor corrected: only the sites within
-    it are. Other arguments as of `evaluate`."""
+    """Result `(B, ...)` of `model`, unchanged, for a call whose output is neither cached nor corrected: only the sites
+    within it are. Other arguments as of `evaluate`."""
     with run.calling(conditionings, signature, device):
         return _surviving(run, lambda: _installed(model, mounts))
 
