@@ -20,7 +20,7 @@ from ..timeline import Timeline
 from .bench import Watch, Watches
 from .fit import fit
 from .ledger import Ledger, Results
-from .recording import Follower, Recorded, Recording, relative_l2, sampled_elements
+from .recording import Follower, Recorded, relative_l2, sampled_elements
 
 MOST_SPEEDUP, LEAST_SPEEDUP = 8.0, 1.2
 FITTED = 2  # candidates, at most
@@ -129,7 +129,9 @@ class Contest:
                     number := next(left), (plan,), Watches(follower if number == last else None, tracker)
                 )
 
-            fits, final = fit(sample, self._recordings(numbers), self.kinds, candidate.steps)
+            fits, final = fit(
+                sample, (self.recorded[number].recording for number in numbers), self.kinds, candidate.steps
+            )
             return {"fits": packed(fits), "drifts": self._seen(last, final, follower)}
 
         found = self.ledger.run(
@@ -156,9 +158,6 @@ class Contest:
             return {"drifts": self._seen(number, self.ledger.sample(number, (plan,), follower), follower)}
 
         return work
-
-    def _recordings(self, numbers: Sequence[int]) -> list[Recording]:
-        return [self.recorded[number].recording for number in numbers]
 
     def _seen(self, number: int, final: Tensor, follower: Follower) -> Tensor:
         """Drifts `(1 + N,)` of the final latent and of the states before each step."""
