@@ -118,7 +118,7 @@ class Contest:
         return sum(1 / self.speedup(c) for c in candidates if (c, number) not in self._drifts)
 
     def fitted(self, candidate: Candidate, numbers: Sequence[int]) -> Candidate:
-        """The candidate with weights fitted to these samples. The last run shows its drift on the last sample."""
+        """The candidate with weights fitted to these samples; its drift on the last counts where it is the only one."""
         cost, last = len(numbers) * self.price([candidate]), numbers[-1]
 
         def work() -> Results:
@@ -134,12 +134,12 @@ class Contest:
             )
             return {"fits": packed(fits), "drifts": self._seen(last, final, follower)}
 
-        found = self.ledger.run(
-            f"fitting: {candidate.name}", cost, work, candidate.steps, tuple(numbers), samplings=len(numbers)
-        )
+        key, count = (candidate.steps, tuple(numbers)), len(numbers)
+        found = self.ledger.run(f"fitting: {candidate.name}", cost, work, *key, samplings=count)
         made = replace(candidate, name=f"{candidate.name}, fitted", fits=unpacked(found["fits"]))
         self._drifts[made, last] = found["drifts"]
-        self.tell(made, float(found["drifts"][0]))
+        if len(self.recorded) == 1:
+            self.tell(made, float(found["drifts"][0]))
         return made
 
     def look(self, candidates: Sequence[Candidate], number: int) -> None:

@@ -1,7 +1,7 @@
 """Report of a finished run, in numbers and in words."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import mean, median
 from textwrap import fill
 
@@ -60,10 +60,6 @@ class RunReport:
     def computed(self) -> int:
         """Evaluations in which the model ran."""
         return sum(row.state != PREDICT_MODEL for row in self.rows)
-
-    def as_dict(self) -> dict:
-        """All numbers, as JSON types."""
-        return {**asdict(self), "evaluations": self.evaluations, "computed": self.computed}
 
     def line(self) -> str:
         """One line for the log."""

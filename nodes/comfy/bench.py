@@ -70,7 +70,7 @@ class ComfyBench:
         return time.process_time if self.model.load_device.type == "cpu" else time.perf_counter
 
     def _guidance(self) -> str:
-        """What guides the samples, as a sampling with them would say."""
+        """The name of the guidance of the samples, as a sampling with them has it."""
         from comfy.samplers import CFGGuider
 
         guider = CFGGuider(self.model)

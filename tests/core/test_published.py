@@ -64,9 +64,9 @@ def test_what_is_published_loads_alone(script, paths, tmp_path):
 
 
 def test_python_that_is_published_can_be_shown_on_every_windows(script, paths):
-    for path in paths:
-        if path.endswith(".py"):
-            (ROOT / path).read_text(encoding="utf-8").encode("cp1252")
+    texts = {path: (ROOT / path).read_text(encoding="utf-8") for path in paths if path.endswith(".py")}
+    assert texts
+    assert not [path for path, text in texts.items() if text.encode("cp1252", "ignore").decode("cp1252") != text]
 
 
 @pytest.mark.parametrize(

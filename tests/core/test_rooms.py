@@ -2,11 +2,12 @@
 
 import ast
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.core.test_architecture import ROOT, tree
+from tests.core.test_architecture import imported as named
+
 FACES = ("settings", "saved_plan", "show", "calibrate")  # of cache_core, that a node may import
 LEAVES = ("errors", "site", "timeline")  # of cache_core, without torch
 
@@ -19,22 +20,10 @@ def dotted(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def named(path):
-    """Dotted names that the file's import statements bring, wherever they stand, relative ones seen from the root."""
-    package = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = (*package[: len(package) - node.level + 1],) if node.level else ()
-            base = ".".join((*base, *filter(None, [node.module])))
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
 def imported(path):
     """Modules of the pack that the file imports: of a name the module that holds it."""
     known = {dotted(file) for folder in ("nodes", "cache_core") for file in modules(folder)}
-    for name in named(path):
+    for name in named(path, ast.walk(tree(path))):
         if name.split(".")[0] in ("nodes", "cache_core"):
             yield name if name in known else name.rpartition(".")[0]
 

@@ -82,7 +82,8 @@ def test_the_plan_is_the_best_of_all_that_were_compared_and_no_worse_than_even_s
 def test_plans_are_kept_on_the_way_and_the_last_is_the_found_one(bench, found):
     kept = []
     assert calibrated(bench, keep=kept.append).plan == found.plan == kept[-1]
-    assert len(kept) >= 2  # once fitted, and at the end
+    assert len(kept) >= 2  # once judged, and at the end
+    assert {plan.drift for plan in kept} == {found.plan.drift}  # never that of a sample that was learned
 
 
 def test_the_drift_of_the_state_is_none_until_the_first_gap(bench):

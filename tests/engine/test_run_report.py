@@ -1,6 +1,7 @@
 """What a run says it did."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -163,10 +164,9 @@ def test_a_stopped_run_says_so():
 
 
 @pytest.mark.parametrize("plans", [(plan("#am."),), (plan("#.", OUTPUT),), (plan("#m"), plan("#.#", OUTPUT))])
-def test_a_report_is_json(plans):
+def test_a_report_holds_numbers_and_words_only(plans):
     done = sampled(*plans)
-    read = json.loads(json.dumps(done.as_dict()))
-    assert (read["evaluations"], read["computed"]) == (done.evaluations, done.computed)
+    read = json.loads(json.dumps(asdict(done)))  # fails for anything else, such as a tensor
     assert [row["state"] for row in read["rows"]] == states(done)
     assert read["shares"] == done.shares
 

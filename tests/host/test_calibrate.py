@@ -197,6 +197,7 @@ def test_the_plan_is_refused_for_other_weights(model, calibrate, ab):  # noqa: F
         ({"sampler": "euler_ancestral"}, "adds new noise"),
         ({"sampler": "dpm_2"}, "cannot be calibrated"),
         ({"steps": 4}, "8 at least"),
+        ({"steps": 36, "target_speedup": 8.0}, "leaves 4 of 36 steps .* needs 5. Lower it to 7.2"),
         ({"target_speedup": 9.0}, "allowed is 1.2 to 8"),
         ({"target_drift": float("nan")}, "allowed is 0.0 to 1"),
         ({"calibration_budget": 1}, "allowed is 2 to"),

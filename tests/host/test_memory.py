@@ -60,8 +60,8 @@ def requests(monkeypatch):
 
 
 def within(said, kept):
-    assert kept
-    assert kept * 0.98 <= said <= kept * 1.02
+    """True if something is kept, and 98 to 102 % of it is said."""
+    return 0 < kept * 0.98 <= said <= kept * 1.02
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -69,7 +69,7 @@ def test_what_is_said_to_be_kept_is_kept_on_every_host(name, feb, way, settled):
     tiny = TINY[name]
     cached, mailbox = feb(tiny.build(), **way)
     sampled(tiny, cached, steps=16)
-    within(settled[0], mailbox.latest.peak_bytes)
+    assert within(settled[0], mailbox.latest.peak_bytes)
     assert any(said.startswith("cache: ") for said in mailbox.latest.notes)
 
 
@@ -78,7 +78,7 @@ def test_what_is_said_to_be_kept_is_kept_on_every_hunyuan_video(build, feb, way,
     model, prompts, how = build()
     cached, mailbox = feb(model, **way)
     vsample(cached, prompts, steps=16, **how)
-    within(settled[0], mailbox.latest.peak_bytes)
+    assert within(settled[0], mailbox.latest.peak_bytes)
 
 
 @pytest.mark.parametrize("family", TRANSFORMERS)
@@ -87,7 +87,7 @@ def test_what_is_said_to_be_kept_is_kept_with_every_kind_of_prompt(family, promp
     here = scene(family)
     cached, mailbox = feb(here.model, **way)
     here.sample(cached, positive=PROMPTS[prompts](here), negative=longer(here), batch=2, steps=16)
-    within(settled[0], mailbox.latest.peak_bytes)
+    assert within(settled[0], mailbox.latest.peak_bytes)
 
 
 def references(count):
@@ -165,7 +165,7 @@ def test_comfyui_is_asked_for_what_is_kept_and_a_tenth_more_at_most(name, feb, a
         sample(patched, steps=16, **how)
     plain, of_ab, of_feb = requests
     kept = found[1].latest.peak_bytes
-    within(settled[0], kept)
+    assert within(settled[0], kept)
     assert of_ab == plain
     for before, after in zip(plain, of_feb, strict=True):
         assert kept <= after - before <= 1.1 * kept
@@ -195,7 +195,7 @@ def test_what_is_said_to_be_kept_is_kept_of_every_context_window(feb, way, pack,
         return cached[0][0]
 
     windows("standard_static")(scene("Wan"), node)
-    within(settled[0], cached[0][1].latest.peak_bytes)
+    assert within(settled[0], cached[0][1].latest.peak_bytes)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -209,7 +209,7 @@ def test_a_limit_is_met_without_a_word_whatever_comes_with_the_picture(count, fe
         assert not [said for said in report.demotions if "passed its budget" in said]
         assert report.peak_bytes <= gigabytes * 2**30
         if report.peak_bytes:
-            within(settled[-1], report.peak_bytes)
+            assert within(settled[-1], report.peak_bytes)
 
 
 def test_a_first_evaluation_that_is_kept_steps_down_where_more_comes_than_was_foreseen(feb, pack, monkeypatch):

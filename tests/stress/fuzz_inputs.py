@@ -140,9 +140,9 @@ def each(strategy: st.SearchStrategy, count: int, judge: Callable[[object], None
         max_examples=count, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(strategy)
-    def test(drawn: object) -> None:
+    def judged(drawn: object) -> None:
         judge(drawn)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HypothesisWarning)  # that the printed form of a long text is long
-        test()
+        judged()
