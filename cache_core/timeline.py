@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from .response import Response
+
 # Distances below which two sigmas are the same one.
 SAME_NODE = 1e-6  # relative: an evaluation that a sampler repeats, up to rounding
 SAME_STEP = 1e-4  # relative: a step of a schedule, which differs by less between devices
@@ -31,16 +33,23 @@ class Timeline:
     `sigmas`: descending, one more than there are steps, the last one where the sampler stops (usually 0).
     `times`: model time of each step in [0, 1], 1 = pure noise; sigma itself for flow models. Length `steps`.
     `percent_to_sigma`: the sampling's own map from a percentage in [0, 1] (0 = start) to a sigma.
+    `signal`: share of the clean latent in the state at each step, 1 - sigma for flow models; empty = 1, where noise is
+    only added. `slopes`: True if outputs are slopes dx/dsigma and the sampler adds no noise, so that a sampling can be
+    foreseen. `response`: the sampler's; None = Euler's. `guidance`: scale of classifier-free guidance, 1 = none.
     """
 
     sigmas: tuple[float, ...]
     times: tuple[float, ...]
     percent_to_sigma: Callable[[float], float] = _flow_percent
+    signal: tuple[float, ...] = ()
+    slopes: bool = False
+    response: Response | None = None
+    guidance: float = 1.0
 
     @classmethod
     def flow(cls, sigmas: tuple[float, ...]) -> "Timeline":
         """Timeline of a flow model: model time is sigma."""
-        return cls(tuple(sigmas), tuple(sigmas[:-1]))
+        return cls(tuple(sigmas), tuple(sigmas[:-1]), signal=tuple(1 - s for s in sigmas[:-1]), slopes=True)
 
     @classmethod
     def even(cls, steps: int) -> "Timeline":
@@ -53,6 +62,11 @@ class Timeline:
         return len(self.sigmas) - 1
 
     @property
+    def responds(self) -> Response:
+        """The sampler's response, Euler's where it is not known."""
+        return self.response or Response.of_euler(self.sigmas)
+
+    @property
     def rises(self) -> bool:
         """True if the sampling goes from less noise to more, as when a picture is turned back into noise."""
         return self.sigmas[-1] > self.sigmas[0]
@@ -60,7 +74,10 @@ class Timeline:
     def only(self, steps: tuple[int, ...]) -> "Timeline":
         """Timeline of the steps in `steps`, with the last sigma of this one."""
         sigmas = (*(self.sigmas[step] for step in steps), self.sigmas[-1])
-        return replace(self, sigmas=sigmas, times=tuple(self.times[step] for step in steps))
+        signal = tuple(self.signal[step] for step in steps) if self.signal else ()
+        return replace(
+            self, sigmas=sigmas, times=tuple(self.times[step] for step in steps), signal=signal, response=None
+        )
 
     def step_of(self, sigma: float) -> int:
         """Step that `sigma` belongs to: the last one that starts at or above it, up to SAME_STEP.

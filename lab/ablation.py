@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cache_core.calibrate.output import recorded
+from cache_core.calibrate.steps import first_gap
 from tqdm import tqdm
 
 from cache_core import OUTPUT, Plan, evenly
 from cache_core.calibrate import Ledger, Normal, Recorded, Request, Tracker, best_steps, fitting_plan, steps_for
-from cache_core.calibrate.output import recorded
-from cache_core.calibrate.steps import first_gap
 from cache_core.saved_plan.saved_plan import Origin, model_plan
 
 from .families import FAMILIES, FLUX

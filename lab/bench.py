@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from cache_core import Plan, Timeline
+from cache_core import Plan
 from cache_core.calibrate import Watch
 
 from .demo import GUIDANCE
 from .families import Family
-from .sample import flow_sigmas, load, noise_of, sample
+from .sample import flow_sigmas, load, noise_of, sample, timeline_of
 from .scenes import CLASSES
 
 FIRST_CALIBRATED = 1000  # seeds from 0 on are tested; those from here on are learned from
@@ -16,20 +16,34 @@ FIRST_CALIBRATED = 1000  # seeds from 0 on are tested; those from here on are le
 
 class LabBench:
     """A `cache_core.calibrate.Bench`: one picture or clip for each number, of the seed `first` + number and a class
-    of its own."""
+    of its own. `sigmas`: None = the family's even steps, shifted."""
 
-    def __init__(self, family: Family, steps: int, first: int = FIRST_CALIBRATED, model: nn.Module | None = None):
-        self.family, self.first = family, first
+    def __init__(
+        self,
+        family: Family,
+        steps: int,
+        first: int = FIRST_CALIBRATED,
+        model: nn.Module | None = None,
+        sigmas: tuple[float, ...] | None = None,
+        solver: str = "euler",
+        guidance: float = GUIDANCE,
+    ):
+        self.family, self.first, self.solver, self.guidance = family, first, solver, guidance
         self.model: nn.Module = model or load(family)[0]
-        self.sigmas = flow_sigmas(steps, family.shift)
-        self.timeline = Timeline.flow(self.sigmas)
-        self.scale = (1.0,) * steps
-        self.signal = tuple(1 - sigma for sigma in self.sigmas[:-1])
+        self.sigmas = sigmas or flow_sigmas(steps, family.shift)
+        self.timeline = timeline_of(self.sigmas, guidance, solver)
 
     def drawn(self, seeds: range) -> tuple[Tensor, Tensor]:
         """Noise and labels of some seeds."""
         return noise_of(list(seeds), self.family.latents), torch.tensor([seed % len(CLASSES) for seed in seeds])
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
+        """The final latent of sample `number` (see calibrate.Bench)."""
         seed = self.first + number
-        return sample(self.model, *self.drawn(range(seed, seed + 1)), self.sigmas, plans, GUIDANCE, watch=watch)[0]
+        return self.run(*self.drawn(range(seed, seed + 1)), plans, watch)
+
+    def run(self, noise: Tensor, labels: Tensor, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
+        """Samples from `noise` `(B, C, ...)`."""
+        return sample(
+            self.model, noise, labels, self.sigmas, plans, self.guidance, watch=watch, solver=self.solver
+        )[0]

@@ -11,9 +11,8 @@ from statistics import median
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import OUTPUT, Adaptive, Extrapolation, Frame, Plan, Steps, evenly
+from cache_core import OUTPUT, Adaptive, Extrapolation, Frame, Plan, Steps, Timeline, evenly
 from cache_core.calibrate import Ledger, Request, calibrate_output
-from cache_core.calibrate.modules import front_loaded
 from cache_core.predictor import GAIN_LIMIT
 from cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from cache_core.site import MODULES
@@ -104,7 +103,7 @@ def rows_of(bench: Bench, speedup: int) -> list[dict]:
             ("order 3", Extrapolation(3, gain_limit=GAIN_LIMIT)),
         )
     ]
-    rows += [{**bench.row(name, plan), "evaluations": count} for name, plan in inside(timeline.steps, count)]
+    rows += [{**bench.row(name, plan), "evaluations": count} for name, plan in inside(timeline, count)]
     rows.append(bench.row("tolerance, order 2", bench.tolerance(count)))
     rows.append(learned(bench, speedup))
     asked = Request(speedup)  # what Cache Calibrate does if it is left as it is
@@ -114,21 +113,13 @@ def rows_of(bench: Bench, speedup: int) -> list[dict]:
     return [{**row, "speedup": speedup} for row in rows]
 
 
-def inside(steps: int, count: int) -> list[tuple[str, Plan]]:
-    """What caches inside the model, by name: the blocks run at `count` steps, what is around them at all. The
-    presets go no further than 3x."""
-    even, front = (Steps(MODULES, chosen) for chosen in (evenly(steps, count), front_loaded(steps, count)))
-    found = [
+def inside(timeline: Timeline, count: int) -> list[tuple[str, Plan]]:
+    """What caches inside the model, by name: the blocks run at `count` steps, what is around them at all."""
+    even = Steps(MODULES, evenly(timeline.steps, count))
+    return [
         ("even steps, hidden state, order 3", Plan(even, Extrapolation(3, gain_limit=GAIN_LIMIT), merge=True)),
         ("FEB-Cache, even steps, order 2", Plan(even, Extrapolation(2, gain_limit=GAIN_LIMIT), merge=True)),
-    ]
-    return [
-        *found,
-        *(
-            [("FEB-Cache, presets' steps, reuse", Plan(front, Extrapolation(1), merge=True))]
-            if steps / count < 3.5
-            else []
-        ),
+        ("FEB-Cache, even steps, reuse", Plan(even, Extrapolation(1), merge=True)),
     ]
 
 

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
-from cache_core.calibrate import Watch
+from cache_core.calibrate import Watch, probed
 from cache_core.hosts import match
 from cache_core.mount import Mounts, footprint
 from cache_core.run.engine import evaluate
@@ -16,6 +18,7 @@ from cache_core.store import Budget, Footprint
 
 from .condition import TOKENS, UNCONDITIONAL, condition
 from .families import FLUX, Family
+from .solvers import SOLVERS
 
 
 def load(family: Family = FLUX) -> tuple[nn.Module, dict]:
@@ -31,6 +34,13 @@ def flow_sigmas(steps: int, shift: float = 1.0) -> tuple[float, ...]:
     """`steps` + 1 sigmas from 1 to 0, evenly spaced and then shifted: s' = shift s / (1 + (shift - 1) s)."""
     even = (1 - i / steps for i in range(steps + 1))
     return tuple(shift * s / (1 + (shift - 1) * s) for s in even)
+
+
+def simple_sigmas(steps: int, shift: float = 1.0, times: int = 1000) -> tuple[float, ...]:
+    """`steps` + 1 sigmas as ComfyUI's scheduler `simple` takes them from the `times` sigmas of a flow model: every
+    `times / steps`-th, rounded down, from the noisiest on."""
+    even = (1 - int(i * times / steps) / times for i in range(steps))
+    return (*(shift * s / (1 + (shift - 1) * s) for s in even), 0.0)
 
 
 def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:
@@ -49,38 +59,51 @@ def sample(
     split: bool = False,
     budget: Budget | None = None,
     watch: Watch | None = None,
+    solver: str = "euler",
 ) -> tuple[Tensor, RunReport | None]:
-    """Euler samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
+    """Samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
     `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two.
     `budget`: the memory of the cache; None is as much as it takes. `watch` sees each state and guided velocity, for
     calibration.
     """
-    run = Run(plans, Timeline.flow(sigmas)) if plans else None
+    run = Run(plans, timeline_of(sigmas, guidance, solver)) if plans else None
     mounts = _mounts(model, run, noise, guidance, budget) if run and run.table.kinds - {"model"} else None
     corrector = next((plan.corrector for plan in plans if plan.corrector.active), None)
-    x, finished = noise, False
+    finished = False
+
+    def output(x: Tensor, sigma: float) -> Tensor:
+        if run:
+            run.begin(sigma)
+        if watch:
+            watch.begin(sigma, x)
+        for kinds in run.trials if run and watch else ():
+            with run.trial(kinds):
+                watch.tried(kinds, _guided(model, x, labels, sigma, guidance, split, run, mounts))
+        velocity = _guided(model, x, labels, sigma, guidance, split, run, mounts)
+        if watch:
+            velocity = watch.end(velocity)
+        if corrector:
+            denoised = scale_noise(x, x - sigma * velocity, 1 - sigma, corrector.factor(sigma))
+            velocity = (x - denoised) / sigma
+        return velocity
+
     try:
-        for sigma, after in zip(sigmas, sigmas[1:], strict=False):
-            if run:
-                run.begin(sigma)
-            if watch:
-                watch.begin(sigma, x)
-            for kinds in run.trials if run and watch else ():
-                with run.trial(kinds):
-                    watch.tried(kinds, _guided(model, x, labels, sigma, guidance, split, run, mounts))
-            velocity = _guided(model, x, labels, sigma, guidance, split, run, mounts)
-            if watch:
-                velocity = watch.end(velocity)
-            if corrector:
-                denoised = scale_noise(x, x - sigma * velocity, 1 - sigma, corrector.factor(sigma))
-                velocity = (x - denoised) / sigma
-            x = x + (after - sigma) * velocity
+        x = SOLVERS[solver](output, noise, sigmas)
         finished = True
     finally:
         if run:
             run.close()
     return x, report(run, type(model).__name__, finished) if run else None
+
+
+@cache
+def timeline_of(sigmas: tuple[float, ...], guidance: float = 1.0, solver: str = "euler") -> Timeline:
+    """The timeline of a sampling, with the response of its solver."""
+    plain = replace(Timeline.flow(sigmas), guidance=guidance)
+    if solver == "euler":
+        return plain
+    return replace(plain, response=probed(lambda output, x: SOLVERS[solver](output, x, sigmas), plain))
 
 
 def uncached_velocity(model: nn.Module, labels: Tensor, guidance: float) -> Callable[[Tensor, float], Tensor]:

@@ -16,6 +16,8 @@ from itertools import pairwise
 from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
+from .uni_pc import uni_pc
+
 # Newest slope first, by how many there are. Stored, as iPNDM means those of equal steps whatever the steps are.
 EQUAL_STEPS = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
 
@@ -168,4 +170,4 @@ def res_multistep(velocity: Velocity, x: Tensor, sigmas: Sequence[float]) -> Ten
     return _solve(velocity, x, sigmas, res_multistep_step, order=2)
 
 
-SOLVERS = {"euler": euler, "ipndm": ipndm, "deis": deis, "res_multistep": res_multistep}
+SOLVERS = {"euler": euler, "ipndm": ipndm, "deis": deis, "res_multistep": res_multistep, "uni_pc": uni_pc}

@@ -7,8 +7,9 @@ from .widgets import OF_BOTH, choice, inputs, integer, percents, slider
 
 TOOLTIPS = OF_BOTH | {
     "model": "Any diffusion model. LoRA and sampling-shift nodes may come before or after this one.",
-    "preset": "How much to skip. auto: balanced, with the warm-up adapted to the number of steps. quality, balanced, "
-    "fast: ever fewer steps computed. paper: the authors' FLUX schedule. Moving another widget makes it custom.",
+    "preset": "How much to skip. Steps for each one at which the model runs: auto and balanced 3, quality 2, fast 4, once "
+    "a plan is learned; before, and with learn off, quality 1.5 and the others 2. paper: the authors' FLUX schedule. "
+    "Moving another widget makes it custom.",
     "order": "Computed outputs that a prediction is made from. 1 = plain reuse. More follows the curve better and "
     "amplifies noise more; 2 or 3 is best from 20 steps on.",
     "interval": "Every how many steps the model runs. 1 = always. More is faster and less exact. With a tolerance: the "
@@ -23,8 +24,7 @@ TOOLTIPS = OF_BOTH | {
     "tolerance": "0 = fixed interval. Above 0: compute when the relative disagreement of two predictions, summed since "
     "the last computed step, would pass this. More is faster and less exact; 0.05 to 0.1 with order 3 is usual.",
     "learn": "With auto, quality, balanced or fast: the first picture of a model, sampler and step count is computed "
-    "in full and a plan made from it; all that follow use it (auto 3x, quality 2x, balanced 3x, fast 4x fewer "
-    "evaluations). Off: the widgets as they stand, from the first picture on.",
+    "in full and a plan made from it, for all that follow. Off: the preset as it stands, from the first picture on.",
     "plan": "A plan from Cache Plan Load or Cache Calibrate. It takes the place of all widgets above.",
 }
 

@@ -12,8 +12,9 @@ from .widgets import OF_BOTH, choice, inputs, integer, number, percents, slider
 
 TOOLTIPS = OF_BOTH | {
     "model": "A diffusion transformer with separable attention and MLP, such as FLUX. It is recognised by itself.",
-    "preset": "How much to reuse. auto: balanced, with the warm-up adapted to the number of steps. quality, balanced, "
-    "fast: ever less computed. paper: the authors' table and noise scaling. Moving another widget makes it custom.",
+    "preset": "How much to predict. Steps for each one at which attention and MLP run: auto and balanced 2, quality 1.5, "
+    "fast 3; before a plan is learned, and with learn off, fast 2. paper: the authors' table and noise scaling. Moving "
+    "another widget makes it custom.",
     "attention_interval": "Low-noise stage: every how many steps attention is computed. 1 = always. More is faster and "
     "loses coarse structure first.",
     "mlp_interval": "High-noise stage: every how many steps the MLP is computed. 1 = always. More is faster and loses "
@@ -36,6 +37,8 @@ TOOLTIPS = OF_BOTH | {
     "above but memory.",
     "edited_steps": "Single steps changed by hand, such as compute attention 6,9; reuse both 12-14. Clicks on the "
     "timeline write it. Empty = as the widgets above say.",
+    "learn": "With auto, quality, balanced or fast: the first picture of a model, sampler and step count is computed "
+    "in full and a plan made from it, for all that follow. Off: the preset as it stands, from the first picture on.",
 }
 
 
@@ -72,6 +75,7 @@ class FEBCacheApply(ApplyNode):
             "memory": number(0.0, 0.0, MOST_MEMORY, 0.5, of_preset=False),
             "plan": ("CACHE_PLAN",),
             "edited_steps": ("STRING", {"default": ""}),
+            "learn": ("BOOLEAN", {"default": True, "of_preset": False}),
         }
         return inputs(TOOLTIPS, required=required, optional=optional) | {"hidden": {"node_id": "UNIQUE_ID"}}
 

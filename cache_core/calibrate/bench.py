@@ -51,15 +51,9 @@ class Watches:
 
 
 class Bench(Protocol):
-    """One model, sampler and prompt.
-
-    `scale`: change of the state per unit of output and unit of sigma, by step (1 for flow models). `signal`: share of
-    the clean latent in the state, by step (1 - sigma for flow models).
-    """
+    """One model, sampler and prompt."""
 
     timeline: Timeline
-    scale: tuple[float, ...]
-    signal: tuple[float, ...]
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
         """Final latent `(1, C, ...)` of calibration sample `number`, from 0 on; the same for a number each time."""

@@ -1,22 +1,20 @@
-"""Weights fitted in closed loop: a run with a plan is steered, computed step by computed step, to the recorded one."""
+"""Weights fitted in closed loop: a run with a plan is steered, step by step, to where the recorded one ends."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from math import inf
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..plan import Plan
-from ..predictor import GAIN_LIMIT, Extrapolation, Fit, lagrange
+from ..planning.steering import BETWEEN, REACH, Kept, Normal, Steering
+from ..predictor import Extrapolation, Fit
 from ..schedule import Steps
 from ..site import OUTPUT, Kind
 from .bench import Watch
 from .recording import Recording
 
-REACH = 3  # computed outputs besides the newest that a correction may use
-BETWEEN = 3  # computed outputs that a prediction may use
-RIDGE = 1e-3  # of the diagonal
+UNFITTED = Extrapolation(2)
 
 
 def fit(
@@ -27,94 +25,91 @@ def fit(
 ) -> tuple[tuple[Fit, ...], Tensor]:
     """Weights fitted to the recordings, one after the other, and the final latent `(1, C, ...)` of the last run.
 
-    `sample`: the next recording's sample, with a plan and watched. `steps`: the computed ones. Where attention and MLP
-    are cached only outputs of computed steps are corrected: the ones in between are no predictions of the output.
+    `sample`: the next recording's sample, with a plan and watched. `steps`: the computed ones.
     """
-    plan, normal, final = fitting_plan(kinds, steps), Normal(), None
+    normal, final = Normal(), None
     fits: tuple[Fit, ...] = ()
     for recording in recordings:
-        tracker = Tracker(recording, steps, normal, predictions=kinds == OUTPUT)
-        final = sample(plan, tracker)
-        fits = tuple(tracker.fits.values())
+        tracker = Tracker(recording, steps, normal)
+        final = sample(tracker.plan(kinds), tracker)
+        fits = tracker.fits
     assert final is not None, "there is at least one recording"
     return fits, final
 
 
-def fitting_plan(kinds: frozenset[Kind], steps: Sequence[int]) -> Plan:
-    """The plan of a run that is fitted: order 2. The fit itself limits the gain of the model's predicted output."""
-    predictor = Extrapolation(2, gain_limit=inf if kinds == OUTPUT else GAIN_LIMIT)
-    return Plan(Steps(kinds, tuple(steps)), predictor, name="fitting", merge=kinds != OUTPUT)
-
-
-@dataclass
-class Normal:
-    """Normal equations of each step's fit, summed over the samples so far: each is fitted to all before it, too."""
-
-    matrix: dict[tuple[int, int], Tensor] = field(default_factory=dict)  # by step and number of coefficients: heunpp2
-    right: dict[tuple[int, int], Tensor] = field(default_factory=dict)  # comes back to a step with more of them
-
-    def solve(self, step: int, basis: Tensor, wanted: Tensor) -> Tensor:
-        """Coefficients `(M,)` of the rows of `basis` `(M, P)` that come nearest to `wanted` `(P,)`: ridge regression,
-        `(B B^T + r diag(B B^T)) c = B w`, summed over samples."""
-        matrix, right, key = basis @ basis.T, basis @ wanted, (step, len(basis))
-        self.matrix[key] = matrix = self.matrix.get(key, torch.zeros_like(matrix)) + matrix
-        self.right[key] = right = self.right.get(key, torch.zeros_like(right)) + right
-        damped = matrix + RIDGE * torch.diag(matrix.diagonal()) + 1e-30 * torch.eye(len(right), dtype=right.dtype)
-        return torch.linalg.solve(damped, right)
-
-
 class Tracker:
-    """Watch that steers a run with computed `steps` to the recorded one: v becomes `v + sum_m c_m (v_m - v_a)`.
+    """Watch and predictor of a run with computed `steps`, which it steers to where the recorded one ends (Steering).
 
-    v is an output, v_a the newest computed one and v_m are those before it, all as they were; c is fitted to the output
-    that leads back to the recorded run (Recording.target). Weights sum to 1 by construction. A computed output is
-    corrected by up to three others, because it shows the error of the gap before it; with `predictions` a prediction,
-    order 2, by up to two.
+    A prediction's weights are fitted before it is made, on the outputs kept so far; so they serve the output and
+    values inside the model alike. A computed output is fitted once it is there.
 
     Guidance is linear and every conditioning gets the same weights, so the fit to the guided output is that of each.
     """
 
-    def __init__(
-        self, recording: Recording, steps: Iterable[int], normal: Normal | None = None, predictions: bool = True
-    ):
-        self.recording, self.steps, self.normal = recording, frozenset(steps), normal or Normal()
-        self.predictions, self.fits = predictions, dict[int, Fit]()
-        self._steering = recording.steering
+    order, reach = BETWEEN, 0  # as a predictor; its corrections are made by the watch
+
+    def __init__(self, recording: Recording, steps: Iterable[int], normal: Normal | None = None):
+        self.recording, self.steps = recording, frozenset(steps)
+        self._steering = Steering(
+            recording.nodes,
+            recording.response.final,
+            recording.outputs.numpy(),
+            normal or Normal(),
+            recording.steering,
+        )
         self._computed: list[tuple[int, Tensor]] = []  # outputs, newest first
-        self._state = torch.empty(0)
         self._step: int | None = None
+        self._fits: dict[int, Fit] = {}
+
+    @property
+    def fits(self) -> tuple[Fit, ...]:
+        """All fits of the run."""
+        return tuple(self._fits.values())
+
+    def plan(self, kinds: frozenset[Kind]) -> Plan:
+        """The plan of the run."""
+        return Plan(Steps(kinds, tuple(sorted(self.steps))), self, name="fitting", merge=kinds != OUTPUT)
 
     def begin(self, sigma: float, state: Tensor) -> None:
-        self._state, self._step = self.recording.sampled_elements(state), self.recording.step_of(sigma)
+        self._step = self.recording.step_of(sigma)
+
+    def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
+        """Weights of the newest outputs, computed at the sigmas `nodes`, newest first, for a prediction at `at`."""
+        step, kept = self._step, self._kept()
+        if step is None or not 2 <= len(kept) <= len(nodes):
+            return UNFITTED.weights(nodes, at)
+        if step not in self._fits:
+            self._fits[step] = self._steering.predicted(step, kept)
+        return self._fits[step].weights
+
+    def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:
+        """No weights: the watch corrects."""
+        return ()
 
     def end(self, output: Tensor) -> Tensor:
-        """The fitted output, float32, shaped like `output`; `output` itself before the second computed step, and
-        between two steps."""
+        """The output that the sampling goes on with, shaped like `output`: float32 where it is corrected."""
         step = self._step
-        if step is None or not (step in self.steps or self.predictions):
+        if step is None:
             return output
         if step in self.steps:
-            earlier = [(other, value) for other, value in self._computed if other != step][:REACH]
-            self._computed = [(step, output.float()), *earlier]
-            return self._steered(step, output, self._computed, (1.0, *(0.0 for _ in earlier)))
-        kept = self._computed[:BETWEEN]
-        order_2 = lagrange([self.recording.nodes[other] for other, _ in kept[:2]], self.recording.nodes[step])
-        return self._steered(step, output, kept, (*order_2, *(0.0 for _ in kept[2:])))
+            output = self._corrected(step, output)
+        self._steering.note(step, self._elements(output))
+        return output
 
-    def _steered(
-        self, step: int, output: Tensor, kept: Sequence[tuple[int, Tensor]], weights: Sequence[float]
-    ) -> Tensor:
-        """`output`, the sum of the `kept` outputs with `weights`, after the fit of its step."""
-        if len(kept) < 2:
+    def _corrected(self, step: int, output: Tensor) -> Tensor:
+        """A computed output, kept, and corrected for the gap before it."""
+        earlier = [(other, value) for other, value in self._computed if other != step][:REACH]
+        self._computed = [(step, output.float()), *earlier]
+        if not earlier:
             return output
-        newest, *older = (self.recording.sampled_elements(value).double() for _, value in kept)
-        target = self.recording.target(step, self._state, self._steering)
-        wanted = target.double() - self.recording.sampled_elements(output).double()
-        added = self.normal.solve(step, torch.stack(older) - newest, wanted).tolist()
-        fitted = [weight + more for weight, more in zip(weights, (-sum(added), *added), strict=True)]
-        nodes = tuple(self.recording.nodes[other] for other, _ in kept)
-        self.fits[step] = Fit(self.recording.nodes[step], nodes, tuple(fitted))
-        combined = fitted[0] * kept[0][1]
-        for weight, (_, value) in zip(fitted[1:], kept[1:], strict=True):
+        self._fits[step] = fitted = self._steering.corrected(step, self._kept(1 + REACH))
+        combined = fitted.weights[0] * self._computed[0][1]
+        for weight, (_, value) in zip(fitted.weights[1:], earlier, strict=True):
             combined = combined + weight * value
         return combined
+
+    def _kept(self, most: int = BETWEEN) -> list[Kept]:
+        return [(step, self._elements(value)) for step, value in self._computed[:most]]
+
+    def _elements(self, value: Tensor) -> np.ndarray:
+        return self.recording.sampled_elements(value).to(torch.float64).numpy()

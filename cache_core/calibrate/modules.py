@@ -1,24 +1,21 @@
-"""The plan for attention and MLP (FEB-Cache): uncached samples with trials, costs of reuse, planned steps, fits."""
+"""The plan for attention and MLP (FEB-Cache): uncached samples with trials, costs of reuse, and what is learned."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-import numpy as np
 import torch
 
 from ..errors import ConfigError, check_range
 from ..plan import MIN_STEPS, MOST_STEPS, Plan
+from ..planning.steps import computed_steps, least_steps
 from ..saved_plan.costs import Costs
 from ..saved_plan.curves import Curves
 from ..saved_plan.saved_plan import Origin
-from ..schedule import Steps, evenly
-from ..settings.presets import auto_warmup
+from ..schedule import Steps
 from ..site import MODULES
+from .learn import LEAST_SPEEDUP, Found, Keep, Lesson, Request
 from .ledger import Ledger, Results
 from .recording import Recorded, Recording, sampled_elements
-from .search import LEAST_SPEEDUP, Candidate, Contest, Found, Keep, Request, fewest, search
-from .steps import best_steps, cheapest, computed_steps, first_gap, least_steps
 from .trials import (
     PERIOD,
     Clock,
@@ -29,7 +26,6 @@ from .trials import (
     costs_of,
     curves_of,
     refreshes,
-    reuse_costs,
     trial_plan,
 )
 
@@ -58,7 +54,7 @@ def calibrate_modules(
     costs: Costs | None = None,
     keep: Keep = lambda plan: None,
 ) -> Found:
-    """The best plan for attention and MLP. `costs`: given in place of measured ones; then nothing depends on a clock.
+    """The plan for attention and MLP. `costs`: given in place of measured ones; then nothing depends on a clock.
 
     Raises ConfigError for a target_speedup that leaves too few steps even if reuse were free, before anything is
     sampled; where reuse gains next to nothing; and for a sampler that cannot be recorded.
@@ -67,7 +63,7 @@ def calibrate_modules(
     check_range("steps", steps, MIN_STEPS, MOST_STEPS)
     check_range("calibration_budget for attention and MLP", request.budget, LEAST_BUDGET, 1000)
     if not request.drift:
-        computed_steps(steps, request.speedup)
+        computed_steps(steps, request.speedup, fits=True)
     return found_in(ledger, measure(ledger, request.samples, clock, costs), origin, request, keep)
 
 
@@ -77,31 +73,27 @@ def measure(ledger: Ledger, samples: int, clock: Clock = perf_counter, costs: Co
     found = [_measured(ledger, number, round(number * PERIOD / count), clock) for number in range(count)]
     recorded, passes = zip(*found, strict=True)
     if costs is None:
-        costs = costs_of(passes, [_merged(ledger, number, clock) for number in range(TIMED)])
+        costs = costs_of(passes, [merged_cost(ledger, number, clock) for number in range(TIMED)])
     return Measured(recorded, passes, costs, curves_of(passes, ledger.bench.timeline.times))
 
 
 def found_in(
     ledger: Ledger, measured: Measured, origin: Origin, request: Request, keep: Keep = lambda plan: None
 ) -> Found:
-    """The best plan that the measurements and the budget can find (see calibrate_modules)."""
+    """The plan that the measurements and the budget allow (see calibrate_modules)."""
     steps = ledger.bench.timeline.steps
-    contest = Contest(ledger, measured.recorded, MODULES, origin, keep, measured.costs)
+    lesson = Lesson(ledger, measured.recorded, MODULES, origin, keep, measured.costs)
+    count = full_steps(measured.costs, steps, LEAST_SPEEDUP if request.drift else request.speedup)
     if request.drift:
-        most = full_steps(measured.costs, steps, LEAST_SPEEDUP)
-        by_output = [recorded.recording for recorded in measured.recorded]
-        count = fewest(contest, lambda n: planned_for_order_2(by_output, n), request.drift, least_steps(steps), most)
-    else:
-        count = full_steps(measured.costs, steps, request.speedup)
-    baseline, *others = candidates(measured, ledger.bench.signal, count)
-    found = search(contest, baseline, others)
+        count = lesson.fewest(request, least_steps(steps, fits=True), count)
+    found = lesson.learned(count)
     return replace(found, plan=replace(found.plan, curves=measured.curves))
 
 
 def full_steps(costs: Costs, steps: int, speedup: float) -> int:
     """Steps that compute everything where the others reuse both kinds, for `speedup`; the fewest that a plan can have
     where that is faster than reuse can be here. Raises ConfigError where reuse gains next to nothing."""
-    least = least_steps(steps)
+    least = least_steps(steps, fits=True)
     fastest = steps / (least + costs.merged * (steps - least))
     if fastest < LEAST_SPEEDUP:
         raise ConfigError(
@@ -111,54 +103,24 @@ def full_steps(costs: Costs, steps: int, speedup: float) -> int:
     return max(least, costs.full_steps(steps, speedup))
 
 
-def candidates(measured: Measured, signal: Sequence[float], count: int) -> list[Candidate]:
-    """Schedules of `count` computed steps, the first one the baseline: even steps."""
-    steps = len(signal)
-    by_output = [recorded.recording for recorded in measured.recorded]
-    planned, _ = cheapest(*reuse_costs(measured.passes, signal), count)
-    return [
-        Candidate("even, order 2", evenly(steps, count)),
-        Candidate("planned for reuse", planned),
-        planned_for_order_2(by_output, count),
-        Candidate("presets' steps", front_loaded(steps, count)),
-    ]
-
-
-def planned_for_order_2(recordings: Sequence[Recording], count: int) -> Candidate:
-    """The `count` steps that are best for extrapolating the recorded outputs."""
-    gram = np.sum([recording.gram().numpy() for recording in recordings], axis=0)
-    first = recordings[0]
-    steps = best_steps(gram, first.nodes, first.weights, count, first_gap(len(first.nodes)))
-    return Candidate("planned for order 2", steps)
-
-
-def front_loaded(steps: int, count: int) -> tuple[int, ...]:
-    """The named presets' steps at this count: a warm-up, and even steps after it."""
-    warmup = max(1, min(auto_warmup(steps), count - 2))
-    rest = evenly(steps - warmup, max(2, count - warmup))
-    return tuple(sorted({*range(warmup), *(warmup + step for step in rest)}))
-
-
 def _measured(ledger: Ledger, number: int, phase: int, clock: Clock) -> tuple[Recorded, Trials]:
     """A sample, uncached, with reuse tried at each step; reused values are computed anew from step `phase` on."""
     bench, refreshed = ledger.bench, refreshes(ledger.bench.timeline.steps, phase)
 
     def work() -> Results:
-        recorder = TrialRecorder(bench.timeline, bench.scale, refreshed, clock)
+        recorder = TrialRecorder(bench.timeline, refreshed, clock)
         final = sampled_elements(ledger.sample(number, (trial_plan(refreshed),), recorder))
         trials = recorder.trials()
         kept = {"states": trials.recording.states, "outputs": trials.recording.outputs, "final": final}
-        return kept | {"errors": trials.errors, "bands": trials.bands, "seconds": trials.seconds}
+        return kept | {"bands": trials.bands, "seconds": trials.seconds}
 
     found = ledger.run(f"measuring sample {number + 1}", GUESS, work, phase)
-    recording = Recording.of(bench.timeline, bench.scale, found["states"], found["outputs"])
+    recording = Recording.of(bench.timeline, found["states"], found["outputs"])
     anchors = anchors_of(bench.timeline.steps, refreshed)
-    return Recorded(recording, found["final"]), Trials(
-        recording, anchors, found["errors"], found["bands"], found["seconds"]
-    )
+    return Recorded(recording, found["final"]), Trials(recording, anchors, found["bands"], found["seconds"])
 
 
-def _merged(ledger: Ledger, number: int, clock: Clock) -> float:
+def merged_cost(ledger: Ledger, number: int, clock: Clock) -> float:
     """Time of a step that reuses one residual for each list of blocks, relative to a computed one, in one sampling."""
     timeline = ledger.bench.timeline
     start = (1 + number) * timeline.steps // (TIMED + 2)

@@ -1,18 +1,18 @@
 """States and outputs of an uncached sampling, at each step, on a fixed sample of their elements."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
 import torch
 from torch import Tensor
 
+from ..response import Response
 from ..timeline import Timeline, same
 
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
 MOST_VALUES = 2**24  # of all states, and of all outputs: twice 67 MB, as of 128 steps; more steps keep less of each
-EULER = 0.01  # share of the displacements that a sampler of Euler's kind leaves unexplained, at most
-PARTLY = 0.3  # steering of other samplers: 0.6 diverges with uni_pc and ipndm (docs/DESIGN_NOTES.md)
+EXPLAINED = 0.01  # share of its displacements that a sampler's response leaves unexplained, at most
+PARTLY = 0.3  # steering of samplers whose response is not known: 0.6 diverges with some (docs/DESIGN_NOTES.md)
 
 
 def sampled_elements(value: Tensor, limit: int = ELEMENTS) -> Tensor:
@@ -39,20 +39,19 @@ def relative_l2(value: Tensor, reference: Tensor) -> float:
 class Recording:
     """An uncached sampling of N steps.
 
-    `nodes` `(N,)`: sigma of each step. `weights` `(N,)`: change of the state per unit of output in a first-order step;
-    for flow models the difference of the sigmas. `states`, `outputs` `(N, P)`: state before each step, guided output.
+    `nodes` `(N,)`: sigma of each step. `response`: of its sampler. `states`, `outputs` `(N, P)`: state before each
+    step, guided output.
     """
 
     nodes: tuple[float, ...]
-    weights: tuple[float, ...]
+    response: Response
     states: Tensor
     outputs: Tensor
 
     @classmethod
-    def of(cls, timeline: Timeline, scale: Sequence[float], states: Tensor, outputs: Tensor) -> "Recording":
-        """Recording of `states` and `outputs` `(N, P)`; `scale` as in Bench."""
-        weights = (s * (after - at) for s, at, after in zip(scale, timeline.sigmas, timeline.sigmas[1:], strict=False))
-        return cls(timeline.sigmas[:-1], tuple(weights), states, outputs)
+    def of(cls, timeline: Timeline, states: Tensor, outputs: Tensor) -> "Recording":
+        """Recording of `states` and `outputs` `(N, P)` of a sampling."""
+        return cls(timeline.sigmas[:-1], timeline.responds, states, outputs)
 
     def step_of(self, sigma: float) -> int | None:
         """Step at `sigma`; None between two steps."""
@@ -69,29 +68,20 @@ class Recording:
 
     @property
     def unexplained(self) -> float:
-        """Share of the displacements that Euler's rule leaves: `||x[i+1] - x[i] - h_i v_i|| / ||h_i v_i||`, all steps.
+        """Share of the displacements that the response leaves: `||d_j - sum_i L_ji v_i|| / ||d_j||`, over all steps,
+        with `d_j = x_j - c_j x_0`.
 
-        1e-7 for Euler and DDIM; 0.03 to 0.3 for samplers that use earlier outputs, or several at a step.
+        1e-6 for samplers that ask the model once at each step; 0.01 to 0.3 where the response is not theirs.
         """
-        moved = torch.tensor(self.weights[:-1]).unsqueeze(1) * self.outputs[:-1]
-        return float((self.states.diff(dim=0) - moved).norm() / moved.norm().clamp_min(1e-30))
+        start = torch.tensor(self.response.start[:-1]).unsqueeze(1) * self.states[0]
+        explained = torch.tensor(self.response.outputs[:-1]) @ self.outputs
+        moved = self.states - start
+        return float((moved - explained).norm() / moved.norm().clamp_min(1e-30))
 
     @property
     def steering(self) -> float:
-        """Share of the way back to the recorded state that a fit may take at one step.
-
-        1 where the step alone decides where it leads. A multistep sampler uses each output again, with weights of
-        either sign, so that a whole correction overshoots, and the next one more.
-        """
-        return 1.0 if self.unexplained <= EULER else PARTLY
-
-    def target(self, step: int, state: Tensor, steering: float = 1.0) -> Tensor:
-        """Output `(P,)` that leads `state` back to the recorded run: `v_ref[i] + steering (x_ref[i] - x_i) / h_i`.
-
-        With `steering` 1 that is `(x_ref[i+1] - x_i) / h_i` for Euler. It needs nothing of other samplers but their
-        first-order behaviour.
-        """
-        return self.outputs[step] + steering * (self.states[step] - state) / self.weights[step]
+        """Share of the way back to the recorded end that a fit may take at one step: 1 where the response is known."""
+        return 1.0 if self.unexplained <= EXPLAINED else PARTLY
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +93,10 @@ class Recorded:
 
 
 class Recorder:
-    """Watch that records an uncached run, of states and outputs `(1, C, ...)`. `scale` as in Bench."""
+    """Watch that records an uncached run, of states and outputs `(1, C, ...)`."""
 
-    def __init__(self, timeline: Timeline, scale: Sequence[float]):
-        self.timeline, self.scale, self._elements = timeline, scale, elements(timeline.steps)
+    def __init__(self, timeline: Timeline):
+        self.timeline, self._elements = timeline, elements(timeline.steps)
         self._states: dict[int, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
         self._step: int | None = None
@@ -133,7 +123,7 @@ class Recorder:
         states, outputs = (torch.stack([kept[step] for step in steps]) for kept in (self._states, self._outputs))
         if not (states.isfinite().all() and outputs.isfinite().all()):
             return None
-        return Recording.of(self.timeline, self.scale, states, outputs)
+        return Recording.of(self.timeline, states, outputs)
 
 
 class Follower:

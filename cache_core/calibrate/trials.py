@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import nan
 from statistics import mean, median, median_low
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,12 +16,11 @@ from ..schedule import Steps
 from ..site import MODULES, Kind
 from ..timeline import Timeline
 from .bands import band_grams
-from .recording import Recorder, Recording, sampled_elements
-from .steps import LONGEST, first_gap, growth
+from .learn import UNRECORDED
+from .recording import Recorder, Recording
 
 STATES = (frozenset({Kind.ATTENTION}), frozenset({Kind.MLP}), MODULES)  # tried, in this order on every axis of states
 PERIOD = 8  # steps from one refresh of the reused values to the next: the ages 1 to 8 are seen
-ELEMENTS = 2**14  # of each error that are kept
 BOUNDARY = 0.4  # model time at which the stages meet
 CLOSEST = 2  # decimals of a cost: more would be the noise of a clock, and would change plans
 Clock = Callable[[], float]  # seconds from any start
@@ -32,15 +30,13 @@ Clock = Callable[[], float]  # seconds from any start
 class Trials:
     """One uncached run of N steps with reuse tried at each but the first.
 
-    `recording`: its states and outputs. `anchors` `(N,)`: step at which the reused values were computed. `errors`
-    `(N, P)`: output with both kinds reused, less the computed one. `bands` `(N, 2, 4, 4)`: inner products, in the low
-    and the high band, of the errors of the three STATES and, last, of the computed output. `seconds` `(N, 4)`: time of
-    the three trials and of the computed evaluation.
+    `recording`: its states and outputs. `anchors` `(N,)`: step at which the reused values were computed. `bands`
+    `(N, 2, 4, 4)`: inner products, in the low and the high band, of the errors of the three STATES and, last, of the
+    computed output. `seconds` `(N, 4)`: time of the three trials and of the computed evaluation.
     """
 
     recording: Recording
     anchors: tuple[int, ...]
-    errors: Tensor
     bands: Tensor
     seconds: Tensor
 
@@ -54,12 +50,12 @@ class Trials:
 class TrialRecorder:
     """Watch of a run of `trial_plan` (bench.TrialWatch), of outputs `(1, C, ...)`."""
 
-    def __init__(self, timeline: Timeline, scale: tuple[float, ...], refreshed: tuple[int, ...], clock: Clock):
-        self.recorder, self.refreshed, self.clock = Recorder(timeline, scale), refreshed, clock
+    def __init__(self, timeline: Timeline, refreshed: tuple[int, ...], clock: Clock):
+        self.recorder, self.refreshed, self.clock = Recorder(timeline), refreshed, clock
         self._timeline, self._since, self._step = timeline, 0.0, 0
         self._tried: dict[frozenset[Kind], Tensor] = {}
         self._took: dict[frozenset[Kind], float] = {}
-        self._rows: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        self._rows: dict[int, tuple[Tensor, Tensor]] = {}
 
     def begin(self, sigma: float, state: Tensor) -> None:
         self.recorder.begin(sigma, state)
@@ -76,7 +72,7 @@ class TrialRecorder:
         errors = [self._tried.get(state, output) - output for state in STATES]
         seconds = torch.tensor([*(self._took.get(state, nan) for state in STATES), own])
         grams = band_grams(torch.stack([*errors, output]))
-        self._rows[self._step] = sampled_elements(errors[STATES.index(MODULES)], ELEMENTS), grams, seconds
+        self._rows[self._step] = grams, seconds
         return output
 
     def _lap(self, output: Tensor) -> float:
@@ -91,18 +87,12 @@ class TrialRecorder:
         if recording is None:
             raise ConfigError(UNRECORDED)
         rows = (self._rows[step] for step in sorted(self._rows))
-        errors, bands, seconds = (torch.stack(found) for found in zip(*rows, strict=True))
-        if not errors.any():
+        bands, seconds = (torch.stack(found) for found in zip(*rows, strict=True))
+        if not bands[:, :, :3].any():
             raise ConfigError(
                 "Attention and MLP could not be reused: nothing of them fits the cache. Free memory, or lower the size."
             )
-        return Trials(recording, anchors_of(len(recording.nodes), self.refreshed), errors, bands, seconds)
-
-
-UNRECORDED = (
-    "This sampler cannot be calibrated: it leaves steps out, looks between two steps, or its outputs are not finite. "
-    "Set sampler to euler, or to another one that calls the model once at each step."
-)
+        return Trials(recording, anchors_of(len(recording.nodes), self.refreshed), bands, seconds)
 
 
 def refreshes(steps: int, phase: int, period: int = PERIOD) -> tuple[int, ...]:
@@ -118,36 +108,6 @@ def anchors_of(steps: int, refreshed: tuple[int, ...]) -> tuple[int, ...]:
 def trial_plan(refreshed: tuple[int, ...]) -> Plan:
     """The plan of a run that tries the three STATES."""
     return Plan(Steps(MODULES, refreshed), name="measuring", trials=STATES)
-
-
-def reuse_costs(passes: Sequence[Trials], signal: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Squared displacement by reuse of both kinds in each gap: `begun` `(first,)`, `costs` `(14, 14, N)` of cheapest.
-
-    `sum_i g_i h_i r_i e_i` over the steps i of the gap: growth g, weight h, tried error e, and r, the distance in sigma
-    from the start of the gap relative to that from the trial's own anchor: the error of reuse grows with it. The mean
-    of the passes whose anchors are nearest to the start.
-    """
-    steps = len(signal)
-    by_start = np.full((steps, LONGEST), np.inf)
-    for start in range(steps - 1):
-        length = min(LONGEST, steps - 1 - start)
-        found = [_gap(trials, growth(signal), start, length) for trials in passes]
-        apart = np.array([distance for distance, _ in found])
-        nearest = apart == apart.min(axis=0)
-        squared = np.array([moved for _, moved in found])
-        by_start[start, :length] = (squared * nearest).sum(0) / nearest.sum(0)
-    return by_start[0, : first_gap(steps)], np.broadcast_to(by_start.T, (LONGEST, LONGEST, steps))
-
-
-def _gap(trials: Trials, grown: np.ndarray, start: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of the anchors from `start`, and squared displacement, `(length,)` each, of gaps of 1, 2, ... steps."""
-    inner = range(start + 1, start + length)
-    nodes, weights = trials.recording.nodes, trials.recording.weights
-    factors = [grown[s] * weights[s] * (nodes[start] - nodes[s]) / (nodes[trials.anchors[s]] - nodes[s]) for s in inner]
-    moved = torch.tensor(factors, dtype=torch.float64).unsqueeze(1) * trials.errors[start + 1 : start + length].double()
-    size = trials.recording.outputs.square().mean()
-    apart = np.cumsum([0, *(abs(trials.anchors[s] - start) for s in inner)])
-    return apart, np.array([0.0, *(moved.cumsum(0).square().sum(1) / size).tolist()])
 
 
 class Stopwatch:

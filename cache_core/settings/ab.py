@@ -10,6 +10,7 @@ from ..predictor.extrapolation import Coefficients
 from ..schedule import Adaptive, Frame, Interval, Steps, Table, format_steps, parse_steps
 from ..site import OUTPUT, Kind
 from ..timeline import Timeline
+from .foreseen import SPEEDUPS, foreseeable, foreseen
 from .presets import AUTO, Values, auto_warmup
 from .widgets import WidgetSettings
 
@@ -26,7 +27,7 @@ DEFAULTS: Values = {
     "after_guidance": False,
     "tolerance": 0.0,
 }
-PRESETS: dict[str, Values] = {  # measured on the lab's model, 50 steps: `python3 scripts/demo.py`
+PRESETS: dict[str, Values] = {  # the widgets of the first four count where nothing can be foreseen
     "auto": {},
     "quality": {"interval": 3},
     "balanced": {},
@@ -66,11 +67,13 @@ class ABSettings(WidgetSettings):
 
     @property
     def learns(self) -> float:
-        """The speed-up, in evaluations, of the plan to be learned for this sampling; 0 where the widgets count."""
+        """Steps for each computed one in the plan to be learned for this sampling; 0 where the widgets count."""
         return LEARNED.get(self.preset, 0.0) if self.learn else 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
-        """Raises ConfigError for a value out of range."""
+        """The foreseen plan of a preset, else that of the widgets. Raises ConfigError for a value out of range."""
+        if self.preset in SPEEDUPS and foreseeable(timeline):
+            return foreseen(timeline, OUTPUT, SPEEDUPS[self.preset], self.name)
         # the published coefficients have no limit; a tolerance already limits how far a prediction reaches
         free = self.coefficients == "paper" or self.tolerance
         limit = float("inf") if free else GAIN_LIMIT

@@ -1,7 +1,6 @@
 """The widgets of FEB-Cache Apply, and the plan they make."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from ..errors import check_choice
 from ..noise_scale import NoiseScale
@@ -10,6 +9,7 @@ from ..predictor import GAIN_LIMIT, Extrapolation
 from ..schedule import Edited, Frame, Released, Table, TwoStage, differences, format_edits, parse_edits
 from ..site import MODULES
 from ..timeline import Timeline
+from .foreseen import SPEEDUPS, foreseeable, foreseen
 from .presets import AUTO, CUSTOM, Values, auto_warmup
 from .saved import check_memory
 from .widgets import WidgetSettings
@@ -31,7 +31,9 @@ DEFAULTS: Values = {
     "table": "two-stage",
     "edited_steps": "",
 }
-# measured on the lab's model, where reusing both at once beats the stage rule at equal compute: scripts/demo.py
+# the widgets of the first four count where nothing can be foreseen
+# steps for each computed one, once a plan is learned
+LEARNED = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 3.0}
 PRESETS: dict[str, Values] = {
     "auto": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
     "quality": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 12},
@@ -46,7 +48,7 @@ class FEBSettings(WidgetSettings):
     """The checked widgets of FEB-Cache Apply."""
 
     title, other, kinds = "FEB-Cache", "AB-Cache", MODULES
-    defaults, presets, beside = DEFAULTS, PRESETS, {"memory": 0.0}
+    defaults, presets, beside = DEFAULTS, PRESETS, {"memory": 0.0, "learn": True}
     attention_interval: int
     mlp_interval: int
     fragile_interval: int
@@ -61,7 +63,7 @@ class FEBSettings(WidgetSettings):
     table: str = "two-stage"
     edited_steps: str = ""
     memory: float = 0.0  # GB; 0 = by what is free
-    learns: ClassVar[float] = 0.0
+    learn: bool = False
 
     def __post_init__(self) -> None:
         check_choice("table", self.table, TABLES)
@@ -69,8 +71,15 @@ class FEBSettings(WidgetSettings):
         check_memory(self.memory)
         self.plan(Timeline.even(50)).schedule.table(Timeline.even(50))  # edited_steps, too
 
+    @property
+    def learns(self) -> float:
+        """Steps for each computed one in the plan to be learned for this sampling; 0 where the widgets count."""
+        return LEARNED.get(self.preset, 0.0) if self.learn else 0.0
+
     def plan(self, timeline: Timeline) -> Plan:
-        """Raises ConfigError for a value out of range."""
+        """The foreseen plan of a preset, else that of the widgets. Raises ConfigError for a value out of range."""
+        if self.preset in SPEEDUPS and foreseeable(timeline):
+            return foreseen(timeline, MODULES, SPEEDUPS[self.preset], self.name)
         scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
         predictor = Extrapolation(ORDERS[self.predictor], gain_limit=GAIN_LIMIT)
         base = self._schedule(timeline.steps)

@@ -42,7 +42,7 @@ class FixedSettings:
     """The plan `fixed`, for a sampling that is known."""
 
     fixed: Plan
-    memory: ClassVar[float] = 0.0
+    memory: float = 0.0
     learns: ClassVar[float] = 0.0
 
     @property

@@ -1,7 +1,7 @@
 """Settings: the protocol of all of them, and the base of those that are made of an Apply node's widgets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ..errors import ConfigError
@@ -77,6 +77,11 @@ class WidgetSettings(Settings):
     def name(self) -> str:
         """The name in reports and logs."""
         return f"{self.title} {self.preset}"
+
+    def unlearned(self: W) -> W:
+        """The settings before anything is learned."""
+        off: dict[str, Any] = {"learn": False}
+        return replace(self, **off)
 
     def edited(self, wanted: Table, timeline: Timeline) -> dict[str, Any]:
         """The widgets, by name, that make the table `wanted`. The preset is custom from then on."""

@@ -10,6 +10,7 @@ from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
 from . import KEY, unseen
 from .controlnet import overheard, waiting
+from .foresight import cfg_of, timeline_of
 from .learning import settle
 from .mailbox import Mailbox
 from .memory import without_guest
@@ -40,8 +41,9 @@ class Attachment:
         refuse_rivals(guider.model_patcher, guider.model_options, sampler)  # one may have come behind this node
         if len(sigmas) < 2:  # no steps
             return sample(sigmas, *rest, **named)
-        settings, lesson, note = settle(self.settings, guider, sampler, sigmas, noise, mask)
-        session = lesson.session(guider) if lesson else Session.begin(settings, guider, sigmas, self.watch, mask)
+        timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider))
+        settings, lesson, note = settle(self.settings, guider, sampler, sigmas, timeline, noise, mask)
+        session = lesson.session(guider) if lesson else Session.begin(settings, guider, timeline, self.watch, mask)
         if note:
             session.run.note(note)
         with self.sessions.opened(session, guider, self.mailboxes):

@@ -10,6 +10,7 @@ from ...cache_core.calibrate import Watch
 from ...cache_core.plan import MIN_STEPS
 from ...cache_core.saved_plan.saved_plan import Origin
 from . import attach, plan_folder, sampling
+from .foresight import timeline_of
 from .guidance import guidance
 from .weights import digest, fingerprint
 
@@ -37,10 +38,7 @@ class ComfyBench:
         self.latent = comfy.sample.fix_empty_latent_channels(model, latent["samples"])[:1]
         mask = latent.get("noise_mask")
         self.mask = mask if mask is None else mask[:1]
-        model_sampling = model.get_model_object("model_sampling")
-        self.timeline = sampling.timeline(model_sampling, sigmas)
-        self.scale = sampling.displacement(model_sampling, self.timeline.sigmas)
-        self.signal = sampling.signal(model_sampling, self.timeline)
+        self.timeline = timeline_of(model, sampler, sigmas, cfg)
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None):
         """The final latent of sample `number` (see calibrate.Bench)."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ...cache_core import OUTPUT, Plan
-from ...cache_core.calibrate import Recorder, Recording, Watch, fit, least_steps, steps_for
+from ...cache_core import OUTPUT, Kind, Plan, Timeline, evenly
+from ...cache_core.calibrate import Recorder, Recording, Watch, fit, steps_for
 from ...cache_core.calibrate.recording import relative_l2
 from ...cache_core.plan import MIN_STEPS, MOST_STEPS
-from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan, model_plan
-from ...cache_core.settings import ABSettings, Settings
+from ...cache_core.planning import prior_fits, prior_steps
+from ...cache_core.predictor import Fit
+from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
+from ...cache_core.schedule import TableAt, from_steps
+from ...cache_core.settings import Settings, WidgetSettings
+from ...cache_core.settings.foreseen import computed_steps, foreseeable
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings, SavedPlanSettings
+from ...cache_core.show.similarity import in_words
+from ...cache_core.site import in_order
 from . import plan_folder, sampling
 from .guidance import guidance
 from .session import Session
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger("feb_ab_cache")
-MOST_DRIFT = 0.1  # of a plan on its own picture; on others it is further off, and may be worse than the widgets
+MOST_DRIFT = 0.1  # of a plan on its own picture; on others it is further off
 SETTINGS_CHANGE = (
     "no plan is learned now, the widgets count: the last plans were never used, because size, guidance or other "
     "settings changed with each picture. One is learned as soon as the same settings come twice"
@@ -41,73 +47,96 @@ class LearningError(Exception):
 class Lesson:
     """A plan to be learned, and the parts of the guider, as they were at first, that further runs need.
 
-    `widgets`: the settings that the plan would replace. `signal`: as in calibrate.Bench. `sigmas`: a copy, because some
-    samplers write into theirs. `mask`: as in Session.begin.
+    `learner`: the settings that the plan is for. `sigmas`: a copy, because some samplers write into theirs. `mask`: as
+    in Session.begin.
     """
 
     key: str
     origin: Origin
     recorder: Recorder
-    signal: tuple[float, ...]
     conds: dict
     sigmas: Tensor
-    widgets: ABSettings
+    learner: WidgetSettings
     mask: Tensor | None = None
 
     def session(self, guider) -> Session | None:
         """The session of the recorded run."""
-        settings = (ComputedSettings(f"{self.widgets.name}, recording"),)
-        return Session.begin(settings, guider, self.sigmas, self.recorder, self.mask)
+        settings = (ComputedSettings(f"{self.learner.name}, recording"),)
+        return Session.begin(settings, guider, self.recorder.timeline, self.recorder, self.mask)
 
     def learn(self, session: Session, samples: Tensor, again: Again) -> None:
-        """Make the plan and keep it. Raises LearningError if none is better than the widgets."""
+        """Make the plan and keep it. Raises LearningError if none comes near enough."""
         if session.trace.foreign:
             raise LearningError("the sampler adds to the state what is not of the model, such as new noise")
         recording = self.recorder.recording()
         if recording is None:
             raise LearningError("the sampler leaves steps out, or calls the model between two steps")
-        widgets = relative_l2(again(replace(self.widgets, learn=False), None), samples)
-        plan, drift = self._better(recording, samples, again, min(MOST_DRIFT, widgets))
+        plan, unlearned = self._best(recording, samples, again)
         plan_folder.keep(self.key, plan)
+        computed, steps = len(plan.table.computed(self._kind)), len(plan.table.rows)
         learned = (
-            f"a plan was learned: from the next run on the model runs at {len(plan.table.computed(*OUTPUT))} of "
-            f"{len(plan.table.rows)} steps; on this picture it drifts by {drift:.4f}, the widgets by {widgets:.4f} "
-            "(relative L2)"
+            f"a plan was learned: from the next run on {self._runs} at {computed} of {steps} steps; on this picture it "
+            f"drifts by {plan.drift:.4f} ({in_words(plan.drift or 0.0)}), {unlearned}"
         )
         session.run.note(learned)
-        log.info("%s: %s", self.widgets.name, learned)
+        log.info("%s: %s", self.learner.name, learned)
 
-    def _better(self, recording: Recording, samples: Tensor, again: Again, most: float) -> tuple[SavedPlan, float]:
-        """A plan that drifts by at most `most`, and its drift: with as few steps as the preset says, else with as many
-        as the widgets compute. Raises LearningError where neither is so near."""
-        steps, timeline = len(recording.nodes), self.recorder.timeline
-        by_widgets = self.widgets.plan(timeline).schedule.table(timeline).computed(*OUTPUT)
-        least, drifts = computed_steps(steps, self.widgets.learns), []
-        for count in dict.fromkeys((least, max(least, len(by_widgets)))):
-            plan, drift = self._plan(recording, count, samples, again)
-            if drift <= most:
-                return plan, drift
-            drifts.append(f"{drift:.4f} with {count} of {steps} steps computed")
+    @property
+    def _kind(self) -> Kind:
+        return in_order(self.learner.kinds)[0]
+
+    @property
+    def _runs(self) -> str:
+        return "the model runs" if self.learner.kinds == OUTPUT else "attention and MLP run"
+
+    def _best(self, recording: Recording, samples: Tensor, again: Again) -> tuple[SavedPlan, str]:
+        """The plan that drifts least on the recorded picture: learned from it, or the one that needs no picture, at
+        the same count of computed steps; and the other one in words. The count is the preset's, or, where neither is
+        near enough, that of the settings before learning. Raises LearningError where that is not either."""
+        timeline, drifts = self.recorder.timeline, []
+        unlearned = self.learner.unlearned().plan(timeline).schedule.table(timeline).computed(self._kind)
+        least = computed_steps(timeline.steps, self.learner.learns)
+        for count in dict.fromkeys((least, max(least, len(unlearned)))):
+            learned = self._learned(recording, count, samples, again)
+            other, name = self._unlearned(learned, samples, again)
+            best = learned if (learned.drift or 0.0) <= (other.drift or 0.0) else other
+            if (best.drift or 0.0) <= MOST_DRIFT:
+                return best, f"{name} by {other.drift:.4f} (relative L2)"
+            drifts.append(f"{best.drift:.4f} with {count} of {timeline.steps} steps computed")
         raise LearningError(
-            f"with a plan this picture would drift by {', by '.join(drifts)} (relative L2); {most:.4f} is allowed"
+            f"with a plan this picture would drift by {', by '.join(drifts)} (relative L2); {MOST_DRIFT} is allowed"
         )
 
-    def _plan(self, recording: Recording, count: int, samples: Tensor, again: Again) -> tuple[SavedPlan, float]:
-        """The plan that computes `count` steps, and its drift on the recorded picture."""
+    def _learned(self, recording: Recording, count: int, samples: Tensor, again: Again) -> SavedPlan:
+        """The plan that computes `count` steps, learned from the picture."""
         from comfy.model_management import throw_exception_if_processing_interrupted as tick
 
         def sample(plan: Plan, tracker: Watch) -> Tensor:
-            return again(FixedSettings(replace(plan, name=f"{self.widgets.name}, fitting")), tracker)
+            return again(self._fixed(plan, "fitting"), tracker)
 
-        steps = steps_for([recording], count, self.signal, tick)
-        fits, final = fit(sample, [recording], OUTPUT, steps)
-        drift = relative_l2(final, samples)
-        return model_plan(steps, self.recorder.timeline.sigmas, self.origin, fits, drift), drift
+        steps = steps_for([recording], count, self.recorder.timeline.signal, tick)
+        fits, final = fit(sample, [recording], self.learner.kinds, steps)
+        return self._saved(steps, fits, relative_l2(final, samples))
 
+    def _unlearned(self, learned: SavedPlan, samples: Tensor, again: Again) -> tuple[SavedPlan, str]:
+        """A plan that needs no picture, as fast as the learned one, and its name: the foreseen one, or even steps."""
+        timeline, count = self.recorder.timeline, len(learned.table.computed(self._kind))
+        if foreseeable(timeline):
+            steps, name = prior_steps(timeline, count), "without learning"
+            bare = self._saved(steps, prior_fits(timeline, steps), 0.0)
+        else:
+            bare, name = self._saved(evenly(timeline.steps, count), (), 0.0), "even steps"
+        final = again(self._fixed(bare.plan(timeline, name), "comparing"), None)
+        return replace(bare, drift=relative_l2(final, samples)), name
 
-def computed_steps(steps: int, speedup: float) -> int:
-    """Computed steps of a learned plan for `steps` steps."""
-    return max(least_steps(steps, fits=True), round(steps / speedup))
+    def _fixed(self, plan: Plan, doing: str) -> Settings:
+        memory = getattr(self.learner, "memory", 0.0)
+        return FixedSettings(replace(plan, name=f"{self.learner.name}, {doing}"), memory)
+
+    def _saved(self, steps: Sequence[int], fits: tuple[Fit, ...], drift: float) -> SavedPlan:
+        sigmas = self.recorder.timeline.sigmas
+        table = TableAt(from_steps(self.learner.kinds, steps, len(sigmas) - 1), sigmas)
+        return SavedPlan(self.origin, table, fits, drift=drift)
 
 
 def learnable(steps: int, sampler: str) -> bool:
@@ -124,32 +153,37 @@ def hindrance(sampler: str, key: str) -> str:
 
 
 def settle(
-    settings: tuple[Settings, ...], guider, sampler, sigmas, noise, mask=None
+    settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Timeline, noise, mask=None
 ) -> tuple[tuple[Settings, ...], Lesson | None, str]:
     """The settings, with a learned plan in place of those that it was learned for; or a lesson, where one is to be
     learned now; and a note."""
     guided = guidance(guider, sampler, mask is not None)
     settings = tuple(replace(s, guidance=guided) if isinstance(s, SavedPlanSettings) else s for s in settings)
-    learner = next((s for s in settings if isinstance(s, ABSettings) and s.learns), None)
+    learner = learner_of(settings)
     if learner is None:
         return settings, None, ""
     patcher, name = guider.model_patcher, sampling.sampler_name(sampler)
-    model_sampling = patcher.get_model_object("model_sampling")
-    timeline = sampling.timeline(model_sampling, sigmas)
     model, cells = type(patcher.model.diffusion_model).__name__, plan_folder.cells_of(noise.shape)
     origin = Origin(model, fingerprint(patcher), name, cells, 1, str(date.today()), guided)
-    key = plan_folder.key_of(origin, timeline.sigmas, learner.learns)
+    key = plan_folder.key_of(origin, timeline.sigmas, learner.learns, learner.kinds)
     note = hindrance(name, key)
     if note or timeline.rises or not learnable(timeline.steps, name):
         return settings, None, note
     known = plan_folder.learned(key)
     if known is not None:
         plan_folder.used(key, origin)
-        plan = SavedPlanSettings(f"{learner.name}, learned", known, learned=True, guidance=guided)
+        memory = getattr(learner, "memory", 0.0)
+        plan = SavedPlanSettings(f"{learner.name}, learned", known, memory, learned=True, guidance=guided)
         return tuple(plan if s is learner else s for s in settings), None, ""
     if not plan_folder.worth_learning(key, origin):
         return settings, None, SETTINGS_CHANGE
-    recorder = Recorder(timeline, sampling.displacement(model_sampling, timeline.sigmas))
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    signal = sampling.signal(model_sampling, timeline)
-    return settings, Lesson(key, origin, recorder, signal, conds, sigmas.clone(), learner, mask), ""
+    return settings, Lesson(key, origin, Recorder(timeline), conds, sigmas.clone(), learner, mask), ""
+
+
+def learner_of(settings: tuple[Settings, ...]) -> WidgetSettings | None:
+    """The settings that a plan is to be learned for. Beside AB-Cache FEB-Cache learns nothing: it would see only the
+    steps at which the model runs."""
+    learners = [s for s in settings if isinstance(s, WidgetSettings) and s.learns]
+    alone = len(settings) == 1
+    return next((s for s in learners if alone or s.kinds == OUTPUT), None)

@@ -14,8 +14,10 @@ from ...cache_core.calibrate.ledger import clear_results
 from ...cache_core.files import start_of, write_atomically
 from ...cache_core.saved_plan.file import BUNDLED, load, save
 from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
+from ...cache_core.site import Kind, names
 
 log = logging.getLogger("feb_ab_cache")
+METHOD = 2  # of learning; plans of another one are learned anew
 LEFT = 7 * 24 * 3600  # seconds after which an interrupted calibration is dropped
 FOLDER, PREFIX, SUFFIX = "cache_plans", "bundled/", ".safetensors"
 # names that Windows opens in any folder
@@ -92,10 +94,10 @@ def read(name: str) -> SavedPlan:
     return load(path)
 
 
-def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float) -> str:
-    """One name for all samplings that share a learned plan; sizes within a factor of about 1.4 do."""
+def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float, kinds: frozenset[Kind]) -> str:
+    """One name for all samplings that share a learned plan for `kinds`; sizes within a factor of about 1.4 do."""
     shown, size = [f"{sigma:.4g}" for sigma in sigmas], size_class(origin.cells)
-    facts = (origin.model, origin.weights, origin.sampler, shown, size, speedup, origin.guidance)
+    facts = (METHOD, names(kinds), origin.model, origin.weights, origin.sampler, shown, size, speedup, origin.guidance)
     return sha256(repr(facts).encode()).hexdigest()[:16]
 
 

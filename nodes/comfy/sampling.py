@@ -6,8 +6,8 @@ from ...cache_core import Run, Timeline
 NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")
 
 
-def timeline(model_sampling, sigmas) -> Timeline:
-    """The timeline of a sampling. Sigmas are copied: some samplers write into theirs.
+def timeline(model_sampling, sigmas, sampler: str = "") -> Timeline:
+    """The timeline of a sampling by the sampler of this name. Sigmas are copied: some samplers write into theirs.
 
     Model time is the time the model is given, relative to the one at pure noise: sigma itself for flow models.
     """
@@ -18,7 +18,9 @@ def timeline(model_sampling, sigmas) -> Timeline:
     def sigma_at(percent: float) -> float:
         return float(model_sampling.percent_to_sigma(percent))
 
-    return Timeline(values, tuple(times.clamp(0, 1).tolist()), sigma_at)
+    signal = tuple(alpha(model_sampling, sigma) for sigma in values[:-1])
+    slopes = all(abs(moved - 1) < 1e-3 for moved in displacement(model_sampling, values))
+    return Timeline(values, tuple(times.clamp(0, 1).tolist()), sigma_at, signal, slopes and not noisy_name(sampler))
 
 
 def sampler_name(sampler) -> str:
@@ -82,11 +84,6 @@ def alpha(model_sampling, sigma: float) -> float:
     if isinstance(model_sampling, kinds.X0):
         return 0.0
     return 1.0 - sigma if isinstance(model_sampling, kinds.CONST) else 1.0
-
-
-def signal(model_sampling, timeline: Timeline) -> tuple[float, ...]:
-    """`alpha` at each step."""
-    return tuple(alpha(model_sampling, sigma) for sigma in timeline.sigmas[:-1])
 
 
 def is_compiled(patcher) -> bool:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from threading import get_ident
 from typing import TYPE_CHECKING
 
-from ...cache_core import Kind, Run, RunReport, scale_noise
+from ...cache_core import Kind, Run, RunReport, Timeline, scale_noise
 from ...cache_core.calibrate import Watch
 from ...cache_core.plan import outlook, unfit
 from ...cache_core.run.engine import evaluate, pass_through
@@ -54,12 +54,14 @@ class Session(Inside):
         self.parts: list = []
 
     @classmethod
-    def begin(cls, settings: tuple[Settings, ...], guider, sigmas, watch: Watch | None = None, mask=None) -> Session:
+    def begin(
+        cls, settings: tuple[Settings, ...], guider, timeline: Timeline, watch: Watch | None = None, mask=None
+    ) -> Session:
         """The session of the coming sampling, which has steps. `mask`: 1 where the sampler decides (inpainting), shaped
         like the latent."""
         patcher = guider.model_patcher
         model_sampling = patcher.get_model_object("model_sampling")
-        timeline, compiled = sampling.timeline(model_sampling, sigmas), sampling.is_compiled(patcher)
+        compiled = sampling.is_compiled(patcher)
         keeping = nullcontext if compiled else compiler.outside_recording()
         run = Run(tuple(s.plan(timeline) for s in settings), timeline, keeping)
         session = cls(

@@ -20,7 +20,7 @@ def again(sessions: Sessions, lesson: Lesson, guider, sample: Callable[[Any], An
 
     def sampled(settings, watch):
         guider.conds = {name: [dict(cond) for cond in conds] for name, conds in lesson.conds.items()}
-        session = Session.begin((settings,), guider, lesson.sigmas, watch, lesson.mask)
+        session = Session.begin((settings,), guider, lesson.recorder.timeline, watch, lesson.mask)
         with sessions.opened(session, guider), kept_randomness(guider.model_patcher):
             return sample(lesson.sigmas.clone())
 
@@ -41,7 +41,7 @@ def learn(lesson: Lesson, session: Session, samples, sampled: Callable[..., Any]
         lasting, reason = isinstance(error, LearningError), str(error) or type(error).__name__
         plan_folder.give_up(lesson.key, reason, lasting)
         note = f"no plan was learned, the widgets count from the next run on: {reason}"
-        log.warning("%s: %s", lesson.widgets.name, note, exc_info=None if lasting else error)
+        log.warning("%s: %s", lesson.learner.name, note, exc_info=None if lasting else error)
         session.run.note(note)
     session.learned = plan_folder.learned(lesson.key)
 

@@ -9,11 +9,12 @@ from ...cache_core import MODULES, OUTPUT, ConfigError, Kind, Run, Timeline
 from ...cache_core.plan import MIN_STEPS, check_together, outlook
 from ...cache_core.schedule import changed
 from ...cache_core.settings import Settings
+from ...cache_core.settings.foreseen import computed_steps
 from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
 from ...cache_core.show import timeline as view
 from ...cache_core.store import megabytes
 from ..comfy import plan_folder, sampling
-from ..comfy.learning import computed_steps, learnable
+from ..comfy.learning import learnable
 from .last_runs import Facts
 from .request import Node, Request, cells_of
 from .sigmas import Described, timeline_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...cache_core import ConfigError, Timeline
@@ -67,9 +67,10 @@ def timeline_of(described: Described, last: Facts | None) -> tuple[Timeline, boo
     if last is not None and last.model_sampling is not None:
         sigmas = scheduled(described, last.model_sampling)
         if sigmas is not None and len(sigmas) > 1:
-            return sampling.timeline(last.model_sampling, sigmas), True
+            return sampling.timeline(last.model_sampling, sigmas, described.sampler), True
     if last is not None and last.timeline.steps == described.sampled:
-        return last.timeline, not described.scheduler
+        slopes = last.timeline.slopes and not sampling.noisy_name(described.sampler)
+        return replace(last.timeline, slopes=slopes), not described.scheduler
     return guessed(described), False
 
 
@@ -92,7 +93,8 @@ def guessed(described: Described) -> Timeline:
     total = described.scheduled
     sigmas = tuple(shifted(1 - i / total) for i in range(total + 1))
     kept = described.cut(sigmas)
-    return Timeline(kept, kept[:-1], lambda percent: shifted(1 - percent))
+    slopes = not sampling.noisy_name(described.sampler)
+    return replace(Timeline.flow(kept), percent_to_sigma=lambda percent: shifted(1 - percent), slopes=slopes)
 
 
 def shifted(time: float) -> float:

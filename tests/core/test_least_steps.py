@@ -4,14 +4,14 @@ import re
 
 import numpy as np
 import pytest
+from cache_core.calibrate.search import LEAST_SPEEDUP, MOST_SPEEDUP
+from cache_core.calibrate.steps import LONGEST, computed_steps, first_gap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache_core import ConfigError
 from cache_core.calibrate import Request, best_steps, least_steps
 from cache_core.calibrate.modules import full_steps
-from cache_core.calibrate.search import LEAST_SPEEDUP, MOST_SPEEDUP
-from cache_core.calibrate.steps import LONGEST, computed_steps, first_gap
 from cache_core.saved_plan.costs import Costs
 
 STEP_COUNTS = st.integers(8, 1000)

@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from cache_core.calibrate.steps import LONGEST, cheapest, first_gap, growth
 
 from cache_core.calibrate.recording import Recording
-from cache_core.calibrate.steps import LONGEST, cheapest, first_gap, growth
 from cache_core.calibrate.trials import Trials, anchors_of, refreshes, reuse_costs
 
 STEPS = 9

@@ -4,9 +4,9 @@ import json
 from argparse import Namespace
 
 import pytest
+from cache_core.calibrate.output import recorded
 
 from cache_core.calibrate import Ledger
-from cache_core.calibrate.output import recorded
 from lab import ablation, distribution, quality, shifts
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO

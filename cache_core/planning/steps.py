@@ -8,7 +8,6 @@ import numpy as np
 
 from ..errors import ConfigError, check_range
 from ..predictor import lagrange
-from .recording import Recording
 
 LONGEST = 14  # steps from one computed step to the next, at most
 FEWEST = 4  # computed steps
@@ -54,17 +53,18 @@ def computed_steps(steps: int, speedup: float, fits: bool = False) -> int:
     return count
 
 
-def steps_for(
-    recordings: Sequence[Recording],
-    count: int,
+def planned_steps(
+    gram: np.ndarray,
+    nodes: Sequence[float],
+    weights: Sequence[float],
     signal: Sequence[float],
+    count: int,
     tick: Tick = nothing,
 ) -> tuple[int, ...]:
-    """The `count` steps that displace the recorded samplings least in sum, once predictions are fitted. `signal` as in
-    Bench; see best_steps."""
-    first, longest = recordings[0], first_gap(len(signal), fits=True)
-    gram = np.sum([recording.gram().numpy() for recording in recordings], axis=0)
-    return best_steps(gram, first.nodes, first.weights, count, longest, growth(signal) ** TAKEN_BACK, True, tick)
+    """The `count` steps that displace a sampling least in sum, once predictions are fitted; see best_steps. `signal`
+    as in Timeline."""
+    felt = growth(signal or (1.0,) * len(nodes)) ** TAKEN_BACK
+    return best_steps(gram, nodes, weights, count, first_gap(len(nodes), fits=True), felt, True, tick)
 
 
 def best_steps(
@@ -79,7 +79,8 @@ def best_steps(
 ) -> tuple[int, ...]:
     """The `count` steps to compute, the first and the last among them, whose gaps displace the state least in sum.
 
-    `gram` `(N, N)`: inner products of the outputs. `nodes`, `weights` `(N,)` as in Recording. `first`: length of the
+    `gram` `(N, N)`: inner products of the outputs. `nodes`, `weights` `(N,)`: sigma of each step, and
+    displacement of the final state by a unit of its output (Response.final). `first`: length of the
     first gap, at most. `felt` `(N,)`: factor of a displacement at each step until the end; with it gaps widen. `fits`:
     predictions will be fitted. `tick` is called again and again: an exception of it ends the planning. The sum is not
     the error of the sampling, because gaps disturb each other: a schedule counts once a run with it was compared.
@@ -143,7 +144,7 @@ def gap_errors(nodes: Sequence[float], weights: Sequence[float], start: int) -> 
 
 def fitted(gram: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """Coefficients, shaped like `errors` (see gap_errors), of the displacement that remains after the best multiple of
-    `v_start - v_before` is subtracted, as a fit will do (fit.Tracker)."""
+    `v_start - v_before` is subtracted, as a fit will do (Steering)."""
     start, left = len(errors), errors.copy()
     befores = np.arange(start)
     difference = gram[start] - gram[:start]  # its inner products with every output

@@ -1,0 +1,158 @@
+"""A plan learned from pictures: recorded in full, planned from their outputs, and fitted to them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, check_range
+from ..plan import MIN_STEPS, MOST_STEPS, Plan
+from ..planning.steps import Tick, computed_steps, least_steps, nothing, planned_steps
+from ..saved_plan.costs import Costs
+from ..saved_plan.file import packed, unpacked
+from ..saved_plan.saved_plan import Origin, SavedPlan
+from ..schedule import TableAt, from_steps
+from ..site import OUTPUT, Kind
+from .bench import Watch, Watches
+from .fit import fit
+from .ledger import Ledger, Results
+from .recording import Follower, Recorded, Recorder, Recording, relative_l2, sampled_elements
+
+MOST_SPEEDUP, LEAST_SPEEDUP = 8.0, 1.2
+UNRECORDED = (
+    "This sampler cannot be calibrated: it leaves steps out, looks between two steps, or its outputs are not finite. "
+    "Set sampler to euler, or to another one that calls the model once at each step."
+)
+Keep = Callable[[SavedPlan], None]  # is given each plan that was made on the way
+
+
+@dataclass(frozen=True)
+class Request:
+    """The wanted plan. `speedup`: of an uncached sampling. `drift`: above 0, the fewest computed steps whose drift
+    stays below it, instead. `samples`: recorded, at most. `budget`: in uncached samplings. Raises ConfigError."""
+
+    speedup: float = 3.0
+    drift: float = 0.0
+    samples: int = 8
+    budget: float = 12.0
+
+    def __post_init__(self) -> None:
+        check_range("target_speedup", self.speedup, LEAST_SPEEDUP, MOST_SPEEDUP)
+        check_range("target_drift", self.drift, 0.0, 1.0)
+        check_range("samples", self.samples, 1, 64)
+        check_range("calibration_budget", self.budget, 2, 1000)
+
+    def affordable(self, share: float) -> int:
+        """Samples that the budget pays, where a run with the plan costs `share` of an uncached one."""
+        return max(1, min(self.samples, int(self.budget / (1 + share))))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The plan; drift `(N,)` of the states before each step, on the last picture; cost in uncached samplings."""
+
+    plan: SavedPlan
+    drifts: tuple[float, ...]
+    spent: float
+
+
+def steps_for(recordings: Sequence[Recording], count: int, signal: Sequence[float], tick: Tick = nothing) -> tuple:
+    """The `count` steps that displace the recorded samplings least in sum, once predictions are fitted; see
+    planning.steps.planned_steps."""
+    first = recordings[0]
+    gram = np.sum([recording.gram().numpy() for recording in recordings], axis=0)
+    return planned_steps(gram, first.nodes, first.response.final, signal, count, tick)
+
+
+def calibrate_output(ledger: Ledger, origin: Origin, request: Request, keep: Keep = lambda plan: None) -> Found:
+    """The plan for the model's output. The same bench and request give the same plan.
+
+    Raises ConfigError for a target_speedup that leaves too few steps, before anything is sampled, and for a sampler
+    that cannot be recorded.
+    """
+    steps = ledger.bench.timeline.steps
+    check_range("steps", steps, MIN_STEPS, MOST_STEPS)
+    count = computed_steps(steps, LEAST_SPEEDUP if request.drift else request.speedup, fits=True)
+    samples = request.affordable(0.5 if request.drift else count / steps)
+    lesson = Lesson(ledger, [recorded(ledger, n) for n in range(samples)], OUTPUT, origin, keep)
+    if request.drift:
+        count = lesson.fewest(request, least_steps(steps, fits=True), count)
+    return lesson.learned(count)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Pictures to learn from. `costs`: of attention and MLP; None for the output. `keep` is given each plan."""
+
+    ledger: Ledger
+    recorded: Sequence[Recorded]
+    kinds: frozenset[Kind]
+    origin: Origin
+    keep: Keep
+    costs: Costs | None = None
+
+    def learned(self, count: int, samples: int | None = None) -> Found:
+        """The plan that computes `count` steps, learned from the first `samples` pictures, or from all."""
+        known, timeline = self.recorded[:samples], self.ledger.bench.timeline
+        steps = steps_for([r.recording for r in known], count, timeline.signal)
+        origin = replace(self.origin, samples=len(known), made=str(date.today()))
+        table = TableAt(from_steps(self.kinds, steps, timeline.steps), timeline.sigmas)
+        bare = SavedPlan(origin, table, costs=self.costs)
+        cost = len(known) / bare.speedup
+        work = f"fitting: {count} of {timeline.steps} steps computed"
+        found = self.ledger.run(work, cost, lambda: self._fitted(known, steps), steps, len(known), samplings=len(known))
+        drift, *drifts = found["drifts"].tolist()
+        if drift == float("inf"):
+            raise ConfigError(
+                f"The plan leads this sampler astray, even with {count} of {timeline.steps} steps computed. Set "
+                "sampler to euler or another one, or leave the cache off."
+            )
+        plan = replace(bare, fits=unpacked(found["fits"]), drift=drift)
+        self.keep(plan)
+        return Found(plan, tuple(drifts), self.ledger.spent)
+
+    def _fitted(self, known: Sequence[Recorded], steps: Sequence[int]) -> Results:
+        """Fits to the pictures, one after the other, and the drifts `(1 + N,)` of the last one: of its final latent,
+        and of the states before each step."""
+        left, follower = iter(range(len(known))), Follower(known[-1].recording)
+
+        def sample(plan: Plan, tracker: Watch) -> Tensor:
+            number = next(left)
+            last = number == len(known) - 1
+            return self.ledger.sample(number, (plan,), Watches(follower if last else None, tracker))
+
+        fits, final = fit(sample, (r.recording for r in known), self.kinds, steps)
+        drift = relative_l2(sampled_elements(final), known[-1].final)
+        drifts = [drift, *(follower.drifts[step] for step in range(self.ledger.bench.timeline.steps))]
+        return {"fits": packed(fits), "drifts": torch.tensor(drifts).double()}
+
+    def fewest(self, request: Request, low: int, high: int) -> int:
+        """The fewest computed steps, `low` to `high`, whose plan from one picture drifts by at most the wanted drift,
+        by bisection; `high` if none does, or the budget ends."""
+        while low < high:
+            middle = (low + high) // 2
+            share = middle / self.ledger.bench.timeline.steps
+            if not self.ledger.affords((1 + len(self.recorded)) * share):
+                return high
+            drift = self.learned(middle, 1).plan.drift or 0.0
+            low, high = (low, middle) if drift <= request.drift else (middle + 1, high)
+        return high
+
+
+def recorded(ledger: Ledger, number: int) -> Recorded:
+    """An uncached sample. Raises ConfigError for a sampler that cannot be recorded."""
+    timeline = ledger.bench.timeline
+
+    def work() -> Results:
+        recorder = Recorder(timeline)
+        final = ledger.sample(number, watch=recorder)
+        recording = recorder.recording()
+        if recording is None:
+            raise ConfigError(UNRECORDED)
+        return {"states": recording.states, "outputs": recording.outputs, "final": sampled_elements(final)}
+
+    found = ledger.run(f"recording sample {number + 1}", 1.0, work)
+    return Recorded(Recording.of(timeline, found["states"], found["outputs"]), found["final"])

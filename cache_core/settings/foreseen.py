@@ -1,0 +1,34 @@
+"""The plan of a preset before anything is learned: steps and weights of the prior."""
+
+from math import inf
+
+from ..plan import MIN_STEPS, Plan
+from ..planning import least_steps, prior_fits, prior_steps
+from ..predictor import GAIN_LIMIT, Extrapolation, Fitted
+from ..schedule import Steps
+from ..site import OUTPUT, Kind
+from ..timeline import Timeline
+
+# Steps for each computed one, by preset: on the lab's models nothing further is above fewer steps, and above every
+# fixed cadence, at high guidance (`python3 -m lab.settings`).
+SPEEDUPS = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 2.0}
+FEWEST = 5  # computed steps: with 4 of 8 fewer steps of another sampler come as near
+MOST_FORESEEN = 250  # steps: more would take longer to plan than it is worth
+
+
+def foreseeable(timeline: Timeline) -> bool:
+    """True if the prior has a plan for the sampling."""
+    return timeline.slopes and not timeline.rises and MIN_STEPS <= timeline.steps <= MOST_FORESEEN
+
+
+def foreseen(timeline: Timeline, kinds: frozenset[Kind], speedup: float, name: str) -> Plan:
+    """The prior's plan for `kinds`, with `speedup` steps for each computed one."""
+    steps = prior_steps(timeline, max(FEWEST, computed_steps(timeline.steps, speedup)))
+    fallback = Extrapolation(2, gain_limit=inf if kinds == OUTPUT else GAIN_LIMIT)
+    predictor = Fitted(prior_fits(timeline, steps), fallback)
+    return Plan(Steps(kinds, steps), predictor, name=name, merge=kinds != OUTPUT)
+
+
+def computed_steps(steps: int, speedup: float) -> int:
+    """Computed steps of a plan whose weights are fitted, for `steps` steps."""
+    return max(least_steps(steps, fits=True), round(steps / speedup))

@@ -1,0 +1,79 @@
+"""PSNR at the settings that people run: presets and learned plans of both nodes beside fewer steps, fixed cadences and
+EasyCache's rule, at equal work. `python3 -m lab.settings`, which goes on where it was interrupted."""
+
+import argparse
+import json
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cache_core import MODULES, OUTPUT
+
+from .families import FAMILIES
+from .settings_cell import SETTINGS, Cell
+
+RESULT = Path(__file__).parent / "results" / "settings.json"
+LEARNERS = 4  # plans, each of a picture of its own
+PLAIN, CADENCE = "fewer steps", "fixed cadence"
+
+
+def rows_of(cell: Cell) -> list[dict]:
+    """All rows of a cell."""
+    rows = [*cell.cadences()]
+    for speedup in cell.setting.speedups:
+        count = round(cell.setting.steps / speedup)
+        rows += cell.plain(count)
+        rows += [cell.easycache(count)] if not cell.setting.experts else []
+        rows.append(cell.learned("AB-Cache", OUTPUT, speedup, LEARNERS))
+        rows.append(cell.learned("AB-Cache", OUTPUT, speedup, 1, samples=8))
+    for speedup in cell.setting.feb_speedups:
+        rows += cell.plain(round(cell.setting.steps / speedup))
+        rows.append(cell.learned("FEB-Cache", MODULES, speedup, LEARNERS))
+    for row in cell.presets():
+        rows += [row, *cell.plain(round(row["work"]))]
+    return [json.loads(text) for text in dict.fromkeys(json.dumps(row) for row in rows)]
+
+
+def best(rows: list[dict], kind: str, work: float) -> dict | None:
+    """The best row of a kind with no more work, to the next whole evaluation."""
+    found = [row for row in rows if row["kind"] == kind and row["work"] <= round(work) + 0.01]
+    return max(found, key=lambda row: row["psnr_db"], default=None)
+
+
+def table(rows: list[dict]) -> str:
+    """PSNR by cell and setting, as Markdown: each plan beside the best that has no more work."""
+    lines = [
+        "| model | setting | plan | work | PSNR (worst) | best of fewer steps | best fixed cadence | EasyCache |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for cell in dict.fromkeys((row["model"], row["setting"]) for row in rows):
+        own = [row for row in rows if (row["model"], row["setting"]) == cell]
+        for row in (row for row in own if row["kind"] not in (PLAIN, CADENCE, "EasyCache")):
+            others = (best(own, kind, row["work"]) for kind in (PLAIN, CADENCE, "EasyCache"))
+            shown = " | ".join(f"{other['psnr_db']:.1f} ({other['name']})" if other else "-" for other in others)
+            lines.append(
+                f"| {cell[0]} | {cell[1]} | {row['name']} | {row['work']:.1f} of {row['steps']} | "
+                f"**{row['psnr_db']:.1f}** ({row['worst_psnr_db']:.1f}) | {shown} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--pictures", type=int, default=24, help="or clips, that no plan has seen")
+    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--again", action="store_true", help="measure anew what is there")
+    args = parser.parse_args()
+    rows = [] if args.again or not args.out.exists() else json.loads(args.out.read_text())["rows"]
+    cells = [(FAMILIES[model], SETTINGS[name]) for model in args.models for name in args.settings]
+    done = {(row["model"], row["setting"]) for row in rows}
+    for family, setting in tqdm([(f, s) for f, s in cells if (f.name, s.text(f)) not in done]):
+        rows += rows_of(Cell(family, setting, args.pictures))
+        args.out.write_text(json.dumps({"rows": rows}, indent=0) + "\n")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
