@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache_core.calibrate.output import recorded
-from cache_core.calibrate.steps import first_gap
+from cache_core.planning.steps import first_gap
 from tqdm import tqdm
 
 from cache_core import OUTPUT, Plan, evenly

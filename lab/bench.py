@@ -44,6 +44,4 @@ class LabBench:
 
     def run(self, noise: Tensor, labels: Tensor, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
         """Samples from `noise` `(B, C, ...)`."""
-        return sample(
-            self.model, noise, labels, self.sigmas, plans, self.guidance, watch=watch, solver=self.solver
-        )[0]
+        return sample(self.model, noise, labels, self.sigmas, plans, self.guidance, watch=watch, solver=self.solver)[0]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
@@ -20,6 +21,8 @@ from .condition import TOKENS, UNCONDITIONAL, condition
 from .families import FLUX, Family
 from .solvers import SOLVERS
 
+S = TypeVar("S", float, Tensor)
+
 
 def load(family: Family = FLUX) -> tuple[nn.Module, dict]:
     """The shipped model in float32, and the facts of its training."""
@@ -30,17 +33,21 @@ def load(family: Family = FLUX) -> tuple[nn.Module, dict]:
     return model.eval().requires_grad_(False), facts
 
 
+def shifted_sigma(sigma: S, shift: float) -> S:
+    """Sigma of a flow model moved towards noise: s' = shift s / (1 + (shift - 1) s), Esser et al. 2024."""
+    return shift * sigma / (1 + (shift - 1) * sigma)
+
+
 def flow_sigmas(steps: int, shift: float = 1.0) -> tuple[float, ...]:
-    """`steps` + 1 sigmas from 1 to 0, evenly spaced and then shifted: s' = shift s / (1 + (shift - 1) s)."""
-    even = (1 - i / steps for i in range(steps + 1))
-    return tuple(shift * s / (1 + (shift - 1) * s) for s in even)
+    """`steps` + 1 sigmas from 1 to 0, evenly spaced and then shifted."""
+    return tuple(shifted_sigma(1 - i / steps, shift) for i in range(steps + 1))
 
 
 def simple_sigmas(steps: int, shift: float = 1.0, times: int = 1000) -> tuple[float, ...]:
-    """`steps` + 1 sigmas as ComfyUI's scheduler `simple` takes them from the `times` sigmas of a flow model: every
-    `times / steps`-th, rounded down, from the noisiest on."""
-    even = (1 - int(i * times / steps) / times for i in range(steps))
-    return (*(shift * s / (1 + (shift - 1) * s) for s in even), 0.0)
+    """`steps` + 1 sigmas as ComfyUI's scheduler `simple` takes them from the `times` float32 sigmas of a flow model:
+    each `times / steps`-th, rounded down, from the noisiest on, and 0."""
+    table = shifted_sigma(torch.arange(1, times + 1) / times, shift)
+    return (*(float(table[times - 1 - int(i * (times / steps))]) for i in range(steps)), 0.0)
 
 
 def noise_of(seeds: list[int], shape: tuple[int, ...] = (16, 16, 16)) -> Tensor:

@@ -1,5 +1,5 @@
-"""Every sampler of ComfyUI's list with `learn`: does a plan come of it, and how does it compare with the widgets
-that it replaces?
+"""Every sampler of ComfyUI's list with `learn`: does a plan come of it, and how does it compare with the plan that
+needs no picture?
 
     OMP_NUM_THREADS=1 python3 -m lab.samplers --comfyui DIR
 
@@ -21,7 +21,7 @@ from .families import FLUX
 from .in_comfyui import ROOT, comfyui_model, import_comfyui, load_pack
 
 STEPS = 24
-LEARNED = re.compile(r"runs at (\d+) of \d+ steps; on this picture it drifts by ([\d.]+), the widgets by ([\d.]+)")
+LEARNED = re.compile(r"runs? at (\d+) of \d+ steps; on this picture it drifts by ([\d.]+) .*?\), .*? by ([\d.]+)")
 
 
 def prompt(label: int) -> list:
@@ -58,7 +58,7 @@ def outcome(pack: object, model: object, sampler: str) -> dict:
     said = " ".join(mailbox.latest.notes)
     found = LEARNED.search(said)
     if found is not None:
-        return {"computed": int(found[1]), "plan": float(found[2]), "widgets": float(found[3])}
+        return {"computed": int(found[1]), "plan": float(found[2]), "unlearned": float(found[3])}
     shared = "the function of a sampler above under another name: its plan is used"
     reason = next((note for note in mailbox.latest.notes if "no plan" in note), shared)
     return {

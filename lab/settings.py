@@ -58,6 +58,33 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def summary(rows: list[dict]) -> str:
+    """One line for each cell, as Markdown: AB-Cache and FEB-Cache, learned and not, beside the best of fewer steps and
+    the best fixed cadence at the same work."""
+    asked = ("AB-Cache, learned from 1", "FEB-Cache, learned from 1")
+    lines = [
+        "| model | setting | AB-Cache learned | FEB-Cache learned | AB-Cache, unlearned | FEB-Cache, unlearned |",
+        "|---|---|---|---|---|---|",
+    ]
+    for cell in dict.fromkeys((row["model"], row["setting"]) for row in rows):
+        own = [row for row in rows if (row["model"], row["setting"]) == cell]
+        names = [row["name"] for row in own if row["name"].startswith(asked)]
+        learned = [[name for name in names if name.startswith(node)] for node in asked]
+        columns = [*learned, ["AB-Cache balanced, unlearned"], ["FEB-Cache balanced, unlearned"]]
+        texts = ("; ".join(_beside(own, name) for name in column) for column in columns)
+        lines.append(f"| {cell[0]} | {cell[1]} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def _beside(rows: list[dict], name: str) -> str:
+    """A row's speed and PSNR, and those of what else could be had for the same work."""
+    row = next(row for row in rows if row["name"] == name)
+    plain, cadence = (best(rows, kind, row["work"]) for kind in (PLAIN, CADENCE))
+    others = f"{plain['psnr_db']:.1f}" if plain else "-"
+    others += f", cadence {cadence['psnr_db']:.1f}" if cadence else ""
+    return f"{row['steps'] / row['work']:.1f}x: **{row['psnr_db']:.1f}** ({others})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", choices=FAMILIES, default=list(FAMILIES))

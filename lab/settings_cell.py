@@ -21,8 +21,9 @@ from cache_core.show import similarity
 
 from .bench import FIRST_CALIBRATED, LabBench
 from .demo import as_pictures
-from .easycache import thresholded
+from .easycache import EasyCache, at_most
 from .families import Family
+from .ode import Velocity
 from .sample import load, noise_of, simple_sigmas, uncached_velocity
 from .scenes import CLASSES
 from .solvers import SOLVERS
@@ -110,6 +111,7 @@ class Cell:
         self.noise, self.labels = self.parts[0].drawn(self.seeds)
         self.uncached = as_pictures(self.run([()] * len(self.parts)))
         self._plain: dict[tuple[str, int], dict] = {}
+        self._easycached: dict[float, tuple[int, dict]] = {}
 
     def run(self, plans: Sequence[tuple[Plan, ...]]) -> Tensor:
         """Samples of the tested seeds, each part with its plans."""
@@ -140,13 +142,13 @@ class Cell:
             "worst_psnr_db": round(float(found.min()), 2),
         }
 
-    def velocity(self):  # noqa: ANN201 (lab.solvers.Velocity)
+    def velocity(self) -> Velocity:
         """The guided model."""
         return uncached_velocity(self.model, self.labels, self.setting.cfg)
 
     def plain(self, count: int) -> list[dict]:
         """Fewer steps of the same sampler and of others."""
-        for solver in {self.setting.solver, *RIVALS}:
+        for solver in dict.fromkeys((self.setting.solver, *RIVALS)):
             if (solver, count) not in self._plain:
                 samples = SOLVERS[solver](self.velocity(), self.noise, simple_sigmas(count, self.shift))
                 self._plain[solver, count] = self.row("fewer steps", solver, samples, count)
@@ -154,12 +156,16 @@ class Cell:
 
     def easycache(self, count: int) -> dict:
         """EasyCache's rule, at no more evaluations."""
+        return at_most(self._reused, count)[1]
 
-        def solve(velocity) -> Tensor:  # noqa: ANN001
-            return SOLVERS[self.setting.solver](velocity, self.noise, self.sigmas)
-
-        samples, computed = thresholded(solve, self.velocity(), self.sigmas, count)
-        return self.row("EasyCache", f"{computed}", samples, computed)
+    def _reused(self, threshold: float) -> tuple[int, dict]:
+        """Evaluations and row of EasyCache at a threshold."""
+        if threshold not in self._easycached:
+            rule = EasyCache(self.velocity(), threshold, self.shift)
+            samples = SOLVERS[self.setting.solver](rule, self.noise, self.sigmas)
+            row = self.row("EasyCache", f"threshold {threshold:.2f}", samples, rule.computed)
+            self._easycached[threshold] = rule.computed, row
+        return self._easycached[threshold]
 
     def cadences(self) -> Iterator[dict]:
         """Every second, third and fourth step after a warm-up, and even steps, on the output and the hidden state."""
@@ -179,7 +185,7 @@ class Cell:
         for part, plan in zip(self.parts, plans, strict=True):
             table = plan.schedule.table(part.timeline)
             computed += len(table.computed(Kind.MODEL if Kind.MODEL in table.kinds else Kind.ATTENTION))
-        inside = MODULES <= plans[0].kinds
+        inside = plans[0].kinds >= MODULES
         work = computed + (self.setting.steps - computed) * self.cost if inside else None
         return self.row(kind, name, self.run([(plan,) for plan in plans]), computed, work)
 

@@ -2,9 +2,9 @@
 without ComfyUI.
 
 All of them solve dx/dsigma = velocity(x, sigma) from the first sigma to the last with one call a step, start as
-Euler and grow to their order as the past fills, and take the step to sigma 0 as Euler: x - sigma * slope is the
-denoised sample there, and log sigma has no end. They step as ComfyUI's samplers of the same names do
-(tests/host/test_solvers.py).
+Euler and grow to their order as the past fills. But for UniPC (lab.uni_pc) they take the step to sigma 0 as Euler:
+x - sigma * slope is the denoised sample there, and log sigma has no end. They step as ComfyUI's samplers of the same
+names do (tests/host/test_solvers.py).
 """
 
 import math
@@ -16,6 +16,7 @@ from itertools import pairwise
 from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
+from .ode import Velocity, falling
 from .uni_pc import uni_pc
 
 # Newest slope first, by how many there are. Stored, as iPNDM means those of equal steps whatever the steps are.
@@ -24,8 +25,6 @@ EQUAL_STEPS = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4:
 # the variance-preserving process whose clock DEIS reads, Karras et al. 2022
 NOISIEST, CLEANEST, CLEANEST_TIME = 80.0, 0.002, 1e-3
 QUADRATURE = 16  # Gauss points in a step; the integrand is a parabola in a smooth clock
-
-Velocity = Callable[[Tensor, float], Tensor]
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,9 @@ Step = Callable[[Sequence[Sample], float], Tensor]  # samples newest first, next
 
 
 def _solve(velocity: Velocity, x: Tensor, sigmas: Sequence[float], step: Step, order: int) -> Tensor:
-    """`x` at the last sigma, each `step` seeing the last `order` samples. Raises ValueError unless sigmas fall and
-    stay at or above 0."""
-    nodes = tuple(map(float, sigmas))
-    if any(after >= sigma for sigma, after in pairwise(nodes)) or min(nodes, default=0.0) < 0:
-        raise ValueError(
-            f"sigmas are {nodes}; a solver needs them strictly falling and not below 0. Sort them and drop the doubles."
-        )
+    """`x` at the last sigma, each `step` seeing the last `order` samples. Raises ValueError as `falling` does."""
     past: tuple[Sample, ...] = ()
-    for sigma, after in pairwise(nodes):
+    for sigma, after in pairwise(falling(sigmas)):
         past = (Sample(sigma, x, velocity(x, sigma)), *past[: order - 1])
         x = step(past, after) if after > 0 else euler_step(past, after)
     return x
@@ -150,6 +143,20 @@ def res_multistep_step(past: Sequence[Sample], after: float) -> Tensor:
     return math.exp(-h) * newest.x + h * (b1 * newest.denoised + b2 * last.denoised)
 
 
+def dpmpp_2m_step(past: Sequence[Sample], after: float) -> Tensor:
+    """e^-h x + (1 - e^-h) (denoised + h / (2 h_last) (denoised - denoised_last)), h = log(sigma / sigma').
+
+    Denoised in the middle of the step, along the line through the last two in lambda = -log sigma. Order 2 on any
+    steps; Euler from one sample. DPM-Solver++(2M): Lu et al. 2022, arXiv 2211.01095, algorithm 2.
+    """
+    if len(past) == 1:
+        return euler_step(past, after)
+    newest, last = past
+    h, h_last = math.log(newest.sigma / after), math.log(last.sigma / newest.sigma)
+    middle = newest.denoised + h / (2 * h_last) * (newest.denoised - last.denoised)
+    return math.exp(-h) * newest.x - math.expm1(-h) * middle
+
+
 def euler(velocity: Velocity, x: Tensor, sigmas: Sequence[float]) -> Tensor:
     """`x` at the last of `sigmas`, by `euler_step`."""
     return _solve(velocity, x, sigmas, euler_step, order=1)
@@ -170,4 +177,16 @@ def res_multistep(velocity: Velocity, x: Tensor, sigmas: Sequence[float]) -> Ten
     return _solve(velocity, x, sigmas, res_multistep_step, order=2)
 
 
-SOLVERS = {"euler": euler, "ipndm": ipndm, "deis": deis, "res_multistep": res_multistep, "uni_pc": uni_pc}
+def dpmpp_2m(velocity: Velocity, x: Tensor, sigmas: Sequence[float]) -> Tensor:
+    """`x` at the last of `sigmas`, by `dpmpp_2m_step` of up to 2 samples."""
+    return _solve(velocity, x, sigmas, dpmpp_2m_step, order=2)
+
+
+SOLVERS = {
+    "euler": euler,
+    "ipndm": ipndm,
+    "deis": deis,
+    "res_multistep": res_multistep,
+    "dpmpp_2m": dpmpp_2m,
+    "uni_pc": uni_pc,
+}

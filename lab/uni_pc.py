@@ -5,18 +5,22 @@ denoised sample, in the clock lambda = -log sigma, with B(h) = h.
 
 with m_0, m_1, ... the denoised samples so far, newest first, at s_0, s_1, ... The corrector has one D more than the
 predictor: that of the model's answer at the predicted state, r = 1. So the model is asked once a step.
+
+In float64 this steps as ComfyUI's does; in float32 that one, which scales states back and forth, rounds more
+(tests/host/test_solvers.py).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
 
+from .ode import Velocity, falling
+
 ORDER = 3
 LAST = 0.001  # the sigma in place of 0, where lambda has no end
 
-Velocity = Callable[[Tensor, float], Tensor]
 Past = Sequence[tuple[float, Tensor]]  # sigma and denoised sample, newest first
 
 
@@ -49,9 +53,14 @@ def moved(x: Tensor, past: Past, after: float, answer: Tensor | None = None) -> 
 
 
 def uni_pc(velocity: Velocity, x: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """`x` at the last of the falling `sigmas`; orders grow to 3 at the start and fall at the end."""
-    nodes = [float(sigma) or LAST for sigma in sigmas]
+    """`x` at the last of `sigmas`, or at LAST if that is 0; orders grow to 3 at the start and fall at the end.
+
+    One step is Euler's, where ComfyUI's returns the noise. Raises ValueError as `falling` does.
+    """
+    nodes = [sigma or LAST for sigma in falling(sigmas)]
     steps = len(nodes) - 1
+    if steps < 1:
+        return x
     most = max(1, min(ORDER, steps - 1))
 
     def denoised(state: Tensor, sigma: float) -> Tensor:

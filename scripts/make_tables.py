@@ -17,8 +17,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 MEASURED, MIGRATION, COMPATIBILITY = DOCS / "MEASURED.md", DOCS / "MIGRATION.md", DOCS / "COMPATIBILITY.md"
-# rows of the README's table
-SHOWN = ("fewer steps of ipndm", "even steps, reuse", "even steps, order 2", "learned", "calibrated")
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
@@ -71,12 +69,12 @@ def samplers() -> str:
     """What `learn` makes of each sampler of ComfyUI's list."""
     found = json.loads((ROOT / "lab" / "results" / "samplers.json").read_text())
     lines = [
-        f"| sampler | computed of {found['steps']} steps | drift with the plan | with the widgets | or why there is "
+        f"| sampler | computed of {found['steps']} steps | drift with the plan | without learning | or why there is "
         "no plan |",
         "|---|---|---|---|---|",
     ]
     for name, row in found["samplers"].items():
-        numbers = f"{row['computed']} | {row['plan']:.4f} | {row['widgets']:.4f}" if "plan" in row else " | | "
+        numbers = f"{row['computed']} | {row['plan']:.4f} | {row['unlearned']:.4f}" if "plan" in row else " | | "
         lines.append(f"| {name} | {numbers} | {row.get('reason', '')} |")
     return "\n".join(lines)
 
@@ -99,16 +97,16 @@ def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
     import compatibility
 
-    from lab import ablation, demo, distribution, feb, quality, rivals, shifts
+    from lab import ablation, demo, distribution, feb, quality, rivals, settings, shifts
 
-    chosen = [row for row in kept("quality") if row["setting"].startswith(SHOWN)]
+    common = settings.summary(kept("settings"))
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {
         module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
-        for module in (quality, shifts, ablation, feb, distribution)
+        for module in (settings, quality, shifts, ablation, feb, distribution)
     }
     return {
-        README: {"models": models(), "memory": memory(), "tried": tried(), "quality": quality.table(chosen), **shown},
+        README: {"models": models(), "memory": memory(), "tried": tried(), "settings": common, **shown},
         MEASURED: whole,
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}

@@ -16,9 +16,11 @@ class UnprobedError(Exception):
     """The sampler asks the model elsewhere than at its steps."""
 
 
-def probed(solve: Callable[[Output, Tensor], Tensor], timeline: Timeline) -> Response | None:
-    """The response of `solve`, which samples from a state `(1, N + 1, 1, 1)` with a model; None if it leaves a step
-    out, asks between two steps, or is asked for more than 250.
+def probed(
+    solve: Callable[[Output, Tensor], Tensor], timeline: Timeline, dtype: torch.dtype = torch.float64
+) -> Response | None:
+    """The response of `solve`, which samples from a state `(1, N + 1, 1, 1)` of `dtype` with a model; None if it
+    leaves a step out, asks between two steps, or is asked for more than 250.
 
     The first channel of the state is 1 at the start, and the output of step i is 1 in channel i + 1: the channels of a
     state are its numbers c and L_i.
@@ -26,7 +28,7 @@ def probed(solve: Callable[[Output, Tensor], Tensor], timeline: Timeline) -> Res
     steps = timeline.steps
     if steps > MOST_PROBED:
         return None
-    units = torch.eye(steps + 1, dtype=torch.float64).reshape(steps + 1, 1, steps + 1, 1, 1)
+    units = torch.eye(steps + 1, dtype=dtype).reshape(steps + 1, 1, steps + 1, 1, 1)
     states: dict[int, Tensor] = {}
 
     def output(state: Tensor, sigma: float) -> Tensor:

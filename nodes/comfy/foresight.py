@@ -45,12 +45,14 @@ def response_of(patcher, sampler, sigmas, timeline: Timeline) -> Response | None
         # the objects at which samplers look for the model's sampling
         inner = SimpleNamespace(model_sampling=model_sampling)
         model.inner_model = SimpleNamespace(inner_model=inner, model_patcher=patcher, model_sampling=model_sampling)
-        at, given = sigmas.detach().double().cpu(), getattr(sampler, "extra_options", {})
+        at = sigmas.detach().to("cpu", state.dtype, copy=True)  # some samplers write into theirs
+        given = getattr(sampler, "extra_options", {})
         return function(model, state, at, extra_args={}, callback=None, disable=True, **given)
 
-    try:
-        with torch.random.fork_rng([]):  # a sampler may draw noise that it does not use
-            return probed(solve, timeline)
-    except Exception as error:  # of other packs' samplers, that want more of a model
-        log.debug("The response of %s is not known: %s", sampling.sampler_name(sampler), error)
-        return None
+    for dtype in (torch.float64, torch.float32):  # uni_pc takes the second one only
+        try:
+            with torch.random.fork_rng([]):  # a sampler may draw noise that it does not use
+                return probed(solve, timeline, dtype)
+        except Exception as error:  # of samplers that want more of a model
+            log.debug("The response of %s is not known: %s", sampling.sampler_name(sampler), error)
+    return None

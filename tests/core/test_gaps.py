@@ -4,9 +4,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from cache_core.calibrate.steps import FREE, LONGEST, TINY, best_steps, first_costs, gap_costs, growth
 
 from cache_core import ConfigError
+from cache_core.planning.steps import FREE, LONGEST, TINY, best_steps, first_costs, gap_costs, growth
 from cache_core.predictor import lagrange
 
 STEPS = 9

@@ -4,14 +4,15 @@ import re
 
 import numpy as np
 import pytest
-from cache_core.calibrate.search import LEAST_SPEEDUP, MOST_SPEEDUP
-from cache_core.calibrate.steps import LONGEST, computed_steps, first_gap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache_core import ConfigError
-from cache_core.calibrate import Request, best_steps, least_steps
+from cache_core.calibrate import Request
+from cache_core.calibrate.learn import LEAST_SPEEDUP, MOST_SPEEDUP
 from cache_core.calibrate.modules import full_steps
+from cache_core.planning import best_steps, least_steps
+from cache_core.planning.steps import LONGEST, computed_steps, first_gap
 from cache_core.saved_plan.costs import Costs
 
 STEP_COUNTS = st.integers(8, 1000)
@@ -52,7 +53,7 @@ def test_the_least_count_can_be_planned_and_one_less_cannot(steps, fits):
 @given(STEP_COUNTS, SPEEDUPS, st.floats(0, 1.5))
 @settings(max_examples=300)
 def test_whatever_reuse_costs_the_steps_are_enough_or_the_gain_is_too_little(steps, speedup, merged):
-    costs, least = Costs(merged, merged, merged, merged), least_steps(steps)
+    costs, least = Costs(merged, merged, merged, merged), least_steps(steps, fits=True)
     if steps / (least + merged * (steps - least)) >= LEAST_SPEEDUP:
         assert least <= full_steps(costs, steps, speedup) <= steps
     else:

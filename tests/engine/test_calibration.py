@@ -8,10 +8,10 @@ from unittest import mock
 import pytest
 import torch
 from cache_core.calibrate.output import recorded
-from cache_core.calibrate.steps import first_gap
 
 from cache_core import OUTPUT, ConfigError, Extrapolation, Plan, Steps, Timeline, evenly
 from cache_core.calibrate import Ledger, Normal, Recorder, Request, Tracker, best_steps, calibrate_output, steps_for
+from cache_core.planning.steps import first_gap
 from cache_core.predictor import GAIN_LIMIT
 from cache_core.saved_plan.saved_plan import Origin, model_plan
 from cache_core.show.chart import Panel, Strip, picture
