@@ -17,13 +17,13 @@ HALVINGS = 40
 
 
 def candidate(time: float, boundary: float = BOUNDARY) -> State:
-    """What the stage of model time `time` may reuse alone: the MLP at high noise, attention at low noise."""
+    """The kind that the stage of model time `time` may reuse alone: the MLP at high noise, attention at low noise."""
     return frozenset({Kind.MLP if time > boundary else Kind.ATTENTION})
 
 
 def greedy(error: Error, times: Sequence[float], scale: float, boundary: float = BOUNDARY) -> tuple[State, ...]:
-    """What one sample would predict at each step: both if that is within delta(t), else the stage's candidate if
-    that is, else nothing.
+    """The kinds that one sample would predict at each step: both if that is within delta(t), else the stage's
+    candidate if that is, else nothing.
 
     delta(t) = scale * t. Whatever a step computes is what later ones reuse. The first step computes both.
     """

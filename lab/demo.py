@@ -15,13 +15,13 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import RunReport, Timeline
+from cache_core import RunReport
 from cache_core.show import similarity
 
 from .codec import decode
 from .families import FAMILIES, FLUX, Family
 from .rows import SETTINGS, Setting
-from .sample import flow_sigmas, load, noise_of, sample
+from .sample import flow_sigmas, load, noise_of, sample, timeline_of
 from .scenes import CLASSES
 
 GUIDANCE = 3.0  # true classifier-free guidance: two conditionings, as most models of its kind are used
@@ -45,7 +45,7 @@ def lab_sampler(family: Family, steps: int, pictures: int) -> Sampler:
     sigmas = flow_sigmas(steps, family.shift)
 
     def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
-        latents, report = sample(model, noise, labels, sigmas, setting.plans(Timeline.flow(sigmas)), GUIDANCE)
+        latents, report = sample(model, noise, labels, sigmas, setting.plans(timeline_of(sigmas, GUIDANCE)), GUIDANCE)
         return as_pictures(latents), report
 
     return sampler

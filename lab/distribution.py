@@ -1,4 +1,4 @@
-"""How good the pictures are as a set, whichever one each seed gives: Frechet distances to drawn scenes. `python3
+"""Quality of the pictures as a set, whichever one each seed gives: Frechet distances to drawn scenes. `python3
 scripts/lab.py distribution`.
 
 FEB-Cache's claim is of this kind (its table alone makes FID worse, with noise scaling it is better than without a
@@ -37,25 +37,30 @@ TEXT, CODE = (
     {"noise_scale_high": 0.98, "noise_scale_low": 0.96},
     {"noise_scale_high": 1.0363, "noise_scale_low": 1.0363},
 )
+EVERY_3RD = {"fragile_interval": 3, "warmup_steps": 8}
 FEB = tuple(
-    Setting(f"FEB-Cache, {name}", "FEBCacheApply", preset, widgets)
-    for name, preset, widgets in (
-        ("scaling of the paper's text, nothing cached", "custom", {"attention_interval": 1, "mlp_interval": 1, **TEXT}),
-        ("released table", "custom", {"table": "released"}),
-        ("released table, scaling of the paper's text", "custom", {"table": "released", **TEXT}),
-        ("released table, scaling of the released code", "custom", {"table": "released", **CODE}),
-        ("fast", "fast", {}),
-        ("fast, scaling of the released code", "fast", CODE),
+    Setting(f"FEB-Cache, {name}", "FEBCacheApply", widgets=widgets)
+    for name, widgets in (
+        ("scaling of the paper's text, nothing cached", {"attention_interval": 1, "mlp_interval": 1, **TEXT}),
+        ("released table", {"table": "released"}),
+        ("released table, scaling of the paper's text", {"table": "released", **TEXT}),
+        ("released table, scaling of the released code", {"table": "released", **CODE}),
+        ("every 3rd step", EVERY_3RD),
+        ("every 3rd step, scaling of the released code", {**EVERY_3RD, **CODE}),
     )
+)
+UNLEARNED = tuple(
+    Setting(f"{node}, balanced, before a plan is learned", f"{node.replace('-', '')}Apply", "balanced")
+    for node in ("AB-Cache", "FEB-Cache")
 )
 Draw = Callable[[range], Tensor]
 
 
 def settings(bench: LabBench) -> dict[str, Draw]:
-    """By name, what draws the latents of some seeds."""
+    """Ways to draw the latents of some seeds, by name."""
     count = round(STEPS / SPEEDUP)
     even = Steps(OUTPUT, evenly(STEPS, count))
-    drawn = {setting.name: planned(bench, setting.plans(bench.timeline)) for setting in (UNCACHED, *FEB)}
+    drawn = {setting.name: planned(bench, setting.plans(bench.timeline)) for setting in (UNCACHED, *FEB, *UNLEARNED)}
     drawn |= {f"{count} steps of {name}": fewer(bench, name, count) for name in SOLVERS}
     for order in (1, 2):
         drawn[f"AB-Cache, {count} even steps, order {order}"] = planned(
@@ -63,7 +68,7 @@ def settings(bench: LabBench) -> dict[str, Draw]:
         )
     drawn |= {
         name.replace("even steps", f"{count} even steps"): planned(bench, (plan,))
-        for name, plan in inside(STEPS, count)[:2]
+        for name, plan in inside(bench.timeline, count)[:2]
     }
     learned = LabBench(bench.family, STEPS, 10 * FIRST_CALIBRATED, bench.model)  # other seeds than are drawn
     output, modules = Request(SPEEDUP), Request(SPEEDUP, budget=FEB_BUDGET)
@@ -85,7 +90,7 @@ def settings(bench: LabBench) -> dict[str, Draw]:
 
 
 def later(bench: LabBench, find: Callable[[], Plan]) -> Draw:
-    """With a plan that is looked for when samples are drawn for the first time."""
+    """A way to draw with a plan that is looked for when samples are drawn for the first time."""
     once = cache(find)
     return lambda seeds: planned(bench, (once(),))(seeds)
 
@@ -111,7 +116,7 @@ def statistics_of(found: Tensor) -> Statistics:
 
 
 def distance(draw: Draw, scenes: Statistics, samples: int) -> float:
-    """Of so many samples, drawn in chunks."""
+    """Distance of so many samples, drawn in chunks."""
     found = [
         features(as_pictures(draw(range(start, min(start + CHUNK, samples))))) for start in range(0, samples, CHUNK)
     ]

@@ -17,8 +17,8 @@ from cache_core.noise_scale import NoiseScale, staged_scale
 from .codec import encode
 from .demo import GUIDANCE
 from .families import Family
-from .sample import noise_of, uncached_velocity
-from .scenes import CLASSES, film
+from .sample import uncached_velocity
+from .scenes import film
 
 LIMITS = (0.9, 1.1)  # of NoiseScale
 FIRST_DRAWN = 1000  # first seed of drawn scenes
@@ -72,15 +72,18 @@ class SampledBench(Protocol):
     family: Family
     model: nn.Module
     timeline: Timeline
-    scale: tuple[float, ...]
     tested: range
+
+    def drawn(self, seeds: range) -> tuple[Tensor, Tensor]:
+        """Noise and labels of some seeds."""
+        ...
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
         """The final latent of a calibration sample."""
         ...
 
-    def run(self, seeds: range | list[int], plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
-        """The final latents of some seeds."""
+    def sampled(self, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
+        """The final latents of the tested seeds."""
         ...
 
 
@@ -107,17 +110,16 @@ def exposure(bench: SampledBench, plans: dict[str, Plan]) -> list[dict]:
 
 
 def sampled_sizes(bench: SampledBench, plans: tuple[Plan, ...]) -> tuple[float, ...]:
-    recorder = Recorder(bench.timeline, bench.scale)
-    bench.run(bench.tested, plans, recorder)
+    recorder = Recorder(bench.timeline)
+    bench.sampled(plans, recorder)
     return noise_sizes(recorder.recording())
 
 
 def training_sizes(bench: SampledBench) -> tuple[float, ...]:
-    """On states of training: scenes of the tested classes, with the tested noise."""
-    labels = torch.tensor([seed % len(CLASSES) for seed in bench.tested])
-    noise = noise_of(list(bench.tested), bench.family.latents)
+    """Sizes on states of training: scenes of the tested classes, with the tested noise."""
+    noise, labels = bench.drawn(bench.tested)
     clean = encode(film(labels, torch.Generator().manual_seed(FIRST_DRAWN), bench.family.frames)).view(noise.shape)
-    velocity, recorder = uncached_velocity(bench.model, labels, GUIDANCE), Recorder(bench.timeline, bench.scale)
+    velocity, recorder = uncached_velocity(bench.model, labels, GUIDANCE), Recorder(bench.timeline)
     for sigma in bench.timeline.sigmas[:-1]:
         state = (1 - sigma) * clean + sigma * noise
         recorder.begin(sigma, state)
@@ -129,7 +131,7 @@ def matched_scale(bench: SampledBench, plan: Plan, measured: Measured) -> NoiseS
     """The noise scale that brings the sizes of a plan's predictions to the uncached ones on the calibration samples."""
     cached = []
     for number in range(len(measured.passes)):
-        recorder = Recorder(bench.timeline, bench.scale)
+        recorder = Recorder(bench.timeline)
         bench.sample(number, (plan,), recorder)
         cached.append(noise_sizes(recorder.recording()))
     return fit_scale(cached, [noise_sizes(found.recording) for found in measured.passes], bench.timeline.times)

@@ -1,5 +1,5 @@
-"""FEB-Cache at equal measured compute: uniform tables, rules and published lists against calibrated plans. `python3
-scripts/lab.py feb`."""
+"""FEB-Cache at equal measured compute: even steps, the prior's, rules and published lists against learned plans.
+`python3 scripts/lab.py feb`."""
 
 import argparse
 import json
@@ -10,63 +10,49 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from time import process_time
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from cache_core import Plan, Released, Table, Timeline, evenly
-from cache_core.calibrate import Found, Ledger, Request, Watch
-from cache_core.calibrate.modules import Measured, candidates, found_in, full_steps, measure
+from cache_core import Plan, Released, Table, evenly
+from cache_core.calibrate import Found, Ledger, Lesson, Request, Watch
+from cache_core.calibrate.modules import Measured, found_in, full_steps, measure
 from cache_core.noise_scale import OFF, PAPER_TEXT, RELEASED_CODE, NoiseScale
 from cache_core.predictor import GAIN_LIMIT, Extrapolation
 from cache_core.saved_plan.curves import BANDS, REUSED, STAGES
 from cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from cache_core.schedule import TableAt, from_steps
+from cache_core.settings.foreseen import foreseen
 from cache_core.site import MODULES
 
 from .algorithm_1 import algorithm_1, error_of, stage_rule
-from .demo import GUIDANCE, as_pictures, psnr
+from .bench import LabBench
+from .demo import as_pictures, psnr
 from .exposure import exposure, matched_scale
 from .families import FAMILIES, Family
-from .sample import flow_sigmas, load, noise_of, sample
-from .scenes import CLASSES
 
 RESULT = Path(__file__).parent / "results" / "feb.json"
 SPEEDUPS, BUDGET, SAMPLES = (1.5, 2.0, 3.0), 64.0, 8
-TESTED, FIRST_CALIBRATED = 24, 1000  # so many seeds from 0 on are tested; those from 1000 on are calibrated with
+TESTED = 24  # so many seeds from 0 on are tested; a calibration has others
 
 
-class FebBench:
-    """A lab model and its sampling (calibrate.Bench), with the tested seeds beside those that it calibrates with."""
+class FebBench(LabBench):
+    """A lab model and its sampling, with the tested seeds beside those that it calibrates with."""
 
     def __init__(self, family: Family, steps: int):
-        self.family, self.model = family, load(family)[0]
-        self.timeline, self.scale = Timeline.flow(flow_sigmas(steps, family.shift)), (1.0,) * steps
+        super().__init__(family, steps)
         self.tested = range(TESTED)
         started = process_time()
-        self.signal = tuple(1 - sigma for sigma in self.timeline.sigmas[:-1])
-        self.uncached = self.run(self.tested)
+        self.uncached = self.sampled()
         self.seconds = process_time() - started
 
-    def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
-        return self.run([FIRST_CALIBRATED + number], plans, watch)
-
-    def run(self, seeds: range | list[int], plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
-        labels = torch.tensor([seed % len(CLASSES) for seed in seeds])
-        return sample(
-            self.model,
-            noise_of(list(seeds), self.family.latents),
-            labels,
-            self.timeline.sigmas,
-            plans,
-            GUIDANCE,
-            watch=watch,
-        )[0]
+    def sampled(self, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
+        """The final latents of the tested seeds."""
+        return self.run(*self.drawn(self.tested), plans, watch)
 
     def row(self, setting: str, plan: Plan, measured: Measured, budget: float | None) -> dict:
-        """How far the plan's samples of the tested seeds are from the uncached ones, and at what compute."""
+        """Distance of the plan's samples of the tested seeds from the uncached ones, and its compute."""
         started = process_time()
-        samples = self.run(self.tested, (plan,))
+        samples = self.sampled((plan,))
         seconds = process_time() - started
         speedup = measured.costs.speedup(plan.schedule.table(self.timeline))
         return {
@@ -82,22 +68,29 @@ class FebBench:
 
 
 def calibrated(bench: FebBench, budget: float = BUDGET) -> tuple[Ledger, Measured]:
+    """The measurements of a calibration, and the book that they are paid from."""
     ledger = Ledger(bench, budget)
     return ledger, measure(ledger, SAMPLES, process_time)
 
 
 def compared(bench: FebBench, measured: Measured, speedup: float) -> dict[str, Plan]:
-    """Plans at one budget, by name: even steps and the presets', reused and extrapolated, the planned ones that a
-    calibration fits, and the rules of the paper."""
+    """Plans at one budget, by name: even steps, the prior's with and without its weights, and the rules of the
+    paper."""
     costs, timeline = measured.costs, bench.timeline
-    found = candidates(measured, bench.signal, full_steps(costs, timeline.steps, speedup))
-    tables = {c.name: (from_steps(MODULES, c.steps, timeline.steps), 2) for c in found}
-    tables |= {f"{c.name}, reuse": (from_steps(MODULES, c.steps, timeline.steps), 1) for c in (found[0], found[-1])}
+    count = full_steps(costs, timeline.steps, speedup)
+    prior = foreseen(timeline, MODULES, timeline.steps / count, "prior")
+    even = from_steps(MODULES, evenly(timeline.steps, count), timeline.steps)
     errors = [error_of(trials, banded=True) for trials in measured.passes]
     voted = algorithm_1(errors, timeline.times, lambda table: costs.speedup(table) >= speedup)
     ruled = stage_rule(timeline, costs, speedup)
-    tables |= {"Algorithm 1": (voted, 1), **({"stage rule": (ruled, 1)} if ruled else {})}
-    return {name: as_run(bench, table, order) for name, (table, order) in tables.items()}
+    return {
+        "even steps, reuse": as_run(bench, even, 1),
+        "even steps, order 2": as_run(bench, even, 2),
+        "the prior's steps, order 2": as_run(bench, prior.schedule.table(timeline), 2),
+        "the prior's steps and weights": prior,
+        "Algorithm 1": as_run(bench, voted, 1),
+        **({"stage rule": as_run(bench, ruled, 1)} if ruled else {}),
+    }
 
 
 def as_run(bench: FebBench, table: Table, order: int) -> Plan:
@@ -111,20 +104,22 @@ def rows_of(bench: FebBench, ledger: Ledger, measured: Measured, speedup: float)
     rows = [bench.row(name, plan, measured, speedup) for name, plan in compared(bench, measured, speedup).items()]
     own = copy(ledger)  # each plan pays for itself
     found = found_in(own, measured, Origin(""), Request(speedup, budget=ledger.total))
-    row = bench.row("calibrated", found.plan.plan(bench.timeline, "calibrated"), measured, speedup)
-    rows.append(row | {"chosen": found.ranking[0].name})
+    lesson = Lesson(copy(ledger), measured.recorded, MODULES, Origin(""), lambda plan: None, measured.costs)
+    one = lesson.learned(full_steps(measured.costs, bench.timeline.steps, speedup), 1)
+    for name, learned in (("learned from 1 picture", one), ("calibrated", found)):
+        rows.append(bench.row(name, learned.plan.plan(bench.timeline, name), measured, speedup))
     return rows, facts(bench, speedup, measured, found) | {"of_which_measuring": round(ledger.spent, 1)}
 
 
 def facts(bench: FebBench, speedup: float, measured: Measured, found: Found) -> dict:
     """Findings of a calibration, for the result file."""
-    ranking = [{"name": c.name, "speedup": c.speedup, "drift": c.drift, "samples": c.samples} for c in found.ranking]
     return {
         "model": bench.family.title,
         "steps": bench.timeline.steps,
         "budget": speedup,
         "costs": asdict(measured.costs),
-        "compared": ranking,
+        "samples": found.plan.origin.samples,
+        "drift": round(found.plan.drift, 5),
         "uncached_generations": round(found.spent, 1),
     }
 

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import torch
 
-from cache_core import Timeline
-
 from .demo import GUIDANCE
 from .families import FAMILIES, Family
 from .rows import SETTINGS, Setting
-from .sample import flow_sigmas, load, noise_of, sample
+from .sample import flow_sigmas, load, noise_of, sample, timeline_of
 
 RESULTS = Path(__file__).parent / "results" / "latents.json"
 STEPS, PICTURES = 50, 1
@@ -37,7 +35,8 @@ def latent_hashes(family: Family) -> dict[str, str]:
 def _hash_of(family: Family, setting: Setting) -> str:
     sigmas = flow_sigmas(STEPS, family.shift)
     noise, labels = noise_of(list(range(PICTURES)), family.latents), torch.arange(PICTURES)
-    latent, _ = sample(load(family)[0], noise, labels, sigmas, setting.plans(Timeline.flow(sigmas)), GUIDANCE)
+    plans = setting.plans(timeline_of(sigmas, GUIDANCE))
+    latent, _ = sample(load(family)[0], noise, labels, sigmas, plans, GUIDANCE)
     return sha256(latent.contiguous().numpy().tobytes()).hexdigest()[:32]
 
 

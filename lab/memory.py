@@ -28,7 +28,7 @@ from cache_core.store.value import Form
 from .demo import GUIDANCE, as_pictures, psnr
 from .families import FAMILIES, Family
 from .flux import Flux, FluxConfig
-from .sample import flow_sigmas, foresee, load, noise_of, sample
+from .sample import flow_sigmas, foresee, load, noise_of, sample, timeline_of
 from .scenes import CLASSES
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
@@ -85,7 +85,7 @@ def rungs(family: Family, clips: int, steps: int) -> list[dict]:
     sigmas, rows = flow_sigmas(steps, family.shift), []
     uncached = sample(model, noise, labels, sigmas, (), GUIDANCE)[0]
     for name, settings in SETTINGS.items():
-        plans = (settings.plan(Timeline.flow(sigmas)),)
+        plans = (settings.plan(timeline_of(sigmas, GUIDANCE)),)
         every_site = None
         for rung in dict.fromkeys((Rung(), *Run(plans, Timeline.flow(sigmas)).store.ladder)):
             with standing(rung):
@@ -112,7 +112,7 @@ def codes(pictures: int, steps: int) -> list[dict]:
     noise, labels = noise_of(list(range(pictures))), torch.arange(pictures) % len(CLASSES)
     sigmas, rows = flow_sigmas(steps), []
     for name, merged in (("balanced", True), ("stage rule", False)):
-        plans = (SETTINGS[name].plan(Timeline.flow(sigmas)),)
+        plans = (SETTINGS[name].plan(timeline_of(sigmas, GUIDANCE)),)
         with standing(Rung(merged)):
             plain, _ = sample(model, noise, labels, sigmas, plans, GUIDANCE)
         for kind, group in product((torch.int8, eight_bit.FP8), (eight_bit.GROUP, model.config.hidden)):

@@ -3,6 +3,7 @@ EasyCache's rule, at equal work. `python3 -m lab.settings`, which goes on where 
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,20 +19,22 @@ PLAIN, CADENCE = "fewer steps", "fixed cadence"
 
 
 def rows_of(cell: Cell) -> list[dict]:
-    """All rows of a cell."""
+    """All rows of a cell: fixed cadences, and each plan with what else could be had for its work."""
     rows = [*cell.cadences()]
-    for speedup in cell.setting.speedups:
-        count = round(cell.setting.steps / speedup)
-        rows += cell.plain(count)
-        rows += [cell.easycache(count)] if not cell.setting.experts else []
-        rows.append(cell.learned("AB-Cache", OUTPUT, speedup, LEARNERS))
-        rows.append(cell.learned("AB-Cache", OUTPUT, speedup, 1, samples=8))
-    for speedup in cell.setting.feb_speedups:
-        rows += cell.plain(round(cell.setting.steps / speedup))
-        rows.append(cell.learned("FEB-Cache", MODULES, speedup, LEARNERS))
-    for row in cell.presets():
-        rows += [row, *cell.plain(round(row["work"]))]
+    for row in plans_of(cell):
+        count = round(row["work"])
+        rows += [row, *cell.plain(count), *([] if cell.setting.experts else [cell.easycache(count)])]
     return [json.loads(text) for text in dict.fromkeys(json.dumps(row) for row in rows)]
+
+
+def plans_of(cell: Cell) -> Iterator[dict]:
+    """Rows of learned plans and of the presets before anything is learned."""
+    for speedup in cell.setting.speedups:
+        yield cell.learned("AB-Cache", OUTPUT, speedup, LEARNERS)
+        yield cell.learned("AB-Cache", OUTPUT, speedup, 1, samples=8)
+    for speedup in cell.setting.feb_speedups:
+        yield cell.learned("FEB-Cache", MODULES, speedup, LEARNERS)
+    yield from cell.presets()
 
 
 def best(rows: list[dict], kind: str, work: float) -> dict | None:

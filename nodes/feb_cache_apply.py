@@ -13,8 +13,8 @@ from .widgets import OF_BOTH, choice, inputs, integer, number, percents, slider
 TOOLTIPS = OF_BOTH | {
     "model": "A diffusion transformer with separable attention and MLP, such as FLUX. It is recognised by itself.",
     "preset": "How much to predict. Steps for each one at which attention and MLP run: auto and balanced 2, quality "
-    "1.5, fast 3; before a plan is learned, and with learn off, fast 2. paper: the authors' table and noise scaling. "
-    "Moving another widget makes it custom.",
+    "1.5, fast 3, once a plan is learned; before, and with learn off, 1.5. paper: the authors' table and noise "
+    "scaling. Moving another widget makes it custom.",
     "attention_interval": "Low-noise stage: every how many steps attention is computed. 1 = always. More is faster and "
     "loses coarse structure first.",
     "mlp_interval": "High-noise stage: every how many steps the MLP is computed. 1 = always. More is faster and loses "

@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md and docs between their marks, and docs/quality.png.
+"""Write the generated tables of README.md and docs between their marks.
 
     python3 scripts/make_tables.py
 
@@ -114,29 +114,6 @@ def tables() -> dict[Path, dict[str, str]]:
     }
 
 
-def drawn():  # noqa: ANN201 (a PIL image; PIL is only imported here)
-    """PSNR by speed-up, for each lab model at 50 steps."""
-    from PIL import Image
-
-    from cache_core.show.chart import Panel, picture
-
-    rows = [row for row in kept("quality") if row["steps"] == 50 and row["setting"].startswith(SHOWN)]
-    panels = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        curves = {}
-        for row in (row for row in rows if row["model"] == model):
-            curves.setdefault(row["setting"].split(" (")[0].partition(", a budget")[0], []).append(row["psnr_db"])
-        panels.append(
-            Panel(
-                f"{model.split(' (')[0]}, 50 steps: PSNR to the uncached pictures, dB",
-                curves,
-                unit="times fewer evaluations",
-                start=2,
-            )
-        )
-    return Image.fromarray((picture(panels)[0].numpy() * 255).round().astype("uint8"))
-
-
 def written(path: Path) -> str:
     """The file's text with every generated table up to date."""
     text = path.read_text(encoding="utf-8")
@@ -148,4 +125,3 @@ def written(path: Path) -> str:
 if __name__ == "__main__":
     for path in tables():
         path.write_text(written(path), encoding="utf-8")
-    drawn().save(ROOT / "docs" / "quality.png")

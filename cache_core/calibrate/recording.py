@@ -12,7 +12,6 @@ from ..timeline import Timeline, same
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
 MOST_VALUES = 2**24  # of all states, and of all outputs: twice 67 MB, as of 128 steps; more steps keep less of each
 EXPLAINED = 0.01  # share of its displacements that a sampler's response leaves unexplained, at most
-PARTLY = 0.3  # steering of samplers whose response is not known: 0.6 diverges with some (docs/DESIGN_NOTES.md)
 
 
 def sampled_elements(value: Tensor, limit: int = ELEMENTS) -> Tensor:
@@ -80,8 +79,9 @@ class Recording:
 
     @property
     def steering(self) -> float:
-        """Share of the way back to the recorded end that a fit may take at one step: 1 where the response is known."""
-        return 1.0 if self.unexplained <= EXPLAINED else PARTLY
+        """Share of the way back to the recorded end that a fit may take at one step: 1 where the response is known,
+        else 0, so that outputs are fitted to the recorded ones."""
+        return 1.0 if self.unexplained <= EXPLAINED else 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from ..predictor.extrapolation import Coefficients
 from ..schedule import Adaptive, Frame, Interval, Steps, Table, format_steps, parse_steps
 from ..site import OUTPUT, Kind
 from ..timeline import Timeline
-from .foreseen import SPEEDUPS, foreseeable, foreseen
+from .foreseen import foreseeable, foreseen
 from .presets import AUTO, Values, auto_warmup
 from .widgets import WidgetSettings
 
@@ -34,7 +34,9 @@ PRESETS: dict[str, Values] = {  # the widgets of the first four count where noth
     "fast": {"interval": 6, "warmup_steps": 5},
     "paper": {"interval": 6, "warmup_steps": 5, "final_steps": 0, "coefficients": "paper"},
 }
-# steps for each computed one, once a plan is learned
+# Steps for each computed one, before a plan is learned and after. Before, nothing further is above fewer steps, and
+# above every fixed cadence, at high guidance: `python3 -m lab.settings`.
+UNLEARNED = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 2.0}
 LEARNED = {"auto": 3.0, "quality": 2.0, "balanced": 3.0, "fast": 4.0}
 
 
@@ -72,8 +74,8 @@ class ABSettings(WidgetSettings):
 
     def plan(self, timeline: Timeline) -> Plan:
         """The foreseen plan of a preset, else that of the widgets. Raises ConfigError for a value out of range."""
-        if self.preset in SPEEDUPS and foreseeable(timeline):
-            return foreseen(timeline, OUTPUT, SPEEDUPS[self.preset], self.name)
+        if self.preset in UNLEARNED and foreseeable(timeline):
+            return foreseen(timeline, OUTPUT, UNLEARNED[self.preset], self.name)
         # the published coefficients have no limit; a tolerance already limits how far a prediction reaches
         free = self.coefficients == "paper" or self.tolerance
         limit = float("inf") if free else GAIN_LIMIT

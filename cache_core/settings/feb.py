@@ -9,7 +9,7 @@ from ..predictor import GAIN_LIMIT, Extrapolation
 from ..schedule import Edited, Frame, Released, Table, TwoStage, differences, format_edits, parse_edits
 from ..site import MODULES
 from ..timeline import Timeline
-from .foreseen import SPEEDUPS, foreseeable, foreseen
+from .foreseen import foreseeable, foreseen
 from .presets import AUTO, CUSTOM, Values, auto_warmup
 from .saved import check_memory
 from .widgets import WidgetSettings
@@ -32,7 +32,8 @@ DEFAULTS: Values = {
     "edited_steps": "",
 }
 # the widgets of the first four count where nothing can be foreseen
-# steps for each computed one, once a plan is learned
+# steps for each computed one, before a plan is learned (see AB-Cache's) and after
+UNLEARNED = {"auto": 1.5, "quality": 1.5, "balanced": 1.5, "fast": 1.5}
 LEARNED = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 3.0}
 PRESETS: dict[str, Values] = {
     "auto": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
@@ -78,8 +79,8 @@ class FEBSettings(WidgetSettings):
 
     def plan(self, timeline: Timeline) -> Plan:
         """The foreseen plan of a preset, else that of the widgets. Raises ConfigError for a value out of range."""
-        if self.preset in SPEEDUPS and foreseeable(timeline):
-            return foreseen(timeline, MODULES, SPEEDUPS[self.preset], self.name)
+        if self.preset in UNLEARNED and foreseeable(timeline):
+            return foreseen(timeline, MODULES, UNLEARNED[self.preset], self.name)
         scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
         predictor = Extrapolation(ORDERS[self.predictor], gain_limit=GAIN_LIMIT)
         base = self._schedule(timeline.steps)

@@ -5,13 +5,10 @@ from math import inf
 from ..plan import MIN_STEPS, Plan
 from ..planning import least_steps, prior_fits, prior_steps
 from ..predictor import GAIN_LIMIT, Extrapolation, Fitted
-from ..schedule import Steps
+from ..schedule import TableAt, from_steps
 from ..site import OUTPUT, Kind
 from ..timeline import Timeline
 
-# Steps for each computed one, by preset: on the lab's models nothing further is above fewer steps, and above every
-# fixed cadence, at high guidance (`python3 -m lab.settings`).
-SPEEDUPS = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 2.0}
 FEWEST = 5  # computed steps: with 4 of 8 fewer steps of another sampler come as near
 MOST_FORESEEN = 250  # steps: more would take longer to plan than it is worth
 
@@ -26,7 +23,9 @@ def foreseen(timeline: Timeline, kinds: frozenset[Kind], speedup: float, name: s
     steps = prior_steps(timeline, max(FEWEST, computed_steps(timeline.steps, speedup)))
     fallback = Extrapolation(2, gain_limit=inf if kinds == OUTPUT else GAIN_LIMIT)
     predictor = Fitted(prior_fits(timeline, steps), fallback)
-    return Plan(Steps(kinds, steps), predictor, name=name, merge=kinds != OUTPUT)
+    # beside another plan fewer steps are left, over which the table is moved
+    schedule = TableAt(from_steps(kinds, steps, timeline.steps), timeline.sigmas)
+    return Plan(schedule, predictor, name=name, merge=kinds != OUTPUT)
 
 
 def computed_steps(steps: int, speedup: float) -> int:

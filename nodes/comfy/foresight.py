@@ -15,12 +15,13 @@ log = logging.getLogger("feb_ab_cache")
 
 
 def timeline_of(patcher, sampler, sigmas, cfg: float) -> Timeline:
-    """The timeline of a sampling, which adds no noise by its sampler's name; `cfg` 1 = no guidance."""
+    """The timeline of a sampling with guidance `cfg`, 1 = none. It can be foreseen where the sampler's response is
+    known."""
     model_sampling = patcher.get_model_object("model_sampling")
     plain = sampling.timeline(model_sampling, sigmas, sampling.sampler_name(sampler))
     noisy = sampling.noisy_name(sampling.sampler_name(sampler))
     response = None if noisy or plain.rises else response_of(patcher, sampler, sigmas, plain)
-    return replace(plain, response=response, guidance=cfg)
+    return replace(plain, response=response, guidance=cfg, slopes=plain.slopes and response is not None)
 
 
 def cfg_of(guider) -> float:

@@ -74,9 +74,11 @@ class Lesson:
         plan, unlearned = self._best(recording, samples, again)
         plan_folder.keep(self.key, plan)
         computed, steps = len(plan.table.computed(self._kind)), len(plan.table.rows)
+        took = sum(evaluation.seconds for evaluation in session.run.evaluations)
         learned = (
             f"a plan was learned: from the next run on {self._runs} at {computed} of {steps} steps; on this picture it "
-            f"drifts by {plan.drift:.4f} ({in_words(plan.drift or 0.0)}), {unlearned}"
+            f"drifts by {plan.drift:.4f} ({in_words(plan.drift or 0.0)}), {unlearned}. That saves {steps - computed} "
+            f"steps, about {took * (1 - computed / steps):.1f} of the {took:.1f} seconds that this sampling took"
         )
         session.run.note(learned)
         log.info("%s: %s", self.learner.name, learned)

@@ -4,6 +4,8 @@ from ...cache_core import Run, Timeline
 
 # in names of samplers that have added noise wherever they were watched
 NOISY = ("ancestral", "sde", "ddpm", "lcm", "sa_solver", "seeds")
+# in names of samplers that use the unguided output as well, or ask the model between two steps
+UNFORESEEN = ("cfg_pp", "dpm_2", "dpm_fast", "dpm_adaptive", "exp_heun")
 
 
 def timeline(model_sampling, sigmas, sampler: str = "") -> Timeline:
@@ -20,7 +22,8 @@ def timeline(model_sampling, sigmas, sampler: str = "") -> Timeline:
 
     signal = tuple(alpha(model_sampling, sigma) for sigma in values[:-1])
     slopes = all(abs(moved - 1) < 1e-3 for moved in displacement(model_sampling, values))
-    return Timeline(values, tuple(times.clamp(0, 1).tolist()), sigma_at, signal, slopes and not noisy_name(sampler))
+    known = not noisy_name(sampler) and not any(word in sampler for word in UNFORESEEN)
+    return Timeline(values, tuple(times.clamp(0, 1).tolist()), sigma_at, signal, slopes and known)
 
 
 def sampler_name(sampler) -> str:

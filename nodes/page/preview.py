@@ -12,6 +12,7 @@ from ...cache_core.settings import Settings
 from ...cache_core.settings.foreseen import computed_steps
 from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
 from ...cache_core.show import timeline as view
+from ...cache_core.show.similarity import in_words
 from ...cache_core.store import megabytes
 from ..comfy import plan_folder, sampling
 from ..comfy.learning import learnable
@@ -130,7 +131,9 @@ class Ahead:
 
 
 def _drift(drift: float | None) -> str:
-    return "drift not measured" if drift is None else f"drift {drift:.4f} (relative L2 to the uncached picture)"
+    if drift is None:
+        return "drift not measured"
+    return f"drift {drift:.4f} (relative L2 to the uncached picture): {in_words(drift)}"
 
 
 def _cells(node: Node, settings: Settings, run: Run) -> view.Cells:

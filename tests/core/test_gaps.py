@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cache_core import ConfigError
-from cache_core.planning.steps import FREE, LONGEST, TINY, best_steps, first_costs, gap_costs, growth
+from cache_core.planning.steps import FREE, LONGEST, TINY, best_steps, cheapest, first_costs, gap_costs, growth
 from cache_core.predictor import lagrange
 
 STEPS = 9
@@ -126,6 +126,23 @@ def test_a_first_gap_beyond_the_longest_does_not_make_a_count_possible_that_is_n
     with pytest.raises(ConfigError, match="count is 10; allowed is 16"):
         best_steps(np.eye(200), nodes, (-1 / 200,) * 200, 10, 100)
     assert len(best_steps(np.eye(200), nodes, (-1 / 200,) * 200, 16, 100)) == 16
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("count", [3, 5, 8])
+def test_the_cheapest_way_is_found_whatever_gaps_cost(seed, count):
+    draw = np.random.default_rng(seed)
+    begun, costs = draw.uniform(size=3), draw.uniform(size=(LONGEST, LONGEST, STEPS))
+
+    def cost(chosen):
+        later = zip(chosen, chosen[1:], chosen[2:], strict=False)
+        return begun[chosen[1] - 1] + sum(cost_in(costs, *three) for three in later)
+
+    ways = [(0, *middle, STEPS - 1) for middle in combinations(range(1, STEPS - 1), count - 2)]
+    chosen, total = cheapest(begun, costs, count)
+    assert chosen == min((way for way in ways if way[1] <= len(begun)), key=cost)
+    assert total == pytest.approx(cost(chosen))
+    assert cheapest(begun, np.full_like(costs, np.inf), count) == ((), np.inf)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,8 +1,9 @@
-"""Drawings of a run show its states, and the curves of its plan."""
+"""Drawings of a run show its states, and the curves of its plan, in one picture."""
 
 import re
 from pathlib import Path
 
+import torch
 from toy import Bench, inputs, toy
 
 from cache_core import MODULES, OUTPUT, Extrapolation, Frame, Interval, NoiseScale, Plan, Timeline, TwoStage, report
@@ -11,7 +12,7 @@ from cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from cache_core.schedule import TableAt, from_steps
 from cache_core.show import states
 from cache_core.show import timeline as view
-from cache_core.show.chart import Panel, Strip, lines
+from cache_core.show.chart import Panel, Strip, lines, picture
 from cache_core.show.run_chart import drawn_of
 from lab.sample import flow_sigmas
 
@@ -85,3 +86,22 @@ def test_the_page_has_words_for_the_same_states_of_a_step():
     meaning = re.search(r"const MEANING = {(.*?)};", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
     known = {states.COMPUTED, states.REUSED, states.PREDICTED, states.RESTING, states.OPEN}
     assert set(re.findall(r"(\w+): \"", meaning)) == known
+
+
+def test_a_picture_shows_each_part_and_survives_values_that_cannot_be_drawn():
+    strip = Strip("attention", ["computed", "reused", "predicted", "resting", None], boundary=2)
+    wild = Panel("drift", {"a": [0.0, 1e-3, float("nan"), 1.0], "b": [0.0] * 4}, log=True)
+    flat, empty = Panel("same", {"a": [2.0] * 4}), Panel("none", {})
+    drawn = picture(["words", strip, wild, flat, empty])
+    assert drawn.shape == (1, 16 + 20 + 78 + 3 * 280, 900, 3)
+    assert drawn.dtype == torch.float32
+    assert 0 <= float(drawn.min()) < float(drawn.max()) <= 1
+
+
+def test_a_strip_draws_every_state_and_the_stage_boundary_differently():
+    drawn = [
+        picture([Strip("x", [state] * 3, boundary)])
+        for state in ("computed", "reused", "predicted", "resting", None)
+        for boundary in (None, 2)
+    ]
+    assert not [1 for i, a in enumerate(drawn) for b in drawn[:i] if torch.equal(a, b)]

@@ -113,7 +113,7 @@ def test_the_budget_is_kept_and_more_of_it_is_never_worse(model, calibrate):  # 
     assert drifts[1] <= drifts[0]
 
 
-@pytest.mark.parametrize("stop", [5, STEPS + 3, STEPS + 8])
+@pytest.mark.parametrize("stop", [5, STEPS + 3, STEPS + 5])
 def test_interrupted_at_any_evaluation_it_goes_on_where_it_stopped_and_finds_the_same_plan(
     model,  # noqa: F811
     calibrate,
@@ -128,10 +128,9 @@ def test_interrupted_at_any_evaluation_it_goes_on_where_it_stopped_and_finds_the
         path.unlink()
     with Counter(model, stop), pytest.raises(InterruptProcessingException):
         calibrate(model)
-    assert len(list(plans.glob("calibrating_*"))) == (stop > STEPS + STEPS // 3)  # the best so far
     with Counter(model) as rest:
         assert calibrate(model)[0] == undisturbed
-    assert rest.count == whole.count - (STEPS if stop > STEPS else 0) - 5 * max(0, (stop - 1 - STEPS) // 5)
+    assert rest.count == whole.count - (STEPS if stop > STEPS else 0)
     assert not list(plans.glob("calibrating_*"))
     assert not list(plans.glob("unfinished*"))
 
@@ -181,8 +180,8 @@ def test_a_cache_that_is_on_the_model_is_left_out(model, calibrate, ab, plans): 
 
 def test_fewer_samples_than_asked_for_are_said(model, calibrate):  # noqa: F811
     plan, report, _ = calibrate(model, samples=8)
-    assert plan.origin.samples == 1
-    assert "1 of 8 samples were recorded, as many as the budget allows" in report
+    assert plan.origin.samples == 2
+    assert "2 of 8 samples were recorded, as many as the budget allows" in report
 
 
 def test_the_plan_is_refused_for_other_weights(model, calibrate, ab):  # noqa: F811

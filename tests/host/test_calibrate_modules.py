@@ -15,7 +15,7 @@ def test_attention_and_mlp_are_calibrated_too(pack, model, calibrate, feb, work_
     plain = sampled(model, 3)
     assert apart(sampled(cached, 3), plain) < 0.2
     assert mailbox.latest.shares["attention"] < 0.6
-    assert "even, order 2" in report
+    assert "the last picture learned from: PSNR of about" in report
     assert "a step that reuses attention takes" in report
     assert curves.shape[1] == 16 + 2 * 78 + 5 * 280
     picture = pack.NODE_CLASS_MAPPINGS["CacheReport"]().read({}, mailbox)["result"][2]

@@ -8,7 +8,8 @@ from control import Control
 from scenarios.prompts import twice, with_facts
 from scenarios.scene import FAMILIES, scene
 
-WAYS = {"merged": {"preset": "auto", "memory": 1.0}, "every site": {**MIXED, "stage_boundary": 0.8, "memory": 1.0}}
+MERGED = {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8}
+WAYS = {"merged": {**MERGED, "memory": 1.0}, "every site": {**MIXED, "stage_boundary": 0.8, "memory": 1.0}}
 TRANSFORMERS = tuple(family for family in FAMILIES if family != "U-Net")
 HOW = {"steps": 16, "cfg": 3.0}
 

@@ -15,7 +15,7 @@ from tiny import TINY, noise, sampled
 EVERY_SITE = MIXED | {"stage_boundary": 0.8, "memory": 1.0}
 SOON = {"warmup_steps": 1}  # the first evaluation is kept
 WAYS = {
-    "merged": {"preset": "auto", "memory": 1.0},
+    "merged": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8, "memory": 1.0},
     "every site": EVERY_SITE,
     "every site at once": EVERY_SITE | SOON,
     "order 2": EVERY_SITE | {"predictor": "order 2"},

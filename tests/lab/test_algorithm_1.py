@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cache_core import MODULES, Kind
+from cache_core import MODULES, Kind, Timeline
 from cache_core.calibrate.recording import Recording
 from cache_core.calibrate.trials import Trials, anchors_of
 from cache_core.saved_plan.costs import Costs
@@ -67,9 +67,8 @@ def test_the_scale_of_delta_is_the_least_that_fits_the_budget(speedup):
 
 
 def test_an_error_grows_with_the_distance_in_sigma_from_where_each_kind_was_computed():
-    nodes = tuple(1 - i / 12 for i in range(12))
-    recording = Recording(nodes, (-1 / 12,) * 12, torch.zeros(12, 1), torch.zeros(12, 1))
-    trials = Trials(recording, anchors_of(12, (0, 4)), torch.zeros(12, 1), torch.zeros(12, 2, 4, 4), torch.ones(12, 4))
+    recording = Recording.of(Timeline.even(12), torch.zeros(12, 1), torch.zeros(12, 1))
+    trials = Trials(recording, anchors_of(12, (0, 4)), torch.zeros(12, 2, 4, 4), torch.ones(12, 4))
     assert shares(trials, 7, 4, 4) == pytest.approx((0, 0, 1))
     assert shares(trials, 7, 4, 7) == pytest.approx((1, 0, 0))
     assert shares(trials, 7, 7, 4) == pytest.approx((0, 1, 0))

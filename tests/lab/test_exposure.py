@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from cache_core import NoiseScale
+from cache_core import NoiseScale, Timeline
 from cache_core.calibrate.recording import Recording
 from lab.exposure import fit_scale, flow_alpha, noise_sizes
 
 
 def test_the_noise_of_a_flow_state_is_found_from_state_and_velocity():
     clean, noise = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
-    nodes = (0.9, 0.5, 0.1)
-    states = torch.stack([(1 - s) * clean + s * noise for s in nodes])
-    sizes = noise_sizes(Recording(nodes, (-0.4, -0.4, -0.1), states, (noise - clean).expand(3, -1)))
+    timeline = Timeline.flow((0.9, 0.5, 0.1, 0.0))
+    states = torch.stack([(1 - s) * clean + s * noise for s in timeline.times])
+    sizes = noise_sizes(Recording.of(timeline, states, (noise - clean).expand(3, -1)))
     assert sizes == pytest.approx([float(noise.square().mean().sqrt())] * 3, rel=1e-4)
     assert flow_alpha(0.25) == 0.75
 

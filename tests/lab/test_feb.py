@@ -5,9 +5,11 @@ import math
 
 import pytest
 
-from cache_core import OUTPUT, NoiseScale, Plan, Steps
+from cache_core import OUTPUT, Kind, NoiseScale, Plan, Steps
 from lab import feb
 from lab.families import FLUX
+
+PRIOR = ("the prior's steps, order 2", "the prior's steps and weights")
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +26,28 @@ def compared(measured):
     return feb.rows_of(*measured, 2.0)
 
 
-def test_all_settings_keep_to_the_budget_and_the_calibrated_plan_beats_the_uniform_table(compared):
+def test_all_settings_keep_to_the_budget_and_the_calibrated_plan_beats_even_steps_and_rules(compared):
     rows, found = compared
     by_name = {row["setting"]: row for row in rows}
     assert all(row["speedup"] >= 2.0 for row in rows)
-    assert by_name["calibrated"]["psnr_db"] > by_name["even, order 2, reuse"]["psnr_db"]
-    assert {"Algorithm 1", "planned for reuse", "planned for order 2"} <= by_name.keys()
-    assert by_name["calibrated"]["chosen"] == found["compared"][0]["name"]
+    assert "learned from 1 picture" in by_name
+    for name in ("even steps, reuse", "even steps, order 2", "Algorithm 1"):
+        assert by_name["calibrated"]["psnr_db"] > by_name[name]["psnr_db"]
     assert found["of_which_measuring"] < found["uncached_generations"] <= 16
+    assert found["samples"] == 2
+
+
+def test_the_prior_s_steps_are_as_many_as_even_ones_and_its_weights_bring_them_nearer(measured, compared):
+    bench, _, found = measured
+    plans = feb.compared(bench, found, 2.0)
+    even, bare, prior = (plans[name] for name in ("even steps, order 2", *PRIOR))
+    computed = [plan.schedule.table(bench.timeline).computed(Kind.MLP) for plan in (even, bare, prior)]
+    assert len(computed[0]) == len(computed[1])
+    assert computed[0] != computed[1] == computed[2]
+    assert prior.merge
+    assert prior.predictor.fits
+    psnr = {row["setting"]: row["psnr_db"] for row in compared[0]}
+    assert psnr[PRIOR[1]] > psnr[PRIOR[0]] > psnr["even steps, order 2"]
 
 
 def test_a_plan_pays_for_itself_only(measured, compared):

@@ -4,9 +4,9 @@ import json
 from argparse import Namespace
 
 import pytest
-from cache_core.calibrate.output import recorded
 
 from cache_core.calibrate import Ledger
+from cache_core.calibrate.learn import recorded
 from lab import ablation, distribution, quality, shifts
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO
@@ -59,16 +59,41 @@ def test_the_other_shift_is_measured_on_the_same_weights_and_goes_on_where_it_st
     assert [row["speedup"] for row in quality.kept(out, again=False)] == [2, 3]
 
 
-def test_the_ablation_asks_for_every_budget_and_each_part_makes_another_plan(monkeypatch):
-    assert len(ablation.requests()) == 9
-    monkeypatch.setattr(quality, "TESTED", 1)
-    monkeypatch.setattr(ablation, "STEPS", 16)
-    bench = quality.Bench(FLUX, 16)
+@pytest.fixture(scope="module")
+def ablated():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ablation, "TESTED", 2)
+        patch.setattr(ablation, "SAMPLES", 2)
+        return {solver: ablation.rows_of(ablation.SolvedBench(FLUX, 16, solver)) for solver in ablation.SOLVERS}
+
+
+def test_the_ablation_compares_plans_of_as_many_steps_and_each_part_is_worth_something(ablated):
+    for rows in ablated.values():
+        assert [row["setting"] for row in rows] == list(ablation.VARIANTS)
+        assert {row["evaluations"] for row in rows} == {5}
+        assert len({row["relative_l2"] for row in rows}) == len(rows)
+        psnr = {row["setting"]: row["psnr_db"] for row in rows}
+        assert psnr["everything"] > max(psnr["outputs matched, not steered"], psnr["even steps, order 2"])
+    assert [row["setting"] for row in ablated["euler"] if "drift" in row] == [
+        name for name, parts in ablation.VARIANTS.items() if parts.weights == ablation.LEARNED
+    ]
+
+
+def test_the_ablation_s_table_has_a_column_for_each_solver_and_a_gap_where_nothing_was_measured(ablated):
+    lines = ablation.table([*ablated["euler"], *ablated["res_multistep"][:3]]).splitlines()
+    assert lines[0] == "| plan | euler | res_multistep |"
+    assert len(lines) == 2 + len(ablation.VARIANTS)
+    assert sum(line.endswith("| - |") for line in lines) == len(ablation.VARIANTS) - 3
+
+
+def test_each_part_of_the_ablation_makes_another_plan(monkeypatch):
+    monkeypatch.setattr(ablation, "TESTED", 1)
+    bench = ablation.SolvedBench(FLUX, 16, "euler")
     samples = [recorded(Ledger(bench.lab, 9.0), number) for number in range(2)]
-    plans = {name: ablation.variant(bench, samples, parts) for name, parts in ablation.VARIANTS.items()}
-    kinds = [(plan.schedule.table(bench.lab.timeline), plan.predictor) for plan in plans.values()]
+    found = {name: ablation.variant(bench, samples, parts)[0] for name, parts in ablation.VARIANTS.items()}
+    kinds = [(plan.schedule.table(bench.lab.timeline), plan.predictor) for plan in found.values()]
     assert all(kinds.count(kind) == 1 for kind in kinds)
-    assert not hasattr(plans["nothing fitted"].predictor, "fits")
+    assert not hasattr(found["even steps, order 2"].predictor, "fits")
 
 
 def test_a_set_s_distance_does_not_depend_on_how_it_is_drawn_in_chunks(monkeypatch):

@@ -184,7 +184,7 @@ def test_a_dpmpp_2m_step_takes_the_denoised_sample_at_its_middle():
 
 
 def curved(sigma: float, degree: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """x and denoised, where denoised = l^n of l = -log sigma: `x = sum_k (-1)^k n! / (n - k)! l^(n - k)` solves the ODE,
+    """x and denoised where denoised = l^n of l = -log sigma: x = `sum_k (-1)^k n! / (n - k)! l^(n - k)` solves it,
     and so does any multiple of sigma more."""
     l = -math.log(sigma)
     terms = [(-1) ** k * math.perm(degree, k) * l ** (degree - k) for k in range(degree + 1)]

@@ -32,7 +32,7 @@ UNCACHED, LEARNS = "uncached", "AB-Cache auto, learns"
 STAGES = {"preset": "custom", "attention_interval": 3, "mlp_interval": 3, "fragile_interval": 2, "warmup_steps": 2}
 SETTINGS: dict[str, tuple[list[tuple[str, dict]], dict]] = {  # nodes with their moved widgets, and the sampler's
     UNCACHED: ([], {}),
-    "FEB-Cache balanced": ([(FEB, {"preset": "balanced"})], {}),
+    "FEB-Cache balanced": ([(FEB, {"preset": "balanced", "learn": False})], {}),
     "FEB-Cache stage rule, order 2": ([(FEB, {**STAGES, "predictor": "order 2"})], {"sampler_name": "dpmpp_2m"}),
     "FEB-Cache stage rule, 0.5 GB": ([(FEB, {**STAGES, "memory": 0.5})], {"cfg": 1.0}),
     "FEB-Cache paper, heun": ([(FEB, {"preset": "paper"})], {"sampler_name": "heun"}),
