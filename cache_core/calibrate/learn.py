@@ -45,9 +45,9 @@ class Request:
         check_range("samples", self.samples, 1, 64)
         check_range("calibration_budget", self.budget, 2, 1000)
 
-    def affordable(self, share: float) -> int:
-        """Samples that the budget pays, where a run with the plan costs `share` of an uncached one."""
-        return max(1, min(self.samples, int(self.budget / (1 + share))))
+    def affordable(self, share: float, trials: int = 0) -> int:
+        """Samples that the budget pays beside `trials`, where a run with the plan costs `share` of an uncached one."""
+        return max(1, min(self.samples, int((self.budget - trials * share) / (1 + share))))
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,12 @@ def calibrate_output(ledger: Ledger, origin: Origin, request: Request, keep: Kee
     steps = ledger.bench.timeline.steps
     check_range("steps", steps, MIN_STEPS, MOST_STEPS)
     count = computed_steps(steps, LEAST_SPEEDUP if request.drift else request.speedup, fits=True)
-    samples = request.affordable(0.5 if request.drift else count / steps)
+    least = least_steps(steps, fits=True)
+    halvings = (count - least).bit_length() if request.drift else 0
+    samples = request.affordable(count / steps, halvings)
     lesson = Lesson(ledger, [recorded(ledger, n) for n in range(samples)], OUTPUT, origin, keep)
     if request.drift:
-        count = lesson.fewest(request, least_steps(steps, fits=True), count)
+        count = lesson.fewest(request, least, count)
     return lesson.learned(count)
 
 
@@ -134,8 +136,8 @@ class Lesson:
         by bisection; `high` if none does, or the budget ends."""
         while low < high:
             middle = (low + high) // 2
-            share = middle / self.ledger.bench.timeline.steps
-            if not self.ledger.affords((1 + len(self.recorded)) * share):
+            most = (middle + len(self.recorded) * high) / self.ledger.bench.timeline.steps
+            if not self.ledger.affords(most):
                 return high
             drift = self.learned(middle, 1).plan.drift or 0.0
             low, high = (low, middle) if drift <= request.drift else (middle + 1, high)

@@ -10,7 +10,7 @@ learned from a picture: on the lab's models within 2 dB, on average over real se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +25,7 @@ MODES = 64  # frequencies along an axis; a ring of frequency f has f modes
 STEEP, FLAT = 3.0, 2.0  # powers by which the variance falls with the frequency, in latents and in pictures
 GUIDED = 0.3  # share of the modes whose mean depends on the prompt
 SURE = 0.1  # variance that is left of such a mode once the prompt is known, relative to that of all pictures
+DIGITS = 9  # of a weight
 CACHED = 64  # samplings whose plan is kept; each sampling of a session asks several times
 
 
@@ -128,7 +129,12 @@ def _fits(
             output = np.array(fit.weights) @ np.stack([value for _, value in kept[: len(fit.weights)]])
         steering.note(step, output)
         sampling.outputs.append(output)
-    return tuple(steering.fits.values())
+    return tuple(_rounded(fit) for fit in steering.fits.values())
+
+
+def _rounded(fit: Fit) -> Fit:
+    """The fit with weights that do not follow the last digits of a linear algebra library."""
+    return replace(fit, weights=tuple(round(weight, DIGITS) for weight in fit.weights))
 
 
 def prior_fits(timeline: Timeline, steps: Sequence[int]) -> tuple[Fit, ...]:

@@ -133,13 +133,11 @@ def test_no_fewer_steps_than_those_found_for_a_drift_keep_it(bench):
     assert lesson.learned(count).plan.drift == found.drift <= 0.05 < lesson.learned(count - 1).plan.drift
 
 
-@pytest.mark.xfail(strict=True, reason="Lesson.fewest pays for `middle`, and falls back on `high`")
 @pytest.mark.parametrize(("samples", "budget"), [(1, 2), (2, 4), (8, 6)])
 def test_a_wanted_drift_costs_no_more_than_allowed_though_no_plan_keeps_it(bench, samples, budget):
     assert calibrated(bench, Request(drift=1e-6, samples=samples, budget=budget)).spent <= budget
 
 
-@pytest.mark.xfail(strict=True, reason="eight recordings leave no budget to look for fewer steps")
 def test_with_the_budget_as_it_is_fewer_steps_are_looked_for(bench):
     found = calibrated(bench, Request(drift=0.3))
     assert found.plan.speedup > 2
