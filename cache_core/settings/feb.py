@@ -89,10 +89,12 @@ class FEBSettings(WidgetSettings):
         return Plan(schedule, predictor, scale, self.name, merge=self.table != "released")
 
     def _written(self, wanted: Table, timeline: Timeline) -> dict[str, str]:
-        """Edits of steps beyond this sampling stay."""
+        """Edits of steps beyond this sampling stay. What a foreseen preset predicts is predicted further on."""
         base = replace(self, preset=CUSTOM)._schedule(timeline.steps).table(timeline)
         beyond = {cell: to for cell, to in parse_edits(self.edited_steps).items() if cell[0] >= timeline.steps}
-        return {"edited_steps": format_edits({**differences(base, wanted), **beyond})}
+        written = {"edited_steps": format_edits({**differences(base, wanted), **beyond})}
+        foresaw = self.preset in UNLEARNED and foreseeable(timeline)
+        return {**written, "predictor": "order 2"} if foresaw else written
 
     def _schedule(self, steps: int) -> TwoStage | Released:
         """The authors' table, or the two-stage rule."""

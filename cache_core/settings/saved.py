@@ -7,7 +7,7 @@ from ..errors import check_range
 from ..plan import Plan
 from ..saved_plan.saved_plan import SavedPlan
 from ..schedule import Steps
-from ..site import OUTPUT
+from ..site import OUTPUT, Kind
 from ..timeline import Timeline
 
 MOST_MEMORY = 1024.0  # GB
@@ -55,15 +55,16 @@ class FixedSettings:
 
 @dataclass(frozen=True)
 class ComputedSettings:
-    """No prediction: the model runs at each step, to be watched."""
+    """No prediction: the model runs at each step, to be watched. `kinds`: of the node, to be shown."""
 
     name: str
+    kinds: frozenset[Kind] = OUTPUT
     memory: ClassVar[float] = 0.0
     learns: ClassVar[float] = 0.0
 
     def plan(self, timeline: Timeline) -> Plan:
         return Plan(
-            Steps(OUTPUT, tuple(range(timeline.steps))),
+            Steps(self.kinds, tuple(range(timeline.steps))),
             name=self.name,
             notes=("every step is computed, to learn from",),
         )

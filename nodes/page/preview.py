@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from ...cache_core import MODULES, OUTPUT, ConfigError, Kind, Run, Timeline
 from ...cache_core.plan import MIN_STEPS, check_together, outlook
+from ...cache_core.saved_plan.saved_plan import SavedPlan
 from ...cache_core.schedule import changed
 from ...cache_core.settings import Settings
 from ...cache_core.settings.foreseen import computed_steps
 from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
 from ...cache_core.show import timeline as view
 from ...cache_core.show.similarity import in_words
+from ...cache_core.site import in_order
 from ...cache_core.store import megabytes
 from ..comfy import plan_folder, sampling
 from ..comfy.learning import learnable
@@ -59,23 +61,33 @@ class Ahead:
     sampler: str
     last: Facts | None
 
-    def settled(self, node: Node) -> tuple[Settings, str]:
-        """The settings that count for a node in the next run, and a remark on them. Raises ConfigError for widgets, or
-        a plan, that cannot be run."""
+    def settled(self, node: Node, alone: bool = True) -> tuple[Settings, str]:
+        """The settings that count for a node in the next run, and a remark on them; `alone` on its model or not. Raises
+        ConfigError for widgets, or a plan, that cannot be run."""
         if node.plan is not None:
             given = self._given(node, node.plan)
             return SavedPlanSettings("plan", given), _drift(given.drift)
         settings, steps = node.settings(), self.timeline.steps
         if not settings.learns or not learnable(steps, self.sampler):
             return settings, ""
+        if not alone and node.kind.kinds == MODULES:  # as in learning.learner_of
+            return settings.unlearned(), ""
         count = computed_steps(steps, settings.learns)
         learned = self.last.learned if self.last else None
-        if learned and learned.schedule.matches(self.timeline) and len(learned.table.computed(Kind.MODEL)) == count:
+        if learned and self._is_for(learned, node, count):
             return SavedPlanSettings(f"{settings.name}, learned", learned, learned=True), _drift(learned.drift)
-        return ComputedSettings(f"{settings.name}, recording"), (
+        return ComputedSettings(f"{settings.name}, recording", node.kind.kinds), (
             "learn: the first picture of a model, size and sampler computes every step; those after it about "
             f"{count} of {steps} ({steps / count:.1f}x)"
         )
+
+    def _is_for(self, learned: SavedPlan, node: Node, count: int) -> bool:
+        """True if a plan was learned for this node and sampling, to compute `count` steps or, where that was too few,
+        more."""
+        steps = (
+            len(learned.table.computed(in_order(node.kind.kinds)[0])) if learned.table.kinds == node.kind.kinds else 0
+        )
+        return learned.schedule.matches(self.timeline) and steps >= count
 
     def _given(self, node: Node, name: str):
         """The plan in the file `name`, or, without a name, that of the node's last run."""
@@ -88,7 +100,7 @@ class Ahead:
     def shown(self, node: Node, beside: Sequence[Node]) -> dict:
         """The plan that the run makes of all Apply nodes, with the cells of `node`. Raises ConfigError for nodes that
         cannot share a model."""
-        settled, remarks = zip(*map(self.settled, (node, *beside)), strict=True)
+        settled, remarks = zip(*(self.settled(each, not beside) for each in (node, *beside)), strict=True)
         check_together(tuple(s.plan(self.timeline) for s in settled))
         # a run that is learned from caches nothing at all
         counting = tuple(s for s in settled if isinstance(s, ComputedSettings)) or settled

@@ -45,7 +45,8 @@ def test_the_cells_are_those_of_the_table_that_a_run_makes(ask, attention):
 
 
 def test_a_prediction_from_one_sample_is_called_reused_and_one_from_more_predicted(ask):
-    assert set(ask("FEBCacheApply", preset="balanced")["cells"]["mlp"]) == {"computed", "reused"}
+    assert set(ask("FEBCacheApply", preset="custom")["cells"]["mlp"]) == {"computed", "reused"}
+    assert set(ask("FEBCacheApply", preset="balanced", learn=False)["cells"]["mlp"]) == {"computed", "predicted"}
     assert set(ask("ABCacheApply", preset="balanced", learn=False)["cells"]["model"]) == {"computed", "predicted"}
     noisy = ask("ABCacheApply", preset="balanced", learn=False, sampling={"sampler": "euler_ancestral"})
     assert set(noisy["cells"]["model"]) == {"computed", "reused"}
@@ -75,14 +76,23 @@ def test_steps_a_ksampler_leaves_out_at_its_ends_are_no_cells(ask):
 
 
 def test_an_edit_of_feb_changes_the_one_cell_whatever_else_the_preset_would_do(ask):
-    before = ask("FEBCacheApply", preset="auto")
-    edited = ask("FEBCacheApply", preset="auto", edit={"kind": "mlp", "steps": [9], "compute": True})
+    before = ask("FEBCacheApply", preset="auto", learn=False)
+    step = before["cells"]["mlp"].index("predicted")
+    edited = ask("FEBCacheApply", preset="auto", learn=False, edit={"kind": "mlp", "steps": [step], "compute": True})
     assert edited["widgets"]["preset"] == "custom"
     expected = before["cells"]["mlp"].copy()
-    expected[9] = "computed"
+    expected[step] = "computed"
     assert (edited["cells"]["attention"], edited["cells"]["mlp"]) == (before["cells"]["attention"], expected)
     again = ask("FEBCacheApply", **edited["widgets"])
     assert again["cells"] == edited["cells"]
+
+
+def test_an_edit_before_a_plan_is_learned_is_possible_too(ask):
+    for node, kind in (("FEBCacheApply", "mlp"), ("ABCacheApply", "model")):
+        found = ask(node, preset="auto", learn=True)
+        assert set(found["cells"][kind]) == {"computed"}
+        edited = ask(node, preset="auto", learn=True, edit={"kind": kind, "steps": [9], "compute": False})
+        assert edited["cells"][kind].count("computed") == 19
 
 
 def test_an_edit_taken_back_leaves_no_text(ask):

@@ -1,11 +1,16 @@
 """What a preset and moved widgets become, and what bad input gets."""
 
+from dataclasses import replace
+from itertools import product
+
 import pytest
 
 from cache_core import Adaptive, ConfigError, Interval, Kind, Released, Steps, Timeline, TwoStage
 from cache_core.settings import ABSettings, FEBSettings
 
 FIFTY = Timeline.even(50)
+UNFORESEEN = replace(FIFTY, slopes=False)  # as with a sampler that adds noise
+PRESETS = ("quality", "balanced", "fast")
 
 
 def test_untouched_widgets_follow_the_preset():
@@ -29,21 +34,31 @@ def test_custom_takes_the_widgets_as_they_stand():
 
 
 def test_presets_compute_ever_fewer_steps():
-    ran = [
-        len(ABSettings.of(p, {}).plan(FIFTY).schedule.table(FIFTY).computed(Kind.MODEL))
-        for p in ("quality", "balanced", "fast")
-    ]
-    assert ran == sorted(ran, reverse=True)
-    assert len(set(ran)) == 3
+    def computed(preset: str, timeline: Timeline) -> int:
+        return len(ABSettings.of(preset, {}).plan(timeline).schedule.table(timeline).computed(Kind.MODEL))
+
+    assert [computed(preset, FIFTY) for preset in PRESETS] == [33, 25, 25]  # before a plan is learned
+    ran = [computed(preset, UNFORESEEN) for preset in PRESETS]
+    assert ran == sorted(set(ran), reverse=True)
+    learned = [ABSettings.of(preset, {"learn": True}).learns for preset in PRESETS]
+    assert learned == [2, 3, 4]
 
 
 def test_feb_presets_compute_ever_less():
-    def computed(preset: str) -> int:
-        return sum(map(len, FEBSettings.of(preset, {}).plan(FIFTY).schedule.table(FIFTY).rows))
+    def computed(preset: str, timeline: Timeline) -> int:
+        return sum(map(len, FEBSettings.of(preset, {}).plan(timeline).schedule.table(timeline).rows))
 
-    shares = [computed(p) for p in ("quality", "balanced", "fast")]
-    assert shares == sorted(shares, reverse=True)
-    assert len(set(shares)) == 3
+    assert [computed(preset, FIFTY) for preset in PRESETS] == [66, 66, 66]  # before a plan is learned
+    ran = [computed(preset, UNFORESEEN) for preset in PRESETS]
+    assert ran == sorted(set(ran), reverse=True)
+    assert [FEBSettings.of(preset, {"learn": True}).learns for preset in PRESETS] == [1.5, 2, 3]
+
+
+def test_of_8_steps_5_are_computed_before_a_plan_is_learned():
+    eight = Timeline.even(8)
+    for kind, preset in product((ABSettings, FEBSettings), PRESETS):
+        table = kind.of(preset, {}).plan(eight).schedule.table(eight)
+        assert sum(row == table.kinds for row in table.rows) == 5
 
 
 def test_ab_paper_is_the_released_flux_schedule():
@@ -66,8 +81,9 @@ def test_ab_widgets_choose_the_schedule(widgets, kind):
 
 
 @pytest.mark.parametrize("settings", [ABSettings, FEBSettings])
-def test_auto_adapts_the_warm_up_to_the_number_of_steps(settings):
-    warmups = [settings.of("auto", {}).plan(Timeline.even(steps)).schedule.frame.warmup for steps in (12, 28, 50, 100)]
+def test_where_nothing_is_foreseen_auto_adapts_the_warm_up_to_the_number_of_steps(settings):
+    lengths = (replace(Timeline.even(steps), slopes=False) for steps in (12, 28, 50, 100))
+    warmups = [settings.of("auto", {}).plan(timeline).schedule.frame.warmup for timeline in lengths]
     assert warmups == [4, 8, 8, 17]
 
 
