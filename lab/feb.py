@@ -78,7 +78,7 @@ def compared(bench: FebBench, measured: Measured, speedup: float) -> dict[str, P
     paper."""
     costs, timeline = measured.costs, bench.timeline
     count = full_steps(costs, timeline.steps, speedup)
-    prior = foreseen(timeline, MODULES, timeline.steps / count, "prior")
+    prior = foreseen(timeline, MODULES, "prior", timeline.steps / count)
     even = from_steps(MODULES, evenly(timeline.steps, count), timeline.steps)
     errors = [error_of(trials, banded=True) for trials in measured.passes]
     voted = algorithm_1(errors, timeline.times, lambda table: costs.speedup(table) >= speedup)

@@ -16,7 +16,7 @@ from cache_core.calibrate.learn import recorded
 from cache_core.calibrate.modules import merged_cost
 from cache_core.saved_plan.saved_plan import Origin
 from cache_core.settings import ABSettings, FEBSettings
-from cache_core.settings.ab import UNLEARNED
+from cache_core.settings.ab import LEARNED
 from cache_core.show import similarity
 
 from .bench import FIRST_CALIBRATED, LabBench
@@ -212,7 +212,7 @@ class Cell:
         """The named presets of both nodes, before anything is learned."""
         for kind in (ABSettings, FEBSettings):
             rows: dict[tuple, dict] = {}  # several presets may have one plan
-            for name in UNLEARNED:
+            for name in LEARNED:
                 settings = replace(kind.of(name, {}), learn=False)
                 plans = [replace(settings.plan(part.timeline), name="preset") for part in self.parts]
                 if (key := tuple(plans)) not in rows:

@@ -8,7 +8,7 @@ from .widgets import OF_BOTH, choice, inputs, integer, percents, slider
 TOOLTIPS = OF_BOTH | {
     "model": "Any diffusion model. LoRA and sampling-shift nodes may come before or after this one.",
     "preset": "How much to skip. Steps for each one at which the model runs: auto and balanced 3, quality 2, fast 4, "
-    "once a plan is learned; before, and with learn off, quality 1.5 and the others 2. paper: the authors' FLUX "
+    "once a plan is learned; before, and with learn off, 1.5. paper: the authors' FLUX "
     "schedule. Moving another widget makes it custom.",
     "order": "Computed outputs that a prediction is made from. 1 = plain reuse. More follows the curve better and "
     "amplifies noise more; 2 or 3 is best from 20 steps on.",

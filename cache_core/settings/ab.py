@@ -34,9 +34,7 @@ PRESETS: dict[str, Values] = {  # the widgets of the first four count where noth
     "fast": {"interval": 6, "warmup_steps": 5},
     "paper": {"interval": 6, "warmup_steps": 5, "final_steps": 0, "coefficients": "paper"},
 }
-# Steps for each computed one, before a plan is learned and after. Before, nothing further is above fewer steps, and
-# above every fixed cadence, at high guidance: `python3 -m lab.settings`.
-UNLEARNED = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 2.0}
+# steps for each computed one, once a plan is learned; before, see foreseen.py
 LEARNED = {"auto": 3.0, "quality": 2.0, "balanced": 3.0, "fast": 4.0}
 
 
@@ -74,8 +72,8 @@ class ABSettings(WidgetSettings):
 
     def plan(self, timeline: Timeline) -> Plan:
         """The foreseen plan of a preset, else that of the widgets. Raises ConfigError for a value out of range."""
-        if self.preset in UNLEARNED and foreseeable(timeline):
-            return foreseen(timeline, OUTPUT, UNLEARNED[self.preset], self.name)
+        if self.preset in LEARNED and foreseeable(timeline):
+            return foreseen(timeline, OUTPUT, self.name)
         # the published coefficients have no limit; a tolerance already limits how far a prediction reaches
         free = self.coefficients == "paper" or self.tolerance
         limit = float("inf") if free else GAIN_LIMIT

@@ -32,8 +32,7 @@ DEFAULTS: Values = {
     "edited_steps": "",
 }
 # the widgets of the first four count where nothing can be foreseen
-# steps for each computed one, before a plan is learned (see AB-Cache's) and after
-UNLEARNED = {"auto": 1.5, "quality": 1.5, "balanced": 1.5, "fast": 1.5}
+# steps for each computed one, once a plan is learned; before, see foreseen.py
 LEARNED = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 3.0}
 PRESETS: dict[str, Values] = {
     "auto": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
@@ -79,8 +78,8 @@ class FEBSettings(WidgetSettings):
 
     def plan(self, timeline: Timeline) -> Plan:
         """The foreseen plan of a preset, else that of the widgets. Raises ConfigError for a value out of range."""
-        if self.preset in UNLEARNED and foreseeable(timeline):
-            return foreseen(timeline, MODULES, UNLEARNED[self.preset], self.name)
+        if self.preset in LEARNED and foreseeable(timeline):
+            return foreseen(timeline, MODULES, self.name)
         scale = NoiseScale(self.noise_scale_high, self.noise_scale_low, self.stage_boundary)
         predictor = Extrapolation(ORDERS[self.predictor], gain_limit=GAIN_LIMIT)
         base = self._schedule(timeline.steps)
@@ -93,7 +92,7 @@ class FEBSettings(WidgetSettings):
         base = replace(self, preset=CUSTOM)._schedule(timeline.steps).table(timeline)
         beyond = {cell: to for cell, to in parse_edits(self.edited_steps).items() if cell[0] >= timeline.steps}
         written = {"edited_steps": format_edits({**differences(base, wanted), **beyond})}
-        foresaw = self.preset in UNLEARNED and foreseeable(timeline)
+        foresaw = self.preset in LEARNED and foreseeable(timeline)
         return {**written, "predictor": "order 2"} if foresaw else written
 
     def _schedule(self, steps: int) -> TwoStage | Released:

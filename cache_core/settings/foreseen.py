@@ -9,7 +9,9 @@ from ..schedule import TableAt, from_steps
 from ..site import OUTPUT, Kind
 from ..timeline import Timeline
 
-FEWEST = 5  # computed steps: with 4 of 8 fewer steps of another sampler come as near
+# Steps for each computed one, and computed steps at least: on the lab's models nothing further is above fewer steps,
+# and above every fixed cadence, at each setting (`python3 -m lab.settings`).
+SPEEDUP, FEWEST = 1.5, 6
 MOST_FORESEEN = 250  # steps: more would take longer to plan than it is worth
 
 
@@ -18,7 +20,7 @@ def foreseeable(timeline: Timeline) -> bool:
     return timeline.slopes and not timeline.rises and MIN_STEPS <= timeline.steps <= MOST_FORESEEN
 
 
-def foreseen(timeline: Timeline, kinds: frozenset[Kind], speedup: float, name: str) -> Plan:
+def foreseen(timeline: Timeline, kinds: frozenset[Kind], name: str, speedup: float = SPEEDUP) -> Plan:
     """The prior's plan for `kinds`, with `speedup` steps for each computed one."""
     steps = prior_steps(timeline, max(FEWEST, computed_steps(timeline.steps, speedup)))
     fallback = Extrapolation(2, gain_limit=inf if kinds == OUTPUT else GAIN_LIMIT)

@@ -31,10 +31,10 @@ def test_without_learning_both_nodes_are_nearer_than_fewer_steps(model, ab, feb,
     for node in (ab, feb):
         cached, mailbox = node(model, preset, learn=False)
         near = ksample(cached, steps=20, **how)
-        fewer = ksample(model, steps=13 if preset == "quality" or node is feb else 10, **how)
+        fewer = ksample(model, steps=13, **how)
         assert apart(near, plain) < apart(fewer, plain)
         share = mailbox.latest.shares.get("attention", mailbox.latest.shares.get("model"))
-        assert share == (0.65 if preset == "quality" or node is feb else 0.5)
+        assert share == 0.65
 
 
 def test_two_experts_learn_a_plan_each_and_use_both(model, learning, plans):
