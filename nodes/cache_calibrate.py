@@ -38,7 +38,7 @@ TOOLTIPS = {
     "target_drift": "0 = by target_speedup. Above 0: as fast as the relative L2 distance of the latents to the "
     "uncached ones stays below this; 0.05 is hard to see.",
     "samples": "Pictures that are sampled in full and learned from, fewer where the budget is small. One is what an "
-    "Apply node learns from by itself; eight hold better for other seeds, by about 1 dB.",
+    "Apply node learns from by itself; eight hold a little better for other seeds.",
     "calibration_budget": "What calibration may cost, counted in uncached pictures: one for each sample, and one more "
     "at the plan's price.",
     "site": "What the plan caches: the model's output, for AB-Cache Apply, or attention and MLP of its blocks, for "

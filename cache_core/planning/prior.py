@@ -3,8 +3,7 @@
 For data of variance l in a mode, the best denoiser of x = a x0 + s eps is `D(x) = a l / (a^2 l + s^2) x`: each mode
 moves from noise to data at a noise level of its own, the low frequencies first. That is most of how the outputs of a
 trained model change over a sampling, so the steps and weights that are right for it come near to those that are
-learned from a picture: on the lab's models within 2 dB, on average over real settings, and always above fewer steps
-(`python3 -m lab.settings`).
+learned from a picture, and are above fewer steps (`python3 -m lab.settings`).
 """
 
 from __future__ import annotations
