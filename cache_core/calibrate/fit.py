@@ -75,11 +75,11 @@ class Tracker:
 
     def weights(self, nodes: Sequence[float], at: float) -> tuple[float, ...]:
         """Weights of the newest outputs, computed at the sigmas `nodes`, newest first, for a prediction at `at`."""
-        step, kept = self._step, self._kept()
-        if step is None or not 2 <= len(kept) <= len(nodes):
+        step, count = self._step, min(BETWEEN, len(self._computed))
+        if step is None or not 2 <= count <= len(nodes):
             return UNFITTED.weights(nodes, at)
-        if step not in self._fits:
-            self._fits[step] = self._steering.predicted(step, kept)
+        if step not in self._fits:  # once for all sites and conditionings of the step
+            self._fits[step] = self._steering.predicted(step, self._kept())
         return self._fits[step].weights
 
     def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:

@@ -21,7 +21,9 @@ class Agenda:
     def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
         self.plans, self.steps, self.barred = plans, timeline.steps, frozenset[Kind]()
         self.trying = tuple(dict.fromkeys(trial for plan in plans for trial in plan.trials))
-        self.correcting = next((plan for plan in plans if plan.predictor.reach), None)
+        correcting = [plan for plan in plans if plan.predictor.reach]
+        # of two the one for the output: its predictions were fitted together with its corrections
+        self.correcting = max(correcting, key=lambda plan: Kind.MODEL in plan.kinds, default=None)
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self.adopt(table_of(plans, timeline))
 

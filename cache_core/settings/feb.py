@@ -31,10 +31,9 @@ DEFAULTS: Values = {
     "table": "two-stage",
     "edited_steps": "",
 }
-# the widgets of the first four count where nothing can be foreseen
 # steps for each computed one, once a plan is learned; before, see foreseen.py
 LEARNED = {"auto": 2.0, "quality": 1.5, "balanced": 2.0, "fast": 3.0}
-PRESETS: dict[str, Values] = {
+PRESETS: dict[str, Values] = {  # the widgets of the first four count where nothing can be foreseen
     "auto": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},
     "quality": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 12},
     "balanced": {"attention_interval": 2, "mlp_interval": 2, "fragile_interval": 2, "warmup_steps": 8},

@@ -4,6 +4,8 @@ import pytest
 
 from cache_core import MODULES, OUTPUT, Adaptive, ConfigError, Frame, Interval, Kind, Plan, Timeline, TwoStage
 from cache_core.plan import check_together, table_of, uncached
+from cache_core.run.agenda import Agenda
+from cache_core.settings import ABSettings, FEBSettings
 
 ATTENTION, MLP, MODEL = Kind.ATTENTION, Kind.MLP, Kind.MODEL
 LINE = Timeline.flow(tuple(1 - i / 20 for i in range(21)))
@@ -66,3 +68,10 @@ def test_a_plan_that_decides_during_the_run_cannot_share_it():
     with pytest.raises(ConfigError, match="tolerance"):
         check_together((FEB, adaptive))
     assert table_of((adaptive,), LINE).kinds == OUTPUT
+
+
+def test_of_two_plans_that_correct_the_output_the_one_for_the_output_does_in_either_order():
+    ab, feb = ABSettings.of("auto", {}).plan(LINE), FEBSettings.of("auto", {}).plan(LINE)
+    assert ab.predictor.reach
+    assert feb.predictor.reach
+    assert Agenda((ab, feb), LINE).correcting is Agenda((feb, ab), LINE).correcting is ab

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))  # for toy
+sys.path.insert(0, str(Path(__file__).parent))  # for toy and lessons
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +16,25 @@ def _one_thread_no_gradients():
     with torch.no_grad():
         yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """The lab's FLUX, as a calibration sees it."""
+    from lessons import STEPS
+
+    from lab.bench import LabBench
+    from lab.families import FLUX
+
+    return LabBench(FLUX, STEPS)
+
+
+@pytest.fixture(scope="module")
+def found(bench):
+    """Findings of a calibration with it."""
+    from lessons import calibrated
+
+    return calibrated(bench)
 
 
 @pytest.fixture

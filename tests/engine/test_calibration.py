@@ -19,17 +19,6 @@ from cache_core.predictor import GAIN_LIMIT
 from cache_core.saved_plan.saved_plan import Origin, model_plan
 from lab.bench import LabBench
 from lab.families import FLUX, HUNYUAN_VIDEO
-from lab.sample import load
-
-
-@pytest.fixture(scope="module")
-def bench():
-    return LabBench(FLUX, STEPS, model=load(FLUX)[0])
-
-
-@pytest.fixture(scope="module")
-def found(bench):
-    return calibrated(bench)
 
 
 def test_the_same_request_gives_the_same_plan_on_any_day(bench, found):

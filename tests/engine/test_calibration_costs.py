@@ -13,16 +13,6 @@ from lab.families import FLUX
 from lab.sample import load
 
 
-@pytest.fixture(scope="module")
-def bench():
-    return LabBench(FLUX, STEPS, model=load(FLUX)[0])
-
-
-@pytest.fixture(scope="module")
-def found(bench):
-    return calibrated(bench)
-
-
 @pytest.mark.parametrize("budget", [2, 6, 12])
 def test_it_costs_what_it_says_and_no_more_than_allowed(bench, budget):
     counted, told = Counting(bench), []
