@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .chart import INK, LEFT, PAPER, RIGHT, WIDTH
 from .sound import STEP, WINDOW, magnitudes
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-ROWS, COLUMNS = 180, WIDTH - LEFT - RIGHT  # of a panel, in pixels
-TITLE, BOTTOM = 30, 26  # above each panel, and below the last one, in pixels
+ROWS, COLUMNS = 180, 800  # of a panel, in pixels
+LEFT, RIGHT, TITLE, BOTTOM = 80, 20, 36, 34  # beside the panels, above each one, and below the last one, in pixels
+WIDTH = LEFT + COLUMNS + RIGHT
+PAPER, INK, SIZE = "#181a1f", "#dde1e8", 20  # dark, as what is silent; letters to be read at half size, too
 DEPTH, MOST = 80.0, 20.0  # dB: shown below the loudest place of both; of difference, either way
 FREQUENCIES = {100: "100 Hz", 1000: "1 kHz", 10000: "10 kHz"}
-KEY = 110, 12  # width and height of a panel's key, in pixels
+KEY, KEY_AT = (110, 14), WIDTH - RIGHT - 110 - 44  # size of a panel's key, and its left end, in pixels
 # sRGB, as far from one to the next as the eye sees it: black, purple, red, orange, pale yellow
 HEAT = ("#000004", "#1c1044", "#4f127b", "#812581", "#b5367a", "#e55064", "#fb8761", "#fec287", "#fcfdbf")
 SIGNED = ("#56b4e9", "#0072b2", "#101418", "#d55e00", "#f0c05a")  # quieter, the same, louder
@@ -41,15 +42,15 @@ def levels(sound: Tensor, rate: int) -> Tensor:
     """
     power = torch.stack([magnitudes(channel).square() for channel in sound]).mean(0)
     nyquist = rate / 2
-    edges = _hertz(torch.linspace(0, _mel(nyquist), ROWS + 1, dtype=power.dtype)) / nyquist
-    even = torch.linspace(0, 1, COLUMNS + 1, dtype=power.dtype)
+    edges = _hertz(torch.linspace(0, _mel(nyquist), ROWS + 1, dtype=torch.float64)) / nyquist
+    even = torch.linspace(0, 1, COLUMNS + 1, dtype=torch.float64)
     shown = _means(_means(power, edges).T, even).T.flip(0)
     return 10 * shown.clamp(min=STEP**2 * WINDOW).log10()
 
 
 def _means(values: Tensor, edges: Tensor) -> Tensor:
     """Means of the rows of `(N, M)` between each two of `edges`, which are shares of N: `(len(edges) - 1, M)`."""
-    sums = torch.cat([values.new_zeros(1, values.shape[1]), values.cumsum(0)])
+    sums = torch.nn.functional.pad(values.cumsum(0, dtype=torch.float64), (0, 0, 1, 0))
     at = edges * len(values)
     low = at.long().clamp(max=len(values) - 1)
     upto = sums[low].lerp(sums[low + 1], (at - low).unsqueeze(-1))
@@ -83,10 +84,10 @@ def spectrograms(sound: Tensor, reference: Tensor, rate: int) -> Tensor:
     for number, (name, values, colours) in enumerate(panels):
         place = TITLE + number * (ROWS + TITLE)
         image.paste(_drawn(values, colours), (LEFT, place))
-        image.paste(_drawn(torch.linspace(0, 1, KEY[0]).expand(KEY[1], -1), colours), (WIDTH - RIGHT - 190, place - 20))
+        image.paste(_drawn(torch.linspace(0, 1, KEY[0]).expand(KEY[1], -1), colours), (KEY_AT, place - 23))
         _words(draw, name, colours, place, rate)
     for share in (0, 0.25, 0.5, 0.75, 1):
-        at = (LEFT + share * COLUMNS, image.height - BOTTOM + 5)
+        at = (LEFT + share * COLUMNS, image.height - BOTTOM + 6)
         _text(draw, at, f"{share * sound.shape[-1] / rate:.3g} s", "ma" if share < 1 else "ra")
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255)[None]
 
@@ -105,15 +106,14 @@ def _drawn(values: Tensor, colours: Sequence[str]):  # noqa: ANN202 (PIL is impo
 def _words(draw: ImageDraw, name: str, colours: Sequence[str], top: int, rate: int) -> None:
     """The name of a panel, the ends of its key, and its frequencies."""
     low, high = (f"-{DEPTH:.0f} dB", "0") if colours is HEAT else (f"-{MOST:.0f} dB", f"+{MOST:.0f}")
-    _text(draw, (LEFT, top - 23), name, size=15)
-    _text(draw, (WIDTH - RIGHT - 196, top - 21), low, "ra")
-    _text(draw, (WIDTH - RIGHT - 190 + KEY[0] + 6, top - 21), high)
+    for x, words, anchor in ((LEFT, name, "lm"), (KEY_AT - 6, low, "rm"), (KEY_AT + KEY[0] + 6, high, "lm")):
+        _text(draw, (x, top - 16), words, anchor)
     for frequency, words in FREQUENCIES.items():
         if frequency < rate / 2:
             _text(draw, (LEFT - 6, top + ROWS * (1 - _mel(frequency) / _mel(rate / 2))), words, "rm")
 
 
-def _text(draw: ImageDraw, place: tuple[float, float], text: str, anchor: str = "la", size: int = 13) -> None:
+def _text(draw: ImageDraw, place: tuple[float, float], text: str, anchor: str) -> None:
     from PIL import ImageFont
 
-    draw.text(place, text, INK, ImageFont.load_default(size), anchor)
+    draw.text(place, text, INK, ImageFont.load_default(SIZE), anchor)

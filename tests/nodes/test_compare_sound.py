@@ -43,7 +43,7 @@ def test_sounds_that_are_alike_say_so(listen):
     text, drawn, cosine, ratio = listen(audio(noise()), audio(noise()))
     assert (cosine, ratio) == (pytest.approx(1.0), pytest.approx(1.0))
     assert text == "sound: PSNR 100.00 dB, spectral cosine 1.0000, RMS ratio 1.000\nnothing differs in the sound"
-    assert drawn.shape == (1, 3 * 210 + 26, 900, 3)
+    assert drawn.shape == (1, 3 * 216 + 34, 900, 3)
     assert 0 <= drawn.min() <= drawn.max() <= 1
 
 
@@ -111,7 +111,7 @@ def test_numbers_are_means_over_channels_and_batch_and_the_worst_is_named(listen
 
 def test_the_lowest_panel_is_dark_where_nothing_differs_and_orange_where_the_cached_sound_is_louder(listen):
     same, louder, quieter = (listen(audio(noise()), audio(x * noise()))[1][0] for x in (1.0, 4.0, 0.25))
-    panel = (slice(-206, -26), slice(76, 876))  # 180 rows above the times
+    panel = (slice(-214, -34), slice(80, 880))  # 180 rows above the times
     assert torch.equal(same[panel].unique(dim=0).unique(dim=1).flatten(), torch.tensor([16, 20, 24]) / 255)
     red, _, blue = louder[panel].mean((0, 1))
     assert red > 2 * blue

@@ -43,7 +43,7 @@ def test_it_is_not_saved_with_the_workflow_and_an_undo_keeps_it(facts):
 
 def test_spectrograms_are_shown_below_the_pictures_and_the_node_grows(facts):
     beside = facts["beside"]
-    assert beside["sizes"] == [[320, 200], [320, 200], [900, 656]]
+    assert beside["sizes"] == [[320, 200], [320, 200], [900, 682]]
     frame, sound = beside["frame"], beside["sound"]
     assert sound["top"] >= frame["bottom"]
     assert min(frame["height"], sound["height"]) > 200
@@ -52,7 +52,7 @@ def test_spectrograms_are_shown_below_the_pictures_and_the_node_grows(facts):
 
 
 def test_sound_alone_is_shown_without_a_wipe(facts):
-    assert facts["alone"]["sizes"] == [[900, 656]]
+    assert facts["alone"]["sizes"] == [[900, 682]]
     assert facts["alone"]["sound"]["height"] > 250
     assert facts["alone"]["frame"]["height"] == 0
 
