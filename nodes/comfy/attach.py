@@ -18,6 +18,7 @@ from .rivals import refuse_rivals
 from .sampling import mask_of
 from .session import Session
 from .sessions import Sessions
+from .streams import shapes_of
 
 
 class Attachment:
@@ -41,7 +42,8 @@ class Attachment:
         refuse_rivals(guider.model_patcher, guider.model_options, sampler)  # one may have come behind this node
         if len(sigmas) < 2:  # no steps
             return sample(sigmas, *rest, **named)
-        timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider))
+        shapes = shapes_of(*rest, **named)
+        timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider), shapes)
         settings, lesson, note = settle(self.settings, guider, sampler, sigmas, timeline, noise, mask)
         session = lesson.session(guider) if lesson else Session.begin(settings, guider, timeline, self.watch, mask)
         if note:

@@ -142,7 +142,8 @@ class Session(Inside):
             return model()
         # after an error in one device's thread ComfyUI leaves another's answer for the next evaluation
         several = "multigpu_clones" in options
-        return self._through_engine(("guided",), (tuple(x.shape), x.dtype), x, timestep, model, None, once=several)
+        signature, sizes = (tuple(x.shape), x.dtype), streams.sizes_of(x, (), self.run.timeline.modalities)
+        return self._through_engine(("guided",), signature, x, timestep, model, None, sizes, once=several)
 
     def _watched(self, watch: Watch, x, timestep, denoised):
         """The denoised output that the sampling goes on with, once the watch has seen the raw one."""
@@ -181,7 +182,8 @@ class Session(Inside):
         with turn(diffusion_model):
             mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if inside else None
             if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at 0 x0 holds no raw output
-                return self._through_engine(conditionings, signature, x, t, model, mounts)
+                sizes = streams.sizes_of(x, kwargs.get("latent_shapes", ()), self.run.timeline.modalities)
+                return self._through_engine(conditionings, signature, x, t, model, mounts, sizes)
             return pass_through(self.run, conditionings, signature, model, mounts, x.device)
 
     def _let_be(self, option: str) -> None:
@@ -193,7 +195,7 @@ class Session(Inside):
             "not: running uncached",
         )
 
-    def _through_engine(self, conditionings, signature, x, sigma, model, mounts, once: bool = False):
+    def _through_engine(self, conditionings, signature, x, sigma, model, mounts, sizes=(), once: bool = False):
         """The denoised output of `model`, or one rebuilt from a predicted raw output, which is all the engine sees."""
         denoised = raw = None
 
@@ -203,5 +205,5 @@ class Session(Inside):
             raw = sampling.raw_output(self.model_sampling, sigma, x, denoised)
             return raw
 
-        out = evaluate(self.run, conditionings, signature, compute, mounts, x.device, once)
+        out = evaluate(self.run, conditionings, signature, compute, mounts, x.device, once, sizes)
         return denoised if out is raw else self.model_sampling.calculate_denoised(sigma, out, x)

@@ -1,6 +1,20 @@
-"""Conditionings of the rows of a batched model call."""
+"""Conditionings of the rows of a batched model call, and modalities of a packed latent."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+
+from ...cache_core.modality import Modalities, modalities_of
+
+
+def shapes_of(callback=None, disable_pbar=False, seed=None, latent_shapes=(), **others) -> Sequence[Sequence[int]]:
+    """Shapes of the latents that are packed in one, from the last arguments of ComfyUI's outer_sample."""
+    return tuple(map(tuple, latent_shapes or ()))
+
+
+def sizes_of(x, shapes: Sequence[Sequence[int]], modalities: Modalities) -> tuple[int, ...]:
+    """Sizes of the modalities that the latent `x` `(B, 1, L)` of a call is packed from: of its own `shapes`, which a
+    context window has, or else of the sampling's; none where they are not `x`'s."""
+    sizes = tuple(modality.size for modality in modalities_of(shapes or ()) or modalities)
+    return sizes if len(sizes) > 1 and sum(sizes) == x.shape[-1] else ()
 
 
 def of_call(x, context, options: dict) -> tuple[tuple[Hashable, ...], Hashable]:
