@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
@@ -108,7 +107,8 @@ def _output(run: Run, sizes: Sequence[int], compute: Callable[[], Tensor]) -> Te
     for place, part in enumerate(parts):
         run.remember(Kind.MODEL, model_site(place), part)
     corrected = [run.corrected(part, place) for place, part in enumerate(parts)]
-    return value if all(map(operator.is_, corrected, parts)) else _packed(corrected)
+    unchanged = all(own is part for own, part in zip(corrected, parts, strict=True))
+    return value if unchanged else _packed(corrected)
 
 
 def _packed(parts: Sequence[Tensor]) -> Tensor:
