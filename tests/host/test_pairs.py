@@ -3,7 +3,7 @@
 
 import pytest
 import torch
-from comfy_models import fill, flux
+from comfy_models import MIXED, NEVER, fill, flux
 from test_learning import apart, plans  # noqa: F401 (fixtures)
 from test_real_settings import expert
 
@@ -49,6 +49,14 @@ def test_a_pair_learns_a_plan_for_each_half_and_one_report_tells_both(pack, trai
     text = read(pack, mailbox)
     assert text.startswith("two models, one after the other: 10 + 10 steps")
     assert text.count("the model ran in 4") == 2
+
+
+def test_feb_cache_takes_a_pair_too(pack, trained, feb):
+    first, mailbox, second = feb(trained[0], **MIXED, model_2=trained[1])
+    assert 0 < apart(in_turn(first, second), in_turn(*trained)) < 0.3
+    assert read(pack, mailbox).count("attention: ") == 2
+    first, _, second = feb(trained[0], **NEVER, model_2=trained[1])
+    assert torch.equal(in_turn(first, second), in_turn(*trained))
 
 
 def test_when_the_second_sampler_is_still_to_come_the_report_tells_the_first_alone(pack, trained, ab, plans):

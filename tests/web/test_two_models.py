@@ -76,3 +76,9 @@ def test_a_guider_with_both_models_is_one_sampling(facts):
     assert facts["guider"]["changes"] == 0
     assert facts["guider"]["editable"]
     assert "16 steps (SamplerCustomAdvanced, simple)" in facts["guider"]["words"]
+
+
+def test_the_second_output_without_its_input_is_an_error_that_says_what_to_connect(facts):
+    node, number, message = facts["blocked"]
+    assert (node, number) == ("KSamplerAdvanced", "6")
+    assert "Connect the second model to it" in message

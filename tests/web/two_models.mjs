@@ -81,4 +81,12 @@ await loadApi({
   9: { class_type: "SamplerCustomAdvanced", inputs: { noise: ["8", 0], guider: ["5", 0], sampler: ["7", 0], sigmas: ["6", 0], latent_image: ["3", 0] } },
 }, { [AB]: [0, 0] });
 facts.guider = await more(await until((seen) => seen.cells.model.length === 16));
+
+// The second output used without the input: the node that it goes to says what to connect.
+const { model_2: _, ...alone } = pair[4].inputs;
+await loadApi({ ...pair, 4: { class_type: AB, inputs: alone } }, { [AB]: [0, 0] });
+facts.blocked = await page.evaluate(() => new Promise((done) => {
+  comfyAPI.api.api.addEventListener("execution_error", ({ detail }) => done([detail.node_type, detail.node_id, detail.exception_message]));
+  app.queuePrompt(0, 1);
+}));
 await close();
