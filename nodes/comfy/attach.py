@@ -9,6 +9,7 @@ from ...cache_core.plan import check_together
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
 from . import KEY, unseen
+from .companions import companions, reported
 from .controlnet import overheard, waiting
 from .foresight import cfg_of, timeline_of
 from .learning import settle
@@ -39,16 +40,18 @@ class Attachment:
         def sample(sigmas, *rest, **named):
             return executor(noise, latent_image, sampler, sigmas, denoise_mask, *rest, **named)
 
-        refuse_rivals(guider.model_patcher, guider.model_options, sampler)  # one may have come behind this node
+        for patcher in (guider.model_patcher, *companions(guider)):
+            refuse_rivals(patcher, guider.model_options, sampler)  # one may have come behind this node
         if len(sigmas) < 2:  # no steps
             return sample(sigmas, *rest, **named)
         shapes = shapes_of(*rest, **named)
         timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider), shapes)
         settings, lesson, note = settle(self.settings, guider, sampler, sigmas, timeline, noise, mask)
         session = lesson.session(guider) if lesson else Session.begin(settings, guider, timeline, self.watch, mask)
-        if note:
-            session.run.note(note)
-        with self.sessions.opened(session, guider, self.mailboxes):
+        mailboxes, beside = reported(guider, self.mailboxes)
+        for each in filter(None, (note, beside)):
+            session.run.note(each)
+        with self.sessions.opened(session, guider, mailboxes):
             samples = sample(sigmas, *rest, **named)
             if self.watch:
                 _check_calibrated(session)

@@ -36,7 +36,7 @@ class Sessions:
             del self.open[session]
             report = session.end(finished)
             for mailbox in mailboxes:
-                mailbox.deliver(report, drawn_of(session.run, report, session.followed))
+                mailbox.deliver(report, drawn_of(session.run, report, session.followed), ends_of(session))
             for display in displays:
                 display.ended(session, report)
 
@@ -68,6 +68,12 @@ class Sessions:
                 "several samplings call the model from other threads, and a call did not name its own: it is computed"
             )
         return None
+
+
+def ends_of(session: Session) -> tuple[float, float]:
+    """The sigmas at which a sampling begins and ends."""
+    sigmas = session.run.timeline.sigmas
+    return sigmas[0], sigmas[-1]
 
 
 @contextmanager

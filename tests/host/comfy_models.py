@@ -193,7 +193,8 @@ def ksample(
 
 
 def applying(pack, node: str):
-    """The node as a function of a model and its moved widgets; the others show their defaults."""
+    """The node as a function of a model and its moved widgets; the others show their defaults. It returns the model and
+    the mailbox, and the second model where there is one."""
     kind = pack.NODE_CLASS_MAPPINGS[node]
     defaults = {
         name: spec[1]["default"]
@@ -204,6 +205,7 @@ def applying(pack, node: str):
     defaults |= {name: False for name in defaults if name == "learn"}  # or the first run of each test would be a lesson
 
     def apply(model, preset: str = "custom", **widgets):
-        return kind().apply(model, **{**defaults, "preset": preset, **widgets})
+        made = kind().apply(model, **{**defaults, "preset": preset, **widgets})
+        return made if "model_2" in widgets else made[:2]
 
     return apply

@@ -54,15 +54,15 @@ def test_two_experts_learn_a_plan_each_and_use_both(model, learning, plans):
         assert apart(near, pair(model, with_lora(model), seed)) < 0.1
 
 
-def expert(model, latent, seed, disable_noise=False, **part):
-    """What the KSamplerAdvanced node does with 20 steps."""
+def expert(model, latent, seed, disable_noise=False, steps=20, **part):
+    """What the KSamplerAdvanced node does."""
     import comfy.samplers
 
     noise = torch.randn((1, 16, 16, 16), generator=torch.Generator().manual_seed(seed))
     latent = torch.zeros_like(noise) if latent is None else latent
     worker = comfy.samplers.KSampler(
         model,
-        steps=20,
+        steps=steps,
         device=model.load_device,
         sampler="euler",
         scheduler="simple",

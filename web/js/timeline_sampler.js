@@ -1,5 +1,6 @@
 // Where on the graph an Apply node's model is sampled, with how many steps, and which other Apply nodes are on its way.
 import { sourceOf, sourcesOf, targetsOf, valueOf, widgetOf } from "./links.js";
+import { leaving, MODELS } from "./pair.js";
 
 const MOST = 200; // nodes looked at, so that a huge graph stays quick
 
@@ -47,35 +48,43 @@ function samplingAt(node) {
   return scheduled ? described(scheduled, node) : null;
 }
 
-/** Breadth first: the way from `node` to the sampler of its model, and what that says of the sampling; all ways and null where no sampler is found. */
-function wayToSampler(node) {
+/** Breadth first: the way from an output of `node` to the sampler of its model, and what that says of the sampling; all ways and null without one. */
+function wayToSampler(node, output) {
   const [queue, seen] = [[[node]], new Set([node])];
   while (queue.length && seen.size < MOST) {
     const way = queue.shift();
-    for (const next of targetsOf(way.at(-1), CARRIERS)) {
+    for (const next of targetsOf(leaving(way, output), CARRIERS)) {
       if (seen.has(next) || next.mode === NEVER) continue;
       seen.add(next);
       const sampling = next.mode === BYPASSED ? null : samplingAt(next);
-      if (sampling) return { way, sampling };
+      if (sampling) return { way, sampling, sampler: next };
       queue.push([...way, next]);
     }
   }
-  return { way: [...seen], sampling: null };
+  return { way: [...seen], sampling: null, sampler: null };
 }
 
-/** The nodes that `node`'s model comes through. */
-function origins(node) {
+/** The nodes that the model of an input of `node` comes through. */
+function origins(node, input) {
   const found = [];
-  for (let next = sourceOf(node, "model"); next && !found.includes(next) && found.length < MOST; next = sourceOf(next, "model")) found.push(next);
+  for (let next = sourceOf(node, input); next && !found.includes(next) && found.length < MOST; next = sourceOf(next, "model")) found.push(next);
   return found;
 }
 
 /**
- * How the model that leaves `node` is sampled: `sampling`, with `by` whom, and what the route wants to know, null where no sampler is found; and
- * `beside`, the other nodes on the model's way that `accepts` holds for.
+ * How the model that leaves `node` by the output `name` is sampled: `sampling`, with `by` whom, and what the route wants to know, null where no `sampler`
+ * is found; and `beside`, the other nodes on the model's way that `accepts` holds for.
  */
-export function findSampling(node, accepts) {
-  const { way, sampling } = wayToSampler(node);
-  const beside = [...origins(node), ...way].filter((other) => other !== node && !other.mode && accepts(other));
-  return { sampling, beside };
+function findSampling(node, accepts, name) {
+  const { way, ...found } = wayToSampler(node, name);
+  const beside = [...origins(node, name), ...way].filter((other) => other !== node && !other.mode && accepts(other));
+  return { ...found, beside, part: MODELS.indexOf(name) };
+}
+
+/** The samplings of `node`'s models, each as in `findSampling`: two in turn, or one, also where one guider has both models. */
+export function findSamplings(node, accepts) {
+  const first = findSampling(node, accepts, MODELS[0]), second = sourceOf(node, MODELS[1]) && findSampling(node, accepts, MODELS[1]);
+  if (!second?.sampling || second.sampler === first.sampler) return [first];
+  if (!first.sampling) return [second];
+  return [first, second].sort((a, b) => (a.sampling.start ?? 0) - (b.sampling.start ?? 0));
 }
