@@ -1,0 +1,79 @@
+"""Model families that make video, and the block lists of each. Names as in the released weights."""
+
+from dataclasses import replace
+
+from .forms import FLUX, attention, mlp
+from .spec import Blocks, Host
+
+# Wan: blocks that attend to themselves, then to the text; then come the MLP's two layers.
+WAN = Blocks("blocks", (attention("self_attn"), attention("cross_attn"), mlp("ffn")), carries=("x",))
+WAN_ONE_BY_ONE = replace(WAN, carries=())  # something between the blocks looks at what they return
+
+# LTX-Video; LTX-2 carries video and sound side by side and lets each attend to the other.
+LTX_VIDEO = (attention("attn1"), attention("attn2"), mlp("ff"))
+LTX_SOUND = (
+    attention("audio_attn1"),
+    attention("audio_attn2"),
+    mlp("audio_ff"),
+    attention("audio_to_video_attn"),
+    attention("video_to_audio_attn"),
+)
+LTX_HEARD = ("audio_attn1", "audio_attn2", "audio_ff", "video_to_audio_attn")
+
+VIDEO: tuple[Host, ...] = (
+    Host(
+        "HunyuanVideo",
+        ("HunyuanVideo",),
+        "HunyuanVideo 1.0 and 1.5, text and image to video; HunyuanImage 2.1",
+        FLUX,
+        needs=("txt_in.individual_token_refiner",),
+    ),
+    Host("Wan VACE", ("VaceWanModel",), "Wan VACE", (WAN, Blocks("vace_blocks", WAN.mounts))),
+    Host("Wan S2V", ("WanModel_S2V",), "Wan 2.2 sound to video", (WAN_ONE_BY_ONE,), needs=("audio_injector",)),
+    Host("Wan Animate", ("AnimateWanModel",), "Wan 2.2 Animate", (WAN_ONE_BY_ONE,), needs=("face_adapter",)),
+    Host("WanDancer", ("WanDancerModel",), "WanDancer", (WAN_ONE_BY_ONE,), needs=("music_injector",)),
+    Host(
+        "Wan",
+        ("WanModel", "CameraWanModel", "HumoWanModel"),
+        "Wan 2.1 and 2.2, text and image to video, both experts; camera; HuMo",
+        (WAN,),
+    ),
+    Host(
+        "LTX-2",
+        ("LTXAVModel",),
+        "LTX-2, video with sound",
+        (Blocks("transformer_blocks", LTX_VIDEO + LTX_SOUND, text=LTX_HEARD),),
+        needs=("patchify_proj",),
+    ),
+    Host(
+        "LTX-Video",
+        ("LTXVModel",),
+        "LTX-Video",
+        (Blocks("transformer_blocks", LTX_VIDEO, carries=("x",)),),
+        needs=("patchify_proj",),
+    ),
+    Host(
+        "Kandinsky 5",
+        ("Kandinsky5",),
+        "Kandinsky 5, image and video",
+        (
+            Blocks(
+                "visual_transformer_blocks",
+                (attention("self_attention"), attention("cross_attention"), mlp("feed_forward")),
+                carries=("visual_embed",),
+            ),
+        ),
+    ),
+    Host(
+        "Cosmos Predict 2",
+        ("MiniTrainDIT",),
+        "Cosmos Predict 2, image and video",
+        (Blocks("blocks", (attention("self_attn"), attention("cross_attn"), mlp("mlp")), carries=("x_B_T_H_W_D",)),),
+    ),
+    Host(  # two streams of different widths
+        "Mochi",
+        ("AsymmDiTJoint",),
+        "Mochi 1",
+        (Blocks("blocks", (attention("attn", outputs=2), mlp("mlp_x", "mlp_y")), carries=("x", "y"), text=("mlp_y",)),),
+    ),
+)
