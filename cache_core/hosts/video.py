@@ -20,6 +20,9 @@ LTX_SOUND = (
 )
 LTX_HEARD = ("audio_attn1", "audio_attn2", "audio_ff", "video_to_audio_attn")
 
+# Cosmos Predict 2; its stream keeps the axes of time, height and width.
+COSMOS = Blocks("blocks", (attention("self_attn"), attention("cross_attn"), mlp("mlp")), carries=("x_B_T_H_W_D",))
+
 VIDEO: tuple[Host, ...] = (
     Host(
         "HunyuanVideo",
@@ -28,9 +31,17 @@ VIDEO: tuple[Host, ...] = (
         FLUX,
         needs=("txt_in.individual_token_refiner",),
     ),
+    Host(  # video and sound in one sequence of tokens, without a batch
+        "MiniMax H3",
+        ("MiniMaxH3Model",),
+        "MiniMax H3, video with sound, from text, frames and references",
+        (Blocks("blocks", (attention("attn"), mlp("mlp")), carries=("x",)),),
+        needs=("token_refiner", "audio_patch_proj"),
+    ),
     Host("Wan VACE", ("VaceWanModel",), "Wan VACE", (WAN, Blocks("vace_blocks", WAN.mounts))),
     Host("Wan S2V", ("WanModel_S2V",), "Wan 2.2 sound to video", (WAN_ONE_BY_ONE,), needs=("audio_injector",)),
     Host("Wan Animate", ("AnimateWanModel",), "Wan 2.2 Animate", (WAN_ONE_BY_ONE,), needs=("face_adapter",)),
+    Host("SCAIL", ("SCAILWanModel", "SCAIL2WanModel"), "SCAIL and SCAIL-2", (WAN,), needs=("patch_embedding_pose",)),
     Host("WanDancer", ("WanDancerModel",), "WanDancer", (WAN_ONE_BY_ONE,), needs=("music_injector",)),
     Host(
         "Wan",
@@ -64,12 +75,8 @@ VIDEO: tuple[Host, ...] = (
             ),
         ),
     ),
-    Host(
-        "Cosmos Predict 2",
-        ("MiniTrainDIT",),
-        "Cosmos Predict 2, image and video",
-        (Blocks("blocks", (attention("self_attn"), attention("cross_attn"), mlp("mlp")), carries=("x_B_T_H_W_D",)),),
-    ),
+    Host("Anima", ("Anima",), "Anima", (COSMOS,), needs=("llm_adapter",)),
+    Host("Cosmos Predict 2", ("MiniTrainDIT",), "Cosmos Predict 2, image and video", (COSMOS,)),
     Host(  # two streams of different widths
         "Mochi",
         ("AsymmDiTJoint",),

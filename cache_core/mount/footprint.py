@@ -27,7 +27,7 @@ def padded(model: nn.Module, count: int) -> int:
 
 def joins(host: Host) -> bool:
     """True if the text's tokens go through the blocks. If not, the blocks attend to them in a second attention."""
-    return all(
+    return any(
         [kind for mount in blocks.mounts for kind in mount.sites("")].count(Kind.ATTENTION) == 1
         for blocks in host.blocks
     )

@@ -8,6 +8,7 @@ import pytest
 import torch
 from comfy_models import MIXED, NEVER
 from tiny import TINY, latent, sampled
+from tiny_image import OVIS_IMAGE
 
 
 @pytest.fixture(params=TINY.values(), ids=TINY)
@@ -45,6 +46,24 @@ def test_every_state_runs_undemoted(tiny, feb):
     assert {row.state for row in report.rows} == {"compute", "reuse attention", "reuse mlp", "reuse both"}
     assert report.shares["attention"] < 0.8
     assert untouched(model)
+
+
+def test_in_bfloat16_never_reuse_is_bit_identical_and_every_state_runs_undemoted(tiny, feb):
+    model = tiny.build(torch.bfloat16)
+    assert torch.equal(sampled(tiny, feb(model, **NEVER)[0], steps=8), sampled(tiny, model, steps=8))
+    cached, mailbox = feb(model, **MIXED, stage_boundary=0.8)
+    assert sampled(tiny, cached, steps=12).isfinite().all()
+    assert mailbox.latest.demotions == ()
+    assert mailbox.latest.shares["attention"] < 0.9
+
+
+def test_ovis_is_cached_whole_and_says_that_its_single_blocks_cannot_be_separated(feb):
+    model = OVIS_IMAGE.build()
+    assert torch.equal(sampled(OVIS_IMAGE, feb(model, **NEVER)[0]), sampled(OVIS_IMAGE, model))
+    cached, mailbox = feb(model, "auto")
+    assert sampled(OVIS_IMAGE, cached, steps=16).isfinite().all()
+    assert [("gated outside its activation" in text) for text in mailbox.latest.demotions] == [True]
+    assert mailbox.latest.shares["mlp"] < 0.9
 
 
 def test_auto_runs_undemoted(tiny, feb):

@@ -1,5 +1,7 @@
 """Tiny models that make images."""
 
+import torch
+from comfy_models import FLUX
 from tiny_model import FRAME, MASK, Tiny
 
 QWEN = (
@@ -44,8 +46,72 @@ OMNIGEN = (
     | {"num_refiner_layers": 1, "num_attention_heads": 1, "num_kv_heads": 1}
     | {"multiple_of": 32, "text_feat_dim": 64}
 )
+KREA = {
+    "image_model": "krea2",
+    "features": 128,
+    "tdim": 32,
+    "txtdim": 16,
+    "heads": 1,
+    "kvheads": 1,
+    "multiplier": 1,
+} | {"layers": 2, "txtlayers": 4, "txtheads": 1, "txtkvheads": 1}
+ERNIE = {"image_model": "ernie", "hidden_size": 128, "num_attention_heads": 1, "num_layers": 2} | {
+    "ffn_hidden_size": 64,
+    "text_in_dim": 64,
+}
+JOY = {"image_model": "joyimage", "hidden_size": 128, "num_attention_heads": 1, "text_dim": 64} | {
+    "mlp_width_ratio": 1.0,
+    "num_layers": 2,
+}
+BOOGU = (
+    {"image_model": "boogu", "hidden_size": 96, "num_layers": 2, "num_double_stream_layers": 2}
+    | {"num_refiner_layers": 1, "num_attention_heads": 1, "num_kv_heads": 1, "multiple_of": 32}
+    | {"axes_dim_rope": (32, 32, 32), "instruction_feat_dim": 64}
+)
+PIXELDIT = {"image_model": "pixeldit_t2i", "num_groups": 1, "hidden_size": 64, "pixel_attn_hidden_size": 32} | {
+    "pixel_num_groups": 1,
+    "patch_depth": 2,
+    "txt_embed_dim": 64,
+    "txt_max_length": 8,
+}
+PID = PIXELDIT | {"image_model": "pid", "lq_hidden_dim": 32, "lq_num_res_blocks": 1, "patch_depth": 3}
+LENS = {"image_model": "lens", "num_layers": 2, "attention_head_dim": 64, "num_attention_heads": 1} | {
+    "enc_hidden_dim": 16
+}
+IDEOGRAM = {"image_model": "ideogram4", "num_layers": 2, "num_attention_heads": 1, "attention_head_dim": 128} | {
+    "intermediate_size": 64,
+    "adaln_dim": 32,
+    "llm_features_dim": 64,
+}
+PIXELS = {"image_model": "zimage_pixel", "in_channels": 3, "decoder_hidden_size": 32, "decoder_num_res_blocks": 1} | {
+    "decoder_max_freqs": 4
+}
+LONGCAT = FLUX | {"guidance_embed": False, "vec_in_dim": None, "txt_ids_dims": [1, 2]}
+OVIS = FLUX | {"vec_in_dim": None, "guidance_embed": False, "yak_mlp": True, "txt_norm": True}
+# no model of the tests of every host: of its single blocks only the kernel of the attention can be predicted
+OVIS_IMAGE = Tiny("Flux", "FLUX", OVIS)
+SPACED = (128, 4, 4)  # latents of FLUX.2
 
 IMAGE_MODELS = {
+    "krea2": Tiny("Krea2", "Krea-2", KREA, FRAME),
+    "ernie": Tiny("ErnieImage", "ERNIE-Image", ERNIE, SPACED),
+    "joyimage": Tiny("JoyImage", "JoyImage", JOY, FRAME),
+    "boogu": Tiny("Boogu", "Boogu", BOOGU, extra=MASK),
+    "pixeldit": Tiny("PixelDiTT2I", "PixelDiT", PIXELDIT, (3, 32, 32)),
+    "pid": Tiny(
+        "PiD", "PiD", PID, (3, 64, 64), extra={"lq_latent": (1, 16, 2, 2)}, given={"degrade_sigma": torch.zeros(1)}
+    ),
+    "lens": Tiny("Lens", "Lens", LENS, SPACED),
+    "mage_flow": Tiny("MageFlow", "Qwen-Image", QWEN | {"image_model": "mage_flow"}, SPACED),
+    "ideogram4": Tiny(
+        "Ideogram4",
+        "Ideogram 4",
+        {"image_model": "ideogram4", "num_layers": 2},
+        SPACED,
+        smaller={"comfy.supported_models.Ideogram4.unet_extra_config": IDEOGRAM},
+    ),
+    "z_image_pixels": Tiny("ZImagePixelSpace", "Z-Image in pixels", LUMINA | Z_IMAGE | PIXELS, (3, 16, 16), extra=MASK),
+    "longcat": Tiny("LongCatImage", "FLUX", LONGCAT),
     "qwen_image": Tiny("QwenImage", "Qwen-Image", QWEN, FRAME),
     "sd3": Tiny("SD3", "SD3", SD3),
     "lumina": Tiny("Lumina2", "Lumina 2", LUMINA, extra=MASK),

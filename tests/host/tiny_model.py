@@ -1,11 +1,16 @@
 """A tiny model of a family, of ComfyUI's own classes."""
 
+import pkgutil
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
+from unittest import mock
 
 import pytest
 import torch
 from comfy_models import comfy_model_from, conditioning
 
+UNSET = {"pos_embed", "rope.inv_freq"}  # buffers that ComfyUI leaves uninitialised
 MASK = {"attention_mask": (1, 8)}
 VIDEO = (16, 3, 8, 8)
 FRAME = (16, 1, 8, 8)
@@ -22,7 +27,9 @@ class Tiny:
     shape: tuple[int, ...] = (16, 8, 8)
     width: int = 64
     vector: int = 32
-    extra: dict = field(default_factory=dict)
+    extra: dict = field(default_factory=dict)  # shapes of tensors in the conditioning
+    given: dict = field(default_factory=dict)  # what else is in it
+    smaller: dict = field(default_factory=dict)  # arguments, by the class, that no configuration tells
     sound: tuple[int, ...] = ()  # a second latent's shape
 
     def build(self, dtype=torch.float32):
@@ -30,10 +37,15 @@ class Tiny:
 
         if not hasattr(comfy.supported_models, self.kind):
             pytest.skip(f"this ComfyUI has no {self.kind}")
-        model = comfy_model_from(self.kind, self.config, dtype)
-        positions = getattr(model.model.diffusion_model, "pos_embed", None)
-        if positions is not None:  # a buffer, which ComfyUI leaves uninitialised
-            positions.copy_(0.02 * noise(positions.shape, 0))
+        with ExitStack() as stack:
+            for path, sizes in self.smaller.items():
+                whole = pkgutil.resolve_name(path)
+                small = {**whole, **sizes} if isinstance(whole, dict) else partial(whole, **sizes)
+                stack.enter_context(mock.patch(path, small))
+            model = comfy_model_from(self.kind, self.config, dtype)
+        for name, buffer in model.model.diffusion_model.named_buffers():
+            if name in UNSET:
+                buffer.copy_(0.02 * noise(buffer.shape, 0))
         return model
 
     def prompts(self) -> tuple[list, list]:
@@ -44,7 +56,7 @@ class Tiny:
                 name: torch.ones(shape, dtype=torch.long) if "mask" in name else noise(shape, seed)
                 for name, shape in self.extra.items()
             }
-            prompt[0][1].update(given)
+            prompt[0][1].update(given | self.given)
         return found
 
 

@@ -1,6 +1,6 @@
 """Tiny models that make video."""
 
-from tiny_model import FRAME, MASK, VIDEO, Tiny
+from tiny_model import FRAME, MASK, VIDEO, Tiny, noise
 
 IMAGE = {"concat_latent_image": (1, *VIDEO)}
 WAN = (
@@ -41,6 +41,23 @@ MOCHI = (
     | {"num_heads": 2, "mlp_ratio_x": 96.0, "learn_sigma": False, "qk_norm": True, "qkv_bias": False, "use_t5": True}
     | {"t5_feat_dim": 64, "t5_token_length": 8, "timestep_scale": 1000.0, "posenc_preserve_area": True}
 )
+ANIMA = {"image_model": "anima"} | {k: v for k, v in COSMOS.items() if k != "image_model"}
+ADAPTER = {"source_dim": 64, "target_dim": 64, "model_dim": 64, "num_layers": 1, "num_heads": 1}
+H3 = (
+    {"image_model": "minimax_h3", "hidden_size": 128, "num_layers": 3, "token_refiner_num_layers": 1}
+    | {"num_attention_heads": 1, "ffn_hidden_size": 64, "text_dim": 64, "timestep_input_dim": 32}
+    | {"time_embed_hidden_size": 32, "time_embed_dim": 32}
+)
+CLIP = {"kind": "video_audio", "latent_t": 2, "latent_h": 4, "latent_w": 4, "ref_audio_t": 4}
+REFERENCES = [
+    {"kind": "image", "latent_h": 4, "latent_w": 4, "latent": noise((1, 24, 1, 4, 4), 3)},
+    CLIP | {"latent": noise((1, 24, 2, 4, 4), 4), "audio_latent": noise((1, 32, 2, 4), 5)},
+]
+
+
+def h3(**given) -> Tiny:
+    """MiniMax H3; `given`: what its nodes put into the conditioning."""
+    return Tiny("MiniMaxH3", "MiniMax H3", H3, (24, 3, 4, 4), sound=(32, 2, 8), given=given)
 
 
 def wan(kind: str, host: str, extra: dict | None = None, **changed) -> Tiny:
@@ -52,6 +69,11 @@ POSE = {"pose_video_latent": (1, 16, 2, 8, 8)}
 # no host, and refused by name
 ANIMATE_2 = wan("WAN_Animate2", "Wan Animate 2", IMAGE | POSE, model_type="animate2", in_dim=36)
 VIDEO_MODELS = {
+    "h3": h3(),
+    "h3_references": h3(minimax_refs=REFERENCES),
+    "anima": Tiny("Anima", "Anima", ANIMA, FRAME, smaller={"comfy.ldm.anima.model.LLMAdapter": ADAPTER}),
+    "scail": wan("WAN21_SCAIL", "SCAIL", POSE, model_type="scail", in_dim=20),
+    "scail2": wan("WAN21_SCAIL2", "SCAIL", POSE, model_type="scail2", in_dim=20),
     "wan": wan("WAN21_T2V", "Wan"),
     "wan_i2v": wan("WAN21_I2V", "Wan", IMAGE, model_type="i2v", in_dim=36),
     "wan_camera": wan("WAN21_Camera", "Wan", model_type="camera", in_dim=32, in_dim_control_adapter=24),
