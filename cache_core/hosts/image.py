@@ -56,6 +56,13 @@ IMAGE: tuple[Host, ...] = (
         "Qwen-Image, Qwen-Image-Edit, Edit 2509 and 2511; Mage-Flow, which has its blocks",
         (QWEN,),
     ),
+    Host(  # one stream; the text's keys and values may be kept from step to step
+        "Qwen-Image 2.1",
+        ("QwenImage21Transformer2DModel",),
+        "Qwen-Image 2.1",
+        (Blocks("transformer_blocks", (attention("attn"), mlp("img_mlp")), carries=("x",), prefix="prefix_len"),),
+        needs=("modulation", "txt_in.text_norm"),
+    ),
     Host("SD3", ("OpenAISignatureMMDITWrapper", "MMDiT"), "Stable Diffusion 3, 3.5 medium and large", (SD3,)),
     Host("Ideogram 4", ("Ideogram4Transformer2DModel",), "Ideogram 4", (LUMINA,), needs=("llm_cond_proj",)),
     Host("Z-Image in pixels", ("NextDiTPixelSpace",), "Z-Image in pixels", (LUMINA,), needs=("dec_net",)),

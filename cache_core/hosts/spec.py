@@ -86,13 +86,16 @@ class Blocks:
 
     `carries`: the arguments, by name or place, that a block adds to and returns, in the order in which it returns
     them; empty if the model does more to them between blocks than add values that do not depend on them, as ControlNet
-    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture.
+    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture. `prefix`: the
+    argument with the number of tokens, first in the first stream, that stay as they are at every step; a call with
+    nothing but them is none of the list's.
     """
 
     path: str
     mounts: tuple[Call | Joint | Fused, ...]
     carries: tuple[str | int, ...] = ()
     text: tuple[str, ...] = ()
+    prefix: str = ""
 
 
 @dataclass(frozen=True)

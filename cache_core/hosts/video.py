@@ -20,6 +20,8 @@ LTX_SOUND = (
 )
 LTX_HEARD = ("audio_attn1", "audio_attn2", "audio_ff", "video_to_audio_attn")
 
+SIDES = ("videoT", "audioT")  # of a block of Kandinsky 6
+
 # Cosmos Predict 2; its stream keeps the axes of time, height and width.
 COSMOS = Blocks("blocks", (attention("self_attn"), attention("cross_attn"), mlp("mlp")), carries=("x_B_T_H_W_D",))
 
@@ -52,7 +54,7 @@ VIDEO: tuple[Host, ...] = (
     Host(
         "LTX-2",
         ("LTXAVModel",),
-        "LTX-2, video with sound",
+        "LTX-2, 2.3 and 2.5, video with sound",
         (Blocks("transformer_blocks", LTX_VIDEO + LTX_SOUND, text=LTX_HEARD),),
         needs=("patchify_proj",),
     ),
@@ -72,6 +74,29 @@ VIDEO: tuple[Host, ...] = (
                 "visual_transformer_blocks",
                 (attention("self_attention"), attention("cross_attention"), mlp("feed_forward")),
                 carries=("visual_embed",),
+            ),
+        ),
+    ),
+    Host(  # video and sound side by side, each with the parts of a block of Kandinsky 5
+        "Kandinsky 6",
+        ("Kandinsky6NativeAVDiT", "Kandinsky6"),
+        "Kandinsky 6, video with sound",
+        (
+            Blocks(
+                "visual_blocks",
+                (
+                    *(attention(f"{side}.{name}") for side in SIDES for name in ("self_attention", "cross_attention")),
+                    attention("va_cross_attention"),
+                    attention("av_cross_attention"),
+                    *(mlp(f"{side}.feed_forward") for side in SIDES),
+                ),
+                carries=("visual_embed", "audio_embed"),
+                text=(
+                    "audioT.self_attention",
+                    "audioT.cross_attention",
+                    "audioT.feed_forward",
+                    "av_cross_attention",
+                ),
             ),
         ),
     ),

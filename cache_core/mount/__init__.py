@@ -10,6 +10,7 @@ from ..hosts import Blocks, Host, blocks_of
 from ..run.run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
+from .arguments import Aside
 from .between import Between
 from .block import Kinds, MountedBlock, fresh
 from .footprint import footprint, joins, padded, tokens
@@ -37,10 +38,15 @@ class MountedList:
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         merges = spec.carries and blocks
         self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between) if merges else None
+        self.aside = Aside(blocks, spec.carries[0], spec.prefix) if spec.prefix else None
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         """The forwards for the coming model call."""
+        forwards = self._forwards(run)
+        return self.aside.passing(forwards) if self.aside else forwards
+
+    def _forwards(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         self.began = self.stack if self.stack and self.stack.sound and run.merged else None
         if self.began is None:
             return [pair for block in self.blocks for pair in block.forwards]

@@ -8,6 +8,7 @@ from ..hosts import Call, Fused, Joint, SiteNames
 from ..run.engine import Source
 from ..site import Kind
 from ..store import OutOfMemory
+from .arguments import Arguments
 from .call import CallMount
 from .fused import FusedMount
 from .joint import JointMount
@@ -49,6 +50,7 @@ class MountedBlock:
     def __init__(self, block: nn.Module, path: str, specs: tuple[Spec, ...], source: Source, read: ReadWeights):
         self.block, self.path, self.source, self.signature = block, path, source, signature(block)
         self.original: Forward = block.forward
+        self.arguments = Arguments(self.original)
         self.fallbacks: list[str] = []
         self.ladders = [self._ladder(spec, read) for spec in specs]
         self.sites = [
@@ -99,6 +101,7 @@ class MountedBlock:
     def forward(self, *args: object, **kwargs: object) -> object:
         """The block's forward during a model call."""
         self.entered = True
+        args, kwargs = self.arguments.with_named_options(args, kwargs)
         if self.check is None:
             return self.run(args, kwargs)
         check, self.check = self.check, None
