@@ -81,6 +81,27 @@ class Fused:
 
 
 @dataclass(frozen=True)
+class Inline:
+    """An attention and an MLP that a block runs in its own code, by linear layers `attention` and `mlp`. Neither can be
+    predicted alone: the list can only be merged."""
+
+    attention: tuple[str, ...]
+    mlp: tuple[str, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Submodules that a block must have, as dotted paths."""
+        return (*self.attention, *self.mlp)
+
+    def sites(self, path: str) -> SiteNames:
+        """Names of the sites, by kind, of the block at `path`. They are counted, never reached."""
+        return {kind: (f"{path}.{kind.value}",) for kind in (Kind.ATTENTION, Kind.MLP)}
+
+
+Spec = Call | Joint | Fused | Inline
+
+
+@dataclass(frozen=True)
 class Blocks:
     """A list of blocks of the model, by attribute path, and the mounts of each.
 
@@ -92,10 +113,15 @@ class Blocks:
     """
 
     path: str
-    mounts: tuple[Call | Joint | Fused, ...]
+    mounts: tuple[Spec, ...]
     carries: tuple[str | int, ...] = ()
     text: tuple[str, ...] = ()
     prefix: str = ""
+
+    @property
+    def separable(self) -> bool:
+        """True if its attention and MLP can be predicted one without the other."""
+        return not any(isinstance(mount, Inline) for mount in self.mounts)
 
 
 @dataclass(frozen=True)

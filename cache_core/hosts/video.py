@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .forms import FLUX, attention, mlp
-from .spec import Blocks, Host
+from .spec import Blocks, Host, Inline
 
 # Wan: blocks that attend to themselves, then to the text; then come the MLP's two layers.
 WAN = Blocks("blocks", (attention("self_attn"), attention("cross_attn"), mlp("ffn")), carries=("x",))
@@ -97,6 +97,18 @@ VIDEO: tuple[Host, ...] = (
                     "audioT.feed_forward",
                     "av_cross_attention",
                 ),
+            ),
+        ),
+    ),
+    Host(  # its blocks have layers, but no modules of attention and MLP
+        "CogVideoX",
+        ("CogVideoXTransformer3DModel",),
+        "CogVideoX 1.0 and 1.5, text and image to video; VOID",
+        (
+            Blocks(
+                "blocks",
+                (Inline(("q", "k", "v", "attn_out"), ("ff_proj", "ff_out")),),
+                carries=("hidden_states", "encoder_hidden_states"),
             ),
         ),
     ),

@@ -37,7 +37,7 @@ class MountedList:
         ]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         merges = spec.carries and blocks
-        self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between) if merges else None
+        self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between, spec.separable) if merges else None
         self.aside = Aside(blocks, spec.carries[0], spec.prefix) if spec.prefix else None
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
@@ -74,6 +74,8 @@ class Mounts:
         run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         for fallback in (fallback for block in self._one_of_each_make() for fallback in block.fallbacks):
             run.demote(fallback)
+        if not all(blocks.separable for blocks in host.blocks):
+            self.merge_only("attention and mlp cannot be told apart in its blocks")
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -110,12 +112,16 @@ class Mounts:
         """True if every list of blocks can be one residual."""
         return all(found.stack for found in self.lists if found.blocks)
 
-    def merge_only(self, reason: str) -> None:
-        """Keep no single site from now on, for `reason`: predictions of single sites are decided inside the model, and
-        a compiled one would be compiled anew for each."""
-        self.run.measured.merged_only = True
+    def compiled(self) -> None:
+        """The model is compiled: predictions of single sites are decided inside it, and it would be compiled anew for
+        each."""
         for stack in (found.stack for found in self.lists if found.stack):
             stack.compiled = True
+        self.merge_only("the model is compiled")
+
+    def merge_only(self, reason: str) -> None:
+        """Keep no single site from now on, for `reason`."""
+        self.run.measured.merged_only = True
         run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
         if not self.mergeable or not rungs:
             run.measured.open = False  # nothing is kept, so nothing need be measured inside the compiled model

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ..hosts import Call, Fused, Joint, SiteNames
+from ..hosts import Call, Fused, Inline, SiteNames, Spec
 from ..run.engine import Source
 from ..site import Kind
 from ..store import OutOfMemory
@@ -18,7 +18,6 @@ from .replay import Replay, copied, distance, shapes_of, tolerance
 from .scoped import Forward
 
 Kinds = frozenset[Kind]
-Spec = Call | Joint | Fused
 
 
 def signature(block: nn.Module) -> tuple:
@@ -56,15 +55,18 @@ class MountedBlock:
         self.sites = [
             site
             for spec, ladder in zip(specs, self.ladders, strict=True)
-            for site in self._reachable(spec, ladder[0]).items()
+            for site in self._reachable(spec, ladder).items()
         ]
         self.check: Callable[[MountedBlock, tuple, dict], object] | None = None
         self.entered = False  # whether the model has ever called its forward
 
-    def _reachable(self, spec: Spec, mount: Mount) -> SiteNames:
-        """The sites that an uncached block calls: those of its first mount, or, if that was a fallback from the start,
-        of its spec."""
+    def _reachable(self, spec: Spec, ladder: list[Mount]) -> SiteNames:
+        """The sites that an uncached block calls: those of its first mount, or, if that was a fallback from the start
+        or there is none, of its spec."""
         planned = spec.sites(self.path)
+        if not ladder:
+            return planned
+        mount = ladder[0]
         return mount.sites if mount.sites.keys() == planned.keys() and not isinstance(mount, KernelMount) else planned
 
     def count(self, kind: Kind) -> int:
@@ -74,6 +76,8 @@ class MountedBlock:
     def _ladder(self, spec: Spec, read: ReadWeights) -> list[Mount]:
         if isinstance(spec, Call):
             return [CallMount(self.block, self.path, spec, self.source)]
+        if isinstance(spec, Inline):
+            return []
         kernel = KernelMount(self.path, self.source)
         try:
             if isinstance(spec, Fused):

@@ -4,7 +4,7 @@ import math
 
 from torch import nn
 
-from ..hosts import Blocks, Call, Fused, Host, Joint, blocks_of, submodule
+from ..hosts import Blocks, Call, Host, Joint, Spec, blocks_of, submodule
 from ..schedule import Table
 from ..site import MODULES, Kind
 from ..store import Footprint, coded_fraction
@@ -76,7 +76,7 @@ def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tu
     ]
 
 
-def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, picture: int, text: int) -> list[int]:
+def _values(block: nn.Module, blocks: Blocks, mount: Spec, picture: int, text: int) -> list[int]:
     """Number of elements of each site of a mount. One with sites for several streams lacks some in some blocks."""
     names = (
         mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()

@@ -19,7 +19,8 @@ class Stack:
 
     `carries`: the blocks' arguments that are streams `(B, L, C)`, in the order in which they are returned. A stream's
     residual is `r = x_out - x_in - sum of additions between blocks` `(B, L, C)`: the model's own code makes those
-    additions (ControlNet) again. `counts`: sites of each kind in the list. `sound` turns False when the blocks turn
+    additions (ControlNet) again. `counts`: sites of each kind in the list. `separable`: whether they can be predicted
+    one by one instead. `sound` turns False when the blocks turn
     out not to work like this. A residual of another shape than the stream it meets is not added: the list is computed.
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that
@@ -42,9 +43,10 @@ class Stack:
         run: Run,
         counts: dict[Kind, int],
         between: Between,
+        separable: bool = True,
     ):
         self.run, self.path, self.carries, self.counts, self.between = run, path, carries, counts, between
-        self.sound, self.compiled = True, False
+        self.sound, self.compiled, self.separable = True, False, separable
         self._arguments: dict[Forward, Arguments] = {}  # of each kind of block
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self._known = False  # whether any of the blocks has ever been run by its forward
@@ -104,7 +106,10 @@ class Stack:
     def give_up(self, reason: str) -> None:
         """Merge no more from the next call on."""
         self.sound = self.run.measured.lists[self.path] = False
-        self.run.demote(f"{self.path} ({reason}): every output is kept")
+        if self.separable:
+            self.run.demote(f"{self.path} ({reason}): every output is kept")
+        else:
+            self.run.bar(MODULES, f"{self.path} ({reason}): attention and mlp are computed")
 
     def _arguments_of(self, block: nn.Module) -> Arguments:
         code = getattr(block.forward, "__func__", block.forward)

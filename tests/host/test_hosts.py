@@ -10,9 +10,22 @@ from comfy_models import MIXED, NEVER
 from tiny import TINY, latent, sampled
 from tiny_image import OVIS_IMAGE
 
+MERGED_ONLY = {name: tiny for name, tiny in TINY.items() if tiny.host == "CogVideoX"}
+SEPARABLE = {name: tiny for name, tiny in TINY.items() if name not in MERGED_ONLY}
+
 
 @pytest.fixture(params=TINY.values(), ids=TINY)
 def tiny(request):
+    return request.param
+
+
+@pytest.fixture(params=SEPARABLE.values(), ids=SEPARABLE)
+def separable(request):
+    return request.param
+
+
+@pytest.fixture(params=MERGED_ONLY.values(), ids=MERGED_ONLY)
+def merged_only(request):
     return request.param
 
 
@@ -37,10 +50,10 @@ def test_never_reuse_is_bit_identical_and_leaves_nothing_behind(tiny, feb):
     assert torch.equal(sampled(tiny, model), plain)
 
 
-def test_every_state_runs_undemoted(tiny, feb):
-    model = tiny.build()
+def test_every_state_runs_undemoted(separable, feb):
+    model = separable.build()
     cached, mailbox = feb(model, **MIXED, stage_boundary=0.8)
-    assert sampled(tiny, cached, steps=24).isfinite().all()
+    assert sampled(separable, cached, steps=24).isfinite().all()
     report = mailbox.latest
     assert report.demotions == ()
     assert {row.state for row in report.rows} == {"compute", "reuse attention", "reuse mlp", "reuse both"}
@@ -48,13 +61,26 @@ def test_every_state_runs_undemoted(tiny, feb):
     assert untouched(model)
 
 
-def test_in_bfloat16_never_reuse_is_bit_identical_and_every_state_runs_undemoted(tiny, feb):
-    model = tiny.build(torch.bfloat16)
-    assert torch.equal(sampled(tiny, feb(model, **NEVER)[0], steps=8), sampled(tiny, model, steps=8))
+def test_in_bfloat16_never_reuse_is_bit_identical_and_every_state_runs_undemoted(separable, feb):
+    model = separable.build(torch.bfloat16)
+    assert torch.equal(sampled(separable, feb(model, **NEVER)[0], steps=8), sampled(separable, model, steps=8))
     cached, mailbox = feb(model, **MIXED, stage_boundary=0.8)
-    assert sampled(tiny, cached, steps=12).isfinite().all()
+    assert sampled(separable, cached, steps=12).isfinite().all()
     assert mailbox.latest.demotions == ()
     assert mailbox.latest.shares["attention"] < 0.9
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+def test_blocks_that_cannot_be_taken_apart_rest_together_and_the_report_says_so(merged_only, feb, dtype):
+    model = merged_only.build(dtype)
+    assert torch.equal(sampled(merged_only, feb(model, **NEVER)[0]), sampled(merged_only, model))
+    cached, mailbox = feb(model, **MIXED)
+    assert sampled(merged_only, cached, steps=24).isfinite().all()
+    report = mailbox.latest
+    assert {row.state for row in report.rows} == {"compute", "reuse both"}
+    assert report.shares["attention"] == report.shares["mlp"] < 0.8
+    assert ["cannot be told apart" in text for text in report.demotions] == [True]
+    assert untouched(model)
 
 
 def test_ovis_is_cached_whole_and_says_that_its_single_blocks_cannot_be_separated(feb):
@@ -73,7 +99,7 @@ def test_auto_runs_undemoted(tiny, feb):
     assert mailbox.latest.shares["mlp"] < 0.9
 
 
-def test_each_site_fires_once_in_a_call_of_the_model(tiny, feb, pack, monkeypatch):
+def test_each_site_fires_once_in_a_call_of_the_model(separable, feb, pack, monkeypatch):
     run = sys.modules[f"{pack.__name__}.cache_core.run.run"].Run
     asked, remember = Counter(), run.remember
 
@@ -82,8 +108,8 @@ def test_each_site_fires_once_in_a_call_of_the_model(tiny, feb, pack, monkeypatc
         return remember(self, kind, site, value)
 
     monkeypatch.setattr(run, "remember", counted)
-    cached, mailbox = feb(tiny.build(), **MIXED)
-    sampled(tiny, cached, steps=12)
+    cached, mailbox = feb(separable.build(), **MIXED)
+    sampled(separable, cached, steps=12)
     assert set(asked.values()) == {1}
     assert max(Counter((n, call) for n, call, _ in asked).values()) > 2
     assert mailbox.latest.restarts == 0

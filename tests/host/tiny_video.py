@@ -23,7 +23,8 @@ LTX = (
 SOUND = (
     {"image_model": "ltxav", "audio_in_channels": 128}
     | {"audio_attention_head_dim": 32, "audio_num_attention_heads": 2}
-    | {"audio_cross_attention_dim": 64}
+    | {"audio_cross_attention_dim": 64, "connector_attention_head_dim": 32}
+    | {"connector_num_attention_heads": 2, "connector_num_layers": 1}
 )
 KANDINSKY = (
     {"image_model": "kandinsky5", "in_visual_dim": 16, "out_visual_dim": 16, "in_text_dim": 64, "in_text_dim2": 32}
@@ -48,6 +49,11 @@ H3 = (
     | {"num_attention_heads": 1, "ffn_hidden_size": 64, "text_dim": 64, "timestep_input_dim": 32}
     | {"time_embed_hidden_size": 32, "time_embed_dim": 32}
 )
+COG = {"image_model": "cogvideox", "num_attention_heads": 1, "attention_head_dim": 64, "time_embed_dim": 32} | {
+    "text_embed_dim": 64,
+    "num_layers": 3,
+    "use_rotary_positional_embeddings": True,
+}
 CLIP = {"kind": "video_audio", "latent_t": 2, "latent_h": 4, "latent_w": 4, "ref_audio_t": 4}
 REFERENCES = [
     {"kind": "image", "latent_h": 4, "latent_w": 4, "latent": noise((1, 24, 1, 4, 4), 3)},
@@ -71,6 +77,17 @@ ANIMATE_2 = wan("WAN_Animate2", "Wan Animate 2", IMAGE | POSE, model_type="anima
 VIDEO_MODELS = {
     "h3": h3(),
     "h3_references": h3(minimax_refs=REFERENCES),
+    "cogvideox": Tiny("CogVideoX_T2V", "CogVideoX", COG, VIDEO),
+    "void": Tiny("CogVideoX_Inpaint", "CogVideoX", COG | {"in_channels": 48}, VIDEO),
+    "ltx25": Tiny(
+        "LTXAV",
+        "LTX-2",
+        LTX | SOUND | {"cross_attention_adaln": True, "apply_gated_attention": True},
+        (128, 2, 4, 4),
+        width=128,
+        extra=MASK,
+        sound=(8, 4, 16),
+    ),
     "anima": Tiny("Anima", "Anima", ANIMA, FRAME, smaller={"comfy.ldm.anima.model.LLMAdapter": ADAPTER}),
     "scail": wan("WAN21_SCAIL", "SCAIL", POSE, model_type="scail", in_dim=20),
     "scail2": wan("WAN21_SCAIL2", "SCAIL", POSE, model_type="scail2", in_dim=20),
