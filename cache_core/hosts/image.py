@@ -49,7 +49,7 @@ IMAGE: tuple[Host, ...] = (
         "FLUX.1 dev, schnell, Fill, Kontext, Krea; FLUX.2 and Klein; Chroma; LongCat-Image; Ovis-Image",
         FLUX,
     ),
-    Host("Lens", ("LensTransformer2DModel",), "Lens", (QWEN,), needs=("pos_embed",)),
+    Host("Lens", ("LensTransformer2DModel",), "Lens", (QWEN,), needs=("pos_embed",), cells=1),
     Host(
         "Qwen-Image",
         ("QwenImageTransformer2DModel", "MageFlowTransformer2DModel"),
@@ -64,7 +64,7 @@ IMAGE: tuple[Host, ...] = (
         needs=("modulation", "txt_in.text_norm"),
     ),
     Host("SD3", ("OpenAISignatureMMDITWrapper", "MMDiT"), "Stable Diffusion 3, 3.5 medium and large", (SD3,)),
-    Host("Ideogram 4", ("Ideogram4Transformer2DModel",), "Ideogram 4", (LUMINA,), needs=("llm_cond_proj",)),
+    Host("Ideogram 4", ("Ideogram4Transformer2DModel",), "Ideogram 4", (LUMINA,), needs=("llm_cond_proj",), cells=1),
     Host("Z-Image in pixels", ("NextDiTPixelSpace",), "Z-Image in pixels", (LUMINA,), needs=("dec_net",)),
     Host("Lumina 2", ("NextDiT",), "Lumina Image 2, Z-Image, NewBie", (LUMINA,)),
     Host(  # one stream; the text has small blocks of its own

@@ -127,13 +127,18 @@ class Blocks:
 @dataclass(frozen=True)
 class Host:
     """A model family: its block lists, and in `needs` other submodules that tell it from others. `classes`: model
-    classes known to match. `models`: their names for users, in messages and docs."""
+    classes known to match. `models`: their names for users, in messages and docs.
+
+    For estimates: `cells`: latent cells to a token, where the model's patch size tells something else; `joined`: names
+    in a conditioning of latents whose tokens join those of the picture."""
 
     name: str
     classes: tuple[str, ...]
     models: str
     blocks: tuple[Blocks, ...]
     needs: tuple[str, ...] = ()
+    cells: int = 0
+    joined: tuple[str, ...] = ("reference_latents",)
 
 
 @dataclass(frozen=True)
