@@ -62,8 +62,15 @@ IMAGE: tuple[Host, ...] = (
         "Qwen-Image 2.1",
         (Blocks("transformer_blocks", (attention("attn"), mlp("img_mlp")), carries=("x",), prefix="prefix_len"),),
         needs=("modulation", "txt_in.text_norm"),
+        newer=True,
     ),
-    Host("SD3", ("OpenAISignatureMMDITWrapper", "MMDiT"), "Stable Diffusion 3, 3.5 medium and large", (SD3,)),
+    Host(
+        "SD3",
+        ("OpenAISignatureMMDITWrapper", "MMDiT"),
+        "Stable Diffusion 3, 3.5 medium and large",
+        (SD3,),
+        easycache=False,
+    ),
     Host("Ideogram 4", ("Ideogram4Transformer2DModel",), "Ideogram 4", (LUMINA,), needs=("llm_cond_proj",), cells=1),
     Host("Z-Image in pixels", ("NextDiTPixelSpace",), "Z-Image in pixels", (LUMINA,), needs=("dec_net",)),
     Host("Lumina 2", ("NextDiT",), "Lumina Image 2, Z-Image, NewBie", (LUMINA,)),
@@ -79,6 +86,7 @@ IMAGE: tuple[Host, ...] = (
         ("ErnieImageModel",),
         "ERNIE-Image",
         (Blocks("layers", (attention("self_attention"), mlp("mlp")), carries=("x",)),),
+        easycache=False,
     ),
     Host(
         "JoyImage",
@@ -110,6 +118,7 @@ IMAGE: tuple[Host, ...] = (
             ),
             replace(OMNIGEN, path="single_stream_layers"),
         ),
+        easycache=False,
     ),
     Host(
         "PiD",
@@ -119,7 +128,7 @@ IMAGE: tuple[Host, ...] = (
         needs=("lq_proj",),
     ),
     Host("PixelDiT", ("PixDiT_T2I",), "PixelDiT", (PIXELDIT,)),
-    Host("OmniGen2", ("OmniGen2Transformer2DModel",), "OmniGen2", (OMNIGEN,)),
+    Host("OmniGen2", ("OmniGen2Transformer2DModel",), "OmniGen2", (OMNIGEN,), easycache=False),
     Host(  # text from a language model joins before each block, so that no two blocks see the same tokens
         "HiDream",
         ("HiDreamImageTransformer2DModel",),
@@ -152,5 +161,6 @@ IMAGE: tuple[Host, ...] = (
         ("PixArtMS",),
         "PixArt alpha and sigma",
         (Blocks("blocks", (attention("attn"), attention("cross_attn"), mlp("mlp")), carries=("x",)),),
+        easycache=False,
     ),
 )

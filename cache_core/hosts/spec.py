@@ -130,7 +130,8 @@ class Host:
     classes known to match. `models`: their names for users, in messages and docs.
 
     For estimates: `cells`: latent cells to a token, where the model's patch size tells something else; `joined`: names
-    in a conditioning of latents whose tokens join those of the picture."""
+    in a conditioning of latents whose tokens join those of the picture. For the documents: `easycache`: whether the
+    model has the hook that core's EasyCache needs; `newer`: whether it is newer than the tested releases."""
 
     name: str
     classes: tuple[str, ...]
@@ -139,6 +140,8 @@ class Host:
     needs: tuple[str, ...] = ()
     cells: int = 0
     joined: tuple[str, ...] = ("reference_latents",)
+    easycache: bool = True
+    newer: bool = False
 
 
 @dataclass(frozen=True)

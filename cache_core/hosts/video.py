@@ -107,6 +107,7 @@ VIDEO: tuple[Host, ...] = (
                 ),
             ),
         ),
+        newer=True,
     ),
     Host(  # its blocks have layers, but no modules of attention and MLP
         "CogVideoX",
@@ -127,5 +128,6 @@ VIDEO: tuple[Host, ...] = (
         ("AsymmDiTJoint",),
         "Mochi 1",
         (Blocks("blocks", (attention("attn", outputs=2), mlp("mlp_x", "mlp_y")), carries=("x", "y"), text=("mlp_y",)),),
+        easycache=False,
     ),
 )
