@@ -81,30 +81,67 @@ class Fused:
 
 
 @dataclass(frozen=True)
+class Inline:
+    """An attention and an MLP that a block runs in its own code, by linear layers `attention` and `mlp`. Neither can be
+    predicted alone: the list can only be merged."""
+
+    attention: tuple[str, ...]
+    mlp: tuple[str, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Submodules that a block must have, as dotted paths."""
+        return (*self.attention, *self.mlp)
+
+    def sites(self, path: str) -> SiteNames:
+        """Names of the sites, by kind, of the block at `path`. They are counted, never reached."""
+        return {kind: (f"{path}.{kind.value}",) for kind in (Kind.ATTENTION, Kind.MLP)}
+
+
+Spec = Call | Joint | Fused | Inline
+
+
+@dataclass(frozen=True)
 class Blocks:
     """A list of blocks of the model, by attribute path, and the mounts of each.
 
     `carries`: the arguments, by name or place, that a block adds to and returns, in the order in which it returns
     them; empty if the model does more to them between blocks than add values that do not depend on them, as ControlNet
-    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture.
+    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture. `prefix`: the
+    argument with the number of tokens, first in the first stream, that stay as they are at every step; a call with
+    nothing but them is none of the list's.
     """
 
     path: str
-    mounts: tuple[Call | Joint | Fused, ...]
+    mounts: tuple[Spec, ...]
     carries: tuple[str | int, ...] = ()
     text: tuple[str, ...] = ()
+    prefix: str = ""
+
+    @property
+    def separable(self) -> bool:
+        """True if its attention and MLP can be predicted one without the other."""
+        return not any(isinstance(mount, Inline) for mount in self.mounts)
 
 
 @dataclass(frozen=True)
 class Host:
     """A model family: its block lists, and in `needs` other submodules that tell it from others. `classes`: model
-    classes known to match. `models`: their names for users, in messages and docs."""
+    classes known to match. `models`: their names for users, in messages and docs.
+
+    For estimates: `cells`: latent cells to a token, where the model's patch size tells something else; `joined`: names
+    in a conditioning of latents whose tokens join those of the picture. For the documents: `easycache`: whether the
+    model has the hook that core's EasyCache needs; `newer`: whether it is newer than the tested releases."""
 
     name: str
     classes: tuple[str, ...]
     models: str
     blocks: tuple[Blocks, ...]
     needs: tuple[str, ...] = ()
+    cells: int = 0
+    joined: tuple[str, ...] = ("reference_latents",)
+    easycache: bool = True
+    newer: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from ..hosts import Blocks, Host, blocks_of
 from ..run.run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
+from .arguments import Aside
 from .between import Between
 from .block import Kinds, MountedBlock, fresh
 from .footprint import footprint, joins, padded, tokens
@@ -36,11 +37,16 @@ class MountedList:
         ]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         merges = spec.carries and blocks
-        self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between) if merges else None
+        self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between, spec.separable) if merges else None
+        self.aside = Aside(blocks, spec.carries[0], spec.prefix) if spec.prefix else None
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         """The forwards for the coming model call."""
+        forwards = self._forwards(run)
+        return self.aside.passing(forwards) if self.aside else forwards
+
+    def _forwards(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         self.began = self.stack if self.stack and self.stack.sound and run.merged else None
         if self.began is None:
             return [pair for block in self.blocks for pair in block.forwards]
@@ -68,6 +74,8 @@ class Mounts:
         run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         for fallback in (fallback for block in self._one_of_each_make() for fallback in block.fallbacks):
             run.demote(fallback)
+        if not all(blocks.separable for blocks in host.blocks):
+            self.merge_only("attention and mlp cannot be told apart in its blocks")
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -104,12 +112,16 @@ class Mounts:
         """True if every list of blocks can be one residual."""
         return all(found.stack for found in self.lists if found.blocks)
 
-    def merge_only(self, reason: str) -> None:
-        """Keep no single site from now on, for `reason`: predictions of single sites are decided inside the model, and
-        a compiled one would be compiled anew for each."""
-        self.run.measured.merged_only = True
+    def compiled(self) -> None:
+        """The model is compiled: predictions of single sites are decided inside it, and it would be compiled anew for
+        each."""
         for stack in (found.stack for found in self.lists if found.stack):
             stack.compiled = True
+        self.merge_only("the model is compiled")
+
+    def merge_only(self, reason: str) -> None:
+        """Keep no single site from now on, for `reason`."""
+        self.run.measured.merged_only = True
         run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
         if not self.mergeable or not rungs:
             run.measured.open = False  # nothing is kept, so nothing need be measured inside the compiled model

@@ -1,12 +1,12 @@
 """A list of blocks as one site for each of its streams: the sum that the list adds to it."""
 
-import inspect
 from typing import Any
 
 from torch import Tensor, compiler, nn
 
 from ..run.run import Run
 from ..site import MODULES, Kind
+from .arguments import Arguments
 from .between import Between
 from .scoped import Forward
 
@@ -19,7 +19,8 @@ class Stack:
 
     `carries`: the blocks' arguments that are streams `(B, L, C)`, in the order in which they are returned. A stream's
     residual is `r = x_out - x_in - sum of additions between blocks` `(B, L, C)`: the model's own code makes those
-    additions (ControlNet) again. `counts`: sites of each kind in the list. `sound` turns False when the blocks turn
+    additions (ControlNet) again. `counts`: sites of each kind in the list. `separable`: whether they can be predicted
+    one by one instead. `sound` turns False when the blocks turn
     out not to work like this. A residual of another shape than the stream it meets is not added: the list is computed.
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that
@@ -42,17 +43,19 @@ class Stack:
         run: Run,
         counts: dict[Kind, int],
         between: Between,
+        separable: bool = True,
     ):
         self.run, self.path, self.carries, self.counts, self.between = run, path, carries, counts, between
-        self.sound, self.compiled = True, False
-        self._placed: dict[Forward, dict[str, int]] = {}  # places of the arguments of each kind of block, by name
+        self.sound, self.compiled, self.separable = True, False, separable
+        self._arguments: dict[Forward, Arguments] = {}  # of each kind of block
         self.sites = tuple(f"{path}.{name}" for name in carries)
         self._known = False  # whether any of the blocks has ever been run by its forward
         self._keeping = [
-            (block, self._keep(block.forward, self._places(block), i == len(blocks) - 1))
-            for i, block in enumerate(blocks)
+            (block, self._keep(block.forward, self._arguments_of(block), last=block is blocks[-1])) for block in blocks
         ]
-        self._predicting = [(block, self._predict(self._places(block), computed)) for block, computed in self._keeping]
+        self._predicting = [
+            (block, self._predict(self._arguments_of(block), computed)) for block, computed in self._keeping
+        ]
         self.drop()
 
     def begin(self) -> Forwards:
@@ -71,7 +74,7 @@ class Stack:
     def watch(self) -> Forwards:
         """The forwards for a call whose streams are only looked at: a residual is as large."""
         block, _ = self._keeping[0]
-        return [(block, self._watch(block.forward, self._places(block)))]
+        return [(block, self._watch(block.forward, self._arguments_of(block)))]
 
     def end(self) -> None:
         """After the model call: its residuals go to the run."""
@@ -103,19 +106,19 @@ class Stack:
     def give_up(self, reason: str) -> None:
         """Merge no more from the next call on."""
         self.sound = self.run.measured.lists[self.path] = False
-        self.run.demote(f"{self.path} ({reason}): every output is kept")
+        if self.separable:
+            self.run.demote(f"{self.path} ({reason}): every output is kept")
+        else:
+            self.run.bar(MODULES, f"{self.path} ({reason}): attention and mlp are computed")
 
-    def _places(self, block: nn.Module) -> dict[str, int]:
+    def _arguments_of(self, block: nn.Module) -> Arguments:
         code = getattr(block.forward, "__func__", block.forward)
-        if code not in self._placed:
-            self._placed[code] = {name: place for place, name in enumerate(inspect.signature(block.forward).parameters)}
-        return self._placed[code]
+        if code not in self._arguments:
+            self._arguments[code] = Arguments(block.forward)
+        return self._arguments[code]
 
-    def _streams(self, places: dict[str, int], args: tuple, kwargs: dict) -> list[Tensor]:
-        return [
-            kwargs[name] if name in kwargs else args[name if isinstance(name, int) else places[name]]
-            for name in self.carries
-        ]
+    def _streams(self, arguments: Arguments, args: tuple, kwargs: dict) -> list[Tensor]:
+        return [arguments.value(name, args, kwargs) for name in self.carries]
 
     def _recount(self) -> None:
         """The list was computed in place of predicted."""
@@ -126,9 +129,9 @@ class Stack:
         tally.predicted_calls[Kind.BLOCKS] -= len(self.sites)
         self.run.note_new_shapes()
 
-    def _predict(self, places: dict[str, int], computed: Forward) -> Forward:
+    def _predict(self, arguments: Arguments, computed: Forward) -> Forward:
         def forward(*args: Any, **kwargs: Any) -> Any:
-            streams = self._streams(places, args, kwargs)
+            streams = self._streams(arguments, args, kwargs)
             if not self._entered and [x.shape for x in streams] != [added.shape for added in self._added]:
                 self._misfit = True
             if self._misfit:
@@ -140,19 +143,19 @@ class Stack:
 
         return forward
 
-    def _watch(self, original: Forward, places: dict[str, int]) -> Forward:
+    def _watch(self, original: Forward, arguments: Arguments) -> Forward:
         def forward(*args: Any, **kwargs: Any) -> Any:
-            for site, x in zip(self.sites, self._streams(places, args, kwargs), strict=True):
+            for site, x in zip(self.sites, self._streams(arguments, args, kwargs), strict=True):
                 self.run.remember(Kind.BLOCKS, site, x)
             return original(*args, **kwargs)
 
         return forward
 
-    def _keep(self, original: Forward, places: dict[str, int], last: bool) -> Forward:
+    def _keep(self, original: Forward, arguments: Arguments, last: bool) -> Forward:
         def forward(*args: Any, **kwargs: Any) -> Any:
             if self._fault:
                 return original(*args, **kwargs)
-            streams = self._streams(places, args, kwargs)
+            streams = self._streams(arguments, args, kwargs)
             self._before(streams)
             out = original(*args, **kwargs)
             if not self._fault:

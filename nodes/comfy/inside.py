@@ -98,5 +98,5 @@ class Inside:
             return None
         mounts = Mounts(diffusion_model, host, self.run, full_weights)
         if self.compiled:
-            mounts.merge_only("the model is compiled")
+            mounts.compiled()
         return mounts

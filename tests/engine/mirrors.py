@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cache_core.hosts import Call, Fused, Joint, submodule
+from cache_core.hosts import Call, Fused, Inline, Joint, submodule
 
 WIDTH, HEADS, WIDE = 8, 2, 12
 
@@ -84,6 +84,9 @@ class Block(nn.Module):
             elif isinstance(mount, Joint):
                 for name in mount.streams:
                     plant(self, name, Stream(mount.norms))
+            elif isinstance(mount, Inline):
+                for name in mount.needs:
+                    plant(self, name, nn.Linear(WIDTH, WIDTH))
             else:
                 plant(self, mount.first, nn.Linear(WIDTH, 3 * WIDTH + WIDE))
                 plant(self, mount.last, nn.Linear(WIDTH + WIDE, WIDTH))
@@ -106,6 +109,8 @@ class Block(nn.Module):
             q, k, v = (torch.cat(parts, 2) for parts in zip(*(stream.split(x) for stream in streams), strict=True))
             mixed = attend(q, k, v, options).chunk(len(streams), 1)
             return sum(stream.proj(part) for stream, part in zip(streams, mixed, strict=True))
+        if isinstance(mount, Inline):
+            return sum(submodule(self, name)(x) for name in mount.needs)
         assert isinstance(mount, Fused)
         first, last, norm, act = (submodule(self, name) for name in mount.needs)
         qkv, wide = first(x).split([3 * WIDTH, WIDE], -1)

@@ -1,6 +1,7 @@
 """What a plan is foreseen to keep, the rung that is chosen for a budget, and what is then really kept."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -179,7 +180,9 @@ def test_tokens_are_counted_by_the_models_patch_size(patch, cells, count):
     model = torch.nn.Module()
     if patch:
         model.patch_size = patch
-    assert tokens(model, cells) == count
+    host = match(toy())
+    assert tokens(model, host, cells) == count
+    assert tokens(model, replace(host, cells=1), cells) == cells
 
 
 def many_blocks():

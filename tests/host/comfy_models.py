@@ -81,7 +81,7 @@ def fill(module: torch.nn.Module, seed: int = 0) -> None:
             noise = torch.randn(p.shape, generator=generator)
             if name.endswith("bias"):
                 p.copy_(0.02 * noise)
-            elif p.ndim == 1:
+            elif p.ndim < 2:
                 p.copy_(1 + 0.02 * noise)
             else:
                 p.copy_(noise / p[0].numel() ** 0.5 * (0.6 if "mod" in name else 1.0))
