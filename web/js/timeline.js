@@ -3,9 +3,10 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
-import { idOf, setWidget, sourceOf, valueOf, widgetOf } from "./links.js";
+import { idOf, setWidget, widgetOf } from "./links.js";
 import { findSampling } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
+import { sourceOf, valueOf } from "./values.js";
 
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
@@ -24,7 +25,7 @@ async function ask(path, body) {
 
 /** An Apply node for the route. */
 function described(node) {
-  const planned = sourceOf(node, "plan"), plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
+  const planned = sourceOf(node, "plan")?.node, plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
   const widgets = Object.fromEntries(node.widgets.filter(({ name }) => name !== WIDGET).map(({ name }) => [name, widgetOf(node, name)[1].value]));
   return { class: node.comfyClass, widgets, plan };
 }
@@ -144,16 +145,26 @@ class Timeline {
     const [, edits] = widgetOf(this.node, EDITS[this.node.comfyClass]);
     this.strip.show({
       cells, boundary, scale, words: this.#words(run, done), editable: this.plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
-      reached: run?.running ? done : null,
+      reached: run?.running ? done : null, example: this.#example && !became,
     });
   }
 
+  /** True if the steps that are shown are nobody's: those of the sampling are not known, and there was no run. */
+  get #example() {
+    return !this.plan.exact && !this.sampling?.steps;
+  }
+
+  #where() {
+    const { by, scheduler, unknown } = this.sampling ?? {}, { steps, exact } = this.plan;
+    if (by && !unknown) return `${steps} steps (${by}${scheduler ? `, ${scheduler}` : ""})${exact ? "" : "; stages estimated until the first run"}`;
+    const why = unknown ? `the steps of ${by} come from ${unknown}, and only a run can tell them` : LOST;
+    return this.#example ? `No steps are known, ${steps} are an example: ${why}` : `${steps} steps as in the last run: ${why}`;
+  }
+
   #words(run, done) {
-    const { by, scheduler } = this.sampling ?? {}, { steps, exact, lines, fixed } = this.plan;
-    const where = by ? `${steps} steps (${by}${scheduler ? `, ${scheduler}` : ""})` : `${steps} steps ${exact ? "as in the last run" : "assumed"}: ${LOST}`;
-    const said = [[`${where}${exact ? "" : "; stages estimated until the first run"}`, ""], ...(fixed ? [[fixed, ""]] : [])];
+    const { lines, fixed } = this.plan, said = [[this.#where(), this.#example ? "strong" : ""], ...(fixed ? [[fixed, ""]] : [])];
     if (this.error) said.unshift([this.error, "wrong"]);
-    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 ? "strong" : ""])];
+    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 && !this.#example ? "strong" : ""])];
     const rate = run.rate === null ? "" : `, ${run.rate.toFixed(2)}x`;
     const [head, ...rest] = run.lines;
     if (run.running) return [[`running: ${done} of ${run.steps} steps${rate}${rate && " so far"}`, "strong"], [head, ""], ...rest.map((line) => [line, ""])];
