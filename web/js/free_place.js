@@ -2,6 +2,7 @@
 
 const STEP = 40; // pixels between two places that are tried
 const GAP = 30; // at least, to what lies there
+const ROOM = 1.2; // Nodes 2.0 draws a node up to a fifth higher than it says when it is made
 const TITLE = 30; // height of a node's title, which lies above its position
 
 function boxOf({ pos, size, flags }) {
@@ -23,6 +24,6 @@ export function freePlace(node, [width, height]) {
   const { graph } = node, borders = [graph.inputNode, graph.outputNode].filter((border) => border?.pos && border.size);
   const boxes = [...graph._nodes, ...borders].map(boxOf);
   const places = offsets().map(([left, down]) => [node.pos[0] - width - GAP - STEP * left, node.pos[1] + STEP * down]);
-  const free = ([x, y]) => boxes.every((box) => apart(box, [x, y - TITLE, x + width, y + height]));
+  const free = ([x, y]) => boxes.every((box) => apart(box, [x, y - TITLE, x + width, y + ROOM * height]));
   return places.find(free) ?? places[0];
 }

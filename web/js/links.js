@@ -41,7 +41,7 @@ function deciding(node, slot) {
   return host ? deciding(host, link.origin_slot) : [node, slot];
 }
 
-/** `{node, slot}`: the output that an input takes its value from; null where there is none. */
+/** `{node, slot}`: the output that an input takes its value from; null where there is none. Throws RangeError where links go in a circle. */
 export function sourceAt(node, slot) {
   const [holder, at] = deciding(node, slot), link = linkInto(holder.graph, holder.id, at);
   return link ? from(holder.graph, link) : null;

@@ -1,14 +1,9 @@
 // The steps that a node's sigmas have: of the `steps` of a schedule those from `start` to `end` are sampled; `sigmas` where somebody wrote them down,
 // `flipped` where they are sampled backwards.
+import { rounded } from "./expression.js";
 import { Unknown, has, numberOf, sourceOf, valueOf } from "./values.js";
 
 const SHORTENED = ["AlignYourStepsScheduler", "GITSScheduler", "OptimalStepsScheduler"]; // denoise takes steps away
-
-/** As Python rounds: halves to the even number. */
-function rounded(number) {
-  const down = Math.floor(number);
-  return number - down === 0.5 ? down + (down % 2) : Math.round(number);
-}
 
 const RULES = {
   ManualSigmas(node) {

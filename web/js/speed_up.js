@@ -11,10 +11,10 @@ const RIVALS = /(easy|lazy|tea|mag|mean|first_?block|fb|block|dit|taylor_?seer|a
 const LEAST = 8; // steps: with fewer, AB-Cache computes them all
 
 const CANNOT = {
-  there: "have a cache of this pack already",
-  rival: "have a cache of another pack, which this one does not go with",
-  few: `take fewer than ${LEAST} steps, which leave nothing to skip`,
-  unlinked: "have no model yet",
+  there: "with a cache of this pack already",
+  rival: "with a cache of another pack, which this one does not go with",
+  few: `with fewer than ${LEAST} steps, which leave nothing to skip`,
+  unlinked: "without a model yet",
 };
 
 /** True if a graph's nodes run: that of the outermost graph, and of subgraphs that a node which runs shows. */
@@ -70,7 +70,7 @@ function speedUp() {
   const found = sampled(app.graph), reasons = found.map(obstacle), free = found.filter((_, i) => !reasons[i]);
   if (free.length) changing(() => free.forEach(put));
   const left = Object.entries(CANNOT).map(([reason, words]) => [reasons.filter((each) => each === reason).length, words]).filter(([count]) => count);
-  const rest = left.map(([count, words]) => `${count} of ${models(found.length)} ${words}.`).join(" ");
+  const rest = left.length ? `Left out: ${left.map(([count, words]) => `${models(count)} ${words}`).join("; ")}.` : "";
   if (!found.length) say("warn", "No sampler was found", "AB-Cache Apply goes between a model and its sampler.");
   else if (!free.length) say("info", "Nothing was changed", rest);
   else say("success", `AB-Cache is on ${models(free.length)}`, `The first picture runs at normal speed and is learned from; the next ones are faster. ${rest}`.trim());

@@ -30,6 +30,7 @@ export function samplingAt(node) {
     return sampling && { by, ...sampling };
   } catch (error) {
     if (error instanceof Unknown) return { by, unknown: error.message };
+    if (error instanceof RangeError) return { by, unknown: "links in a circle" };
     throw error;
   }
 }
@@ -43,7 +44,7 @@ function wayToSampler(node) {
       if (seen.has(next) || next.mode === NEVER || (chosenOf(next) ?? next.inputs[slot].name) !== next.inputs[slot].name) continue;
       seen.add(next);
       const sampling = next.mode === BYPASSED ? null : samplingAt(next);
-      if (sampling) return { way, sampler: next, sampling };
+      if (sampling) return { way, sampling };
       queue.push([...way, next]);
     }
   }
@@ -60,8 +61,18 @@ export function origins(node, slot) {
 const modelOf = (node) => node.inputs.findIndex((input) => input.type === "MODEL");
 
 function comesFrom(node, slot) {
-  const source = slot < 0 ? null : sourceOf(node, node.inputs[slot].name);
+  const source = slot < 0 ? null : unlessCircular(() => sourceOf(node, node.inputs[slot].name));
   return source?.node ?? null;
+}
+
+/** What `find` finds; null where links go in a circle, which nothing can run with. */
+function unlessCircular(find) {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 /**
@@ -69,12 +80,7 @@ function comesFrom(node, slot) {
  * model's way that `accepts` holds for.
  */
 export function findSampling(node, accepts) {
-  try {
-    const { way, sampling } = wayToSampler(node);
-    const beside = [...origins(node, modelOf(node)), ...way].filter((other) => other !== node && !other.mode && accepts(other));
-    return { sampling, beside };
-  } catch (error) {
-    if (error instanceof RangeError) return { sampling: null, beside: [] }; // links in a circle: nothing of it can run
-    throw error;
-  }
+  const { way, sampling } = unlessCircular(() => wayToSampler(node)) ?? { way: [], sampling: null };
+  const beside = [...origins(node, modelOf(node)), ...way].filter((other) => other !== node && !other.mode && accepts(other));
+  return { sampling, beside };
 }

@@ -1,5 +1,6 @@
 // Values of inputs as the prompt will have them, as far as they can be known before a run.
-import { sourceAt, slotOf, widgetOf } from "./links.js";
+import { evaluated } from "./expression.js";
+import { slotOf, sourceAt, widgetOf } from "./links.js";
 
 const SWITCH = "ComfySwitchNode";
 
@@ -16,7 +17,7 @@ export function chosenOf(node) {
   return on === undefined ? undefined : on ? "on_true" : "on_false";
 }
 
-/** `{node, slot}`: the output that an input takes its value from, switches followed; null where there is none. */
+/** `{node, slot}`: the output that an input takes its value from, switches followed; null where there is none. Throws RangeError where links go in a circle. */
 export function sourceOf(node, name) {
   const slot = slotOf(node, name), source = slot < 0 ? null : sourceAt(node, slot);
   const chosen = source && chosenOf(source.node);
@@ -26,13 +27,20 @@ export function sourceOf(node, name) {
 /** An input's value; undefined where only a run can tell, or the node has no such input. */
 export function valueOf(node, name) {
   const source = sourceOf(node, name);
-  return source ? given(source.node) : widgetOf(node, name)[1]?.value;
+  return source ? given(source) : widgetOf(node, name)[1]?.value;
 }
 
-/** What comes out of a node that only holds a value. */
-function given(node) {
+/** What comes out of a node that holds a value, or reckons with some. */
+function given({ node, slot }) {
   if (node.type === "PrimitiveNode") return node.widgets?.[0]?.value; // its widget is called as the one that it stands for
+  if (node.type === "ComfyMathExpression") return reckoned(node, slot);
   return /^Primitive(Int|Float|Boolean|String|StringMultiline)$/.test(node.type) ? valueOf(node, "value") : undefined;
+}
+
+function reckoned(node, slot) {
+  const text = valueOf(node, "expression");
+  const value = typeof text === "string" ? evaluated(text, (name) => valueOf(node, `values.${name}`)) : undefined;
+  return value === undefined ? undefined : [Number, Math.trunc, Boolean][slot](value); // its outputs: a float, an integer, true or false
 }
 
 /** A number of an input; `otherwise` where the node has no such input. Throws Unknown where only a run can tell. */
