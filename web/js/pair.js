@@ -1,5 +1,5 @@
 // The two models of one Apply node: by which output a way leaves a node, and what the plans and runs of both look like as one.
-import { sourceOf } from "./links.js";
+import { sourceOf } from "./values.js";
 
 /** The inputs of an Apply node that models come by; its outputs have the same names. The place of each is its `part`. */
 export const MODELS = ["model", "model_2"];
@@ -8,17 +8,16 @@ const SHARED = "Two samplings share these widgets, so single steps cannot be cha
 
 const named = (sockets, name) => sockets?.some((socket) => socket.name === name);
 
-/** Of a way that began with the output `name`: its last node, with the outputs only that its model leaves by. */
-export function leaving(way, name) {
-  const lane = way.slice(1).reduce((lane, node, i) => laneOf(node, way[i], lane), name), { graph, outputs } = way.at(-1);
-  const two = named(outputs, MODELS[1]);
-  return { graph, outputs: outputs?.filter((output) => !two || !MODELS.includes(output.name) || output.name === lane) };
+/** Of a way that began with the output `name`: whether its model leaves the last node by an output, by that one's name. */
+export function laneAt(way, name) {
+  const lane = way.slice(1).reduce((lane, node, i) => laneOf(node, way[i], lane), name), two = named(way.at(-1).outputs, MODELS[1]);
+  return (output) => !two || !MODELS.includes(output) || output === lane;
 }
 
 /** Which of a node's two models comes from the node `before`; `lane` for a node with one, or where both do. */
 function laneOf(node, before, lane) {
   if (!named(node.inputs, MODELS[1])) return lane;
-  const from = MODELS.filter((name) => sourceOf(node, name) === before);
+  const from = MODELS.filter((name) => sourceOf(node, name)?.node === before);
   return from.includes(lane) ? lane : from[0] ?? lane;
 }
 

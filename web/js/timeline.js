@@ -3,10 +3,11 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
-import { idOf, setWidget, sourceOf, valueOf, widgetOf } from "./links.js";
+import { idOf, setWidget, widgetOf } from "./links.js";
 import { joinedCells, joinedPlan, joinedRun } from "./pair.js";
 import { findSamplings } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
+import { sourceOf, valueOf } from "./values.js";
 
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
@@ -25,7 +26,7 @@ async function ask(path, body) {
 
 /** An Apply node for the route. */
 function described(node) {
-  const planned = sourceOf(node, "plan"), plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
+  const planned = sourceOf(node, "plan")?.node, plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
   const widgets = Object.fromEntries(node.widgets.filter(({ name }) => name !== WIDGET).map(({ name }) => [name, widgetOf(node, name)[1].value]));
   return { class: node.comfyClass, widgets, plan };
 }
@@ -163,23 +164,31 @@ class Timeline {
     const [, edits] = widgetOf(this.node, EDITS[this.node.comfyClass]);
     this.strip.show({
       cells, boundary, scale, change, words: this.#words(plan, run), editable: plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
-      reached: run?.running ? run.done : null,
+      reached: run?.running ? run.done : null, example: this.#example && !run,
     });
+  }
+
+  /** True if steps that are shown are nobody's: those of a sampling are not known, and there was no run. */
+  get #example() {
+    return this.plans.some(({ exact }, i) => !exact && !this.requests[i].sampling.steps);
   }
 
   /** The steps of each sampling, and its sampler. */
   #where({ steps, exact }) {
-    const by = new Set(this.requests.map(({ sampling }) => [sampling.by, sampling.scheduler].filter(Boolean).join(", ")).filter(Boolean));
-    if (!by.size) return `${steps} steps ${exact ? "as in the last run" : "assumed"}: ${LOST}`;
-    const split = this.plans.length > 1 ? `, ${this.plans.map((plan) => plan.steps).join(" + ")} by two models` : "";
-    return `${steps} steps (${[...by].join("; then ")})${split}`;
+    const samplings = this.requests.map(({ sampling }) => sampling), lost = samplings.find(({ by, unknown }) => !by || unknown);
+    if (!lost) {
+      const by = new Set(samplings.map(({ by, scheduler }) => [by, scheduler].filter(Boolean).join(", ")));
+      const split = this.plans.length > 1 ? `, ${this.plans.map((plan) => plan.steps).join(" + ")} by two models` : "";
+      return `${steps} steps (${[...by].join("; then ")})${split}${exact ? "" : "; stages estimated until the first run"}`;
+    }
+    const why = lost.unknown ? `the steps of ${lost.by} come from ${lost.unknown}, and only a run can tell them` : LOST;
+    return this.#example ? `No steps are known, ${steps} are an example: ${why}` : `${steps} steps as in the last run: ${why}`;
   }
 
   #words(plan, run) {
-    const { exact, lines, fixed } = plan;
-    const said = [[`${this.#where(plan)}${exact ? "" : "; stages estimated until the first run"}`, ""], ...(fixed ? [[fixed, ""]] : [])];
+    const { lines, fixed } = plan, said = [[this.#where(plan), this.#example ? "strong" : ""], ...(fixed ? [[fixed, ""]] : [])];
     if (this.error) said.unshift([this.error, "wrong"]);
-    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 ? "strong" : ""])];
+    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 && !this.#example ? "strong" : ""])];
     const rate = run.rate === null ? "" : `, ${run.rate.toFixed(2)}x`;
     const [head, ...rest] = run.lines;
     if (run.running) return [[`running: ${run.done} of ${run.steps} steps${rate}${rate && " so far"}`, "strong"], [head, ""], ...rest.map((line) => [line, ""])];

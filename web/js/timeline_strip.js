@@ -33,6 +33,7 @@ const STYLE = `
 .feb-strip [data-state="resting"] { border-bottom: 2px solid var(--descrip-text, #999); }
 .feb-strip [data-state="open"] { border: 1px dashed var(--input-text, #ddd); }
 .feb-strip [data-ahead] { opacity: 0.35; }
+.feb-strip-example > .feb-strip-chart { opacity: 0.45; }
 .feb-strip [data-now] { outline: 2px solid var(--input-text, #fff); }
 .feb-strip [data-pending] { outline: 2px dashed var(--input-text, #fff); outline-offset: -1px; }
 .feb-strip-stage { position: absolute; top: -2px; bottom: -2px; width: 0; border-left: 2px solid var(--input-text, #fff); pointer-events: none; }
@@ -71,10 +72,11 @@ export class Strip {
 
   /**
    * Shows `cells` by kind, each a state by step, and `words`, a list of [text, strong or wrong or nothing]. `reached` is null, or, while a run goes on,
-   * how many steps are done: those ahead are pale. `change`: the step at which another model takes over, if there is one.
+   * how many steps are done: those ahead are pale, and so are all of an `example`. `change`: the step at which another model takes over, if there is one.
    */
-  show({ cells, boundary, scale, change, words, editable, edited, reached = null }) {
+  show({ cells, boundary, scale, change, words, editable, edited, reached = null, example = false }) {
     this.editable = editable;
+    this.element.classList.toggle("feb-strip-example", example);
     this.element.classList.toggle("feb-strip-editable", Boolean(editable));
     this.#shape(cells, boundary, scale, change);
     for (const [kind, states] of Object.entries(cells)) {
