@@ -2,18 +2,9 @@
 
 from dataclasses import replace
 
-from ..site import Kind
-from .spec import Blocks, Call, Fused, Host, Joint, Refused
-
-
-def attention(*names: str, outputs: int = 1) -> Call:
-    """Attention submodules of a block, one for each stream."""
-    return Call(Kind.ATTENTION, names, outputs)
-
-
-def mlp(*names: str) -> Call:
-    """MLP submodules of a block, one for each stream."""
-    return Call(Kind.MLP, names)
+from .forms import attention, mlp
+from .sound_and_shape import SOUND_AND_SHAPE
+from .spec import Blocks, Fused, Host, Joint, Refused
 
 
 # FLUX, and HunyuanVideo, which is built from its blocks.
@@ -175,6 +166,7 @@ HOSTS = (
         "Mochi 1",
         (Blocks("blocks", (attention("attn", outputs=2), mlp("mlp_x", "mlp_y")), carries=("x", "y"), text=("mlp_y",)),),
     ),
+    *SOUND_AND_SHAPE,
 )
 
 # Looked at before all of these.

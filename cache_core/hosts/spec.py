@@ -14,6 +14,7 @@ SiteNames = dict[Kind, tuple[str, ...]]  # names of a block's sites, by kind
 @dataclass(frozen=True)
 class Call:
     """Submodules of a block whose output is a site as it is. `outputs` > 1: each returns a tuple of that many sites.
+    `others`: things that the tuple holds behind them, of which the block needs none where the sites are predicted.
 
     The names are the submodules of one kind that share the block's tokens between them: one for each stream. Blocks
     after the first may lack some.
@@ -22,15 +23,21 @@ class Call:
     kind: Kind
     names: tuple[str, ...]
     outputs: int = 1
+    others: int = 0
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Submodules that a block must have, as dotted paths."""
         return self.names
 
+    @property
+    def is_tuple(self) -> bool:
+        """True if the submodules return tuples."""
+        return self.outputs + self.others > 1
+
     def sites(self, path: str) -> SiteNames:
         """Names of the sites, by kind, of the block at `path`."""
-        if self.outputs == 1:
+        if not self.is_tuple:
             return {self.kind: tuple(f"{path}.{name}" for name in self.names)}
         return {self.kind: tuple(f"{path}.{name}.{i}" for name in self.names for i in range(self.outputs))}
 

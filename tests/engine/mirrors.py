@@ -36,12 +36,13 @@ def attend(q, k, v, options):
 class Several(nn.Module):
     """Returns a tuple."""
 
-    def __init__(self, outputs):
+    def __init__(self, outputs, others):
         super().__init__()
+        self.others = others
         self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(outputs))
 
     def forward(self, x):
-        return tuple(layer(x) for layer in self.layers)
+        return *(layer(x) for layer in self.layers), *(None for _ in range(self.others))
 
 
 class Norm(nn.Module):
@@ -80,7 +81,9 @@ class Block(nn.Module):
         for mount in spec.mounts:
             if isinstance(mount, Call):
                 for name in mount.names:
-                    plant(self, name, nn.Linear(WIDTH, WIDTH) if mount.outputs == 1 else Several(mount.outputs))
+                    plant(
+                        self, name, Several(mount.outputs, mount.others) if mount.is_tuple else nn.Linear(WIDTH, WIDTH)
+                    )
             elif isinstance(mount, Joint):
                 for name in mount.streams:
                     plant(self, name, Stream(mount.norms))
@@ -100,7 +103,7 @@ class Block(nn.Module):
     def added(self, mount, x, options):
         if isinstance(mount, Call):
             outputs = [submodule(self, name)(x) for name in mount.names]
-            return sum(outputs if mount.outputs == 1 else [x for several in outputs for x in several])
+            return sum([x for several in outputs for x in several[: mount.outputs]] if mount.is_tuple else outputs)
         if isinstance(mount, Joint):
             streams = [submodule(self, name) for name in mount.streams]
             q, k, v = (torch.cat(parts, 2) for parts in zip(*(stream.split(x) for stream in streams), strict=True))

@@ -1,16 +1,19 @@
 """Tiny models of every family, of ComfyUI's own classes, and how each is sampled."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 import torch
 from comfy_models import comfy_model_from, conditioning
+from tiny_sound_and_shape import SOUND_AND_SHAPE
 
 
 @dataclass(frozen=True)
 class Tiny:
     """`kind`: class in comfy.supported_models. `config`: arguments of the diffusion model. `shape`: one latent's,
-    without the batch."""
+    without the batch. `extra`: further conditionings, by shape, or made from a seed. `weights`, `change`: as of
+    `comfy_model_from`."""
 
     kind: str
     host: str
@@ -20,13 +23,15 @@ class Tiny:
     vector: int = 32
     extra: dict = field(default_factory=dict)
     sound: tuple[int, ...] = ()  # a second latent's shape
+    weights: Callable[[], dict] = dict
+    change: Callable | None = None
 
     def build(self, dtype=torch.float32):
         import comfy.supported_models
 
         if not hasattr(comfy.supported_models, self.kind):
             pytest.skip(f"this ComfyUI has no {self.kind}")
-        model = comfy_model_from(self.kind, self.config, dtype)
+        model = comfy_model_from(self.kind, self.config, dtype, self.weights, self.change)
         positions = getattr(model.model.diffusion_model, "pos_embed", None)
         if positions is not None:  # a buffer, which ComfyUI leaves uninitialised
             positions.copy_(0.02 * noise(positions.shape, 0))
@@ -36,12 +41,13 @@ class Tiny:
         found = tuple(conditioning(seed, width=self.width, vector=self.vector) for seed in (1, 2))
         for seed, prompt in enumerate(found):
             prompt[0][1].pop("guidance")
-            given = {
-                name: torch.ones(shape, dtype=torch.long) if "mask" in name else noise(shape, seed)
-                for name, shape in self.extra.items()
-            }
-            prompt[0][1].update(given)
+            prompt[0][1].update({name: self._given(name, shape, seed) for name, shape in self.extra.items()})
         return found
+
+    def _given(self, name: str, shape, seed: int):
+        if callable(shape):
+            return shape(seed)
+        return torch.ones(shape, dtype=torch.long) if "mask" in name else noise(shape, seed)
 
 
 def noise(shape, seed: int) -> torch.Tensor:
@@ -166,7 +172,7 @@ TINY = {
     "pixart": Tiny("PixArtSigma", "PixArt", PIXART, (4, 40, 40)),
     "omnigen2": Tiny("Omnigen2", "OmniGen2", OMNIGEN, extra=MASK),
     "mochi": Tiny("GenmoMochi", "Mochi", MOCHI, (12, 2, 4, 4), extra=MASK),
-}
+} | {name: Tiny(**given) for name, given in SOUND_AND_SHAPE.items()}
 
 
 def latent(tiny: Tiny):

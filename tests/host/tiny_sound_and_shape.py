@@ -1,0 +1,96 @@
+"""Tiny models that make sound and shapes, and others built unlike most: the arguments of `tiny.Tiny` for each."""
+
+import torch
+
+
+def tokens(count: int, of: int):
+    """Conditionings of `count` tokens below `of`, by seed."""
+    return lambda seed: torch.randint(1, of, (1, count), generator=torch.Generator().manual_seed(seed))
+
+
+ACE_STEP_15 = (
+    {"audio_model": "ace1.5", "hidden_size": 64, "text_hidden_dim": 64, "num_dit_layers": 3}
+    | {"num_lyric_layers": 1, "num_timbre_layers": 1, "num_tokenizer_layers": 1}
+    | {"num_heads": 2, "num_kv_heads": 1, "head_dim": 32, "intermediate_size": 96, "fsq_dim": 64}
+    | {"encoder_hidden_size": 64, "encoder_intermediate_size": 64, "encoder_num_heads": 2, "sliding_window": 4}
+)
+ACE_STEP = (
+    {"audio_model": "ace", "in_channels": 8, "out_channels": 8, "num_layers": 3, "attention_head_dim": 32}
+    | {"num_attention_heads": 2, "inner_dim": 64, "mlp_ratio": 1.5, "max_position": 64, "max_width": 64}
+    | {"text_embedding_dim": 64, "ssl_latent_dims": [32, 32], "lyric_encoder_vocab_size": 32}
+    | {"lyric_hidden_size": 1024}
+)
+STABLE_AUDIO = {"audio_model": "dit1.0", "io_channels": 64, "embed_dim": 96, "cond_token_dim": 768, "num_heads": 3} | {
+    "global_cond_dim": 1536,
+    "project_cond_tokens": True,
+    "depth": 3,
+}
+STABLE_AUDIO_3 = STABLE_AUDIO | (
+    {"io_channels": 256, "global_cond_shared_embed": True, "global_cond_type": "adaLN", "global_cond_dim": 768}
+    | {"local_add_cond_dim": 257, "num_memory_tokens": 4}
+    | {"timestep_features_type": "expo", "norm_type": "rms_norm"}
+    | {"attn_kwargs": {"qk_norm": "rms", "differential": True}}
+)
+
+
+def seconds(*names: str, features: str = "learned"):
+    """Weights of Stable Audio's embedders of lengths, which its constructor asks for."""
+
+    def weights() -> dict:
+        from comfy.ldm.audio.embedders import NumberConditioner
+        from comfy_models import fill
+
+        found = {}
+        for name in names:
+            embedder = NumberConditioner(768, fourier_features_type=features)
+            fill(embedder)
+            found |= {f"conditioner.conditioners.{name}.{key}": value for key, value in embedder.state_dict().items()}
+        return found
+
+    return weights
+
+
+def rotary(path: str):
+    """Fills the frequencies of a rotary embedding, a buffer that ComfyUI leaves uninitialised."""
+
+    def change(model) -> None:
+        frequencies = model.get_submodule(path).inv_freq
+        frequencies.copy_(torch.logspace(0, -3, frequencies.numel()))
+
+    return change
+
+
+SOUND_AND_SHAPE = {
+    "ace_step_15": {
+        "kind": "ACEStep15",
+        "host": "ACE-Step 1.5",
+        "config": ACE_STEP_15,
+        "shape": (64, 20),
+        "extra": {"conditioning_lyrics": (1, 6, 64)},
+    },
+    "stable_audio": {
+        "kind": "StableAudio",
+        "host": "Stable Audio",
+        "config": STABLE_AUDIO,
+        "shape": (64, 16),
+        "width": 768,
+        "weights": seconds("seconds_start", "seconds_total"),
+        "change": rotary("transformer.rotary_pos_emb"),
+    },
+    "stable_audio_3": {
+        "kind": "StableAudio3",
+        "host": "Stable Audio",
+        "config": STABLE_AUDIO_3,
+        "shape": (256, 16),
+        "width": 768,
+        "weights": seconds("seconds_total", features="expo"),
+        "change": rotary("transformer.rotary_pos_emb"),
+    },
+    "ace_step": {
+        "kind": "ACEStep",
+        "host": "ACE-Step",
+        "config": ACE_STEP,
+        "shape": (8, 16, 12),
+        "extra": {"conditioning_lyrics": tokens(6, 32)},
+    },
+}
