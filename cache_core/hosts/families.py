@@ -6,7 +6,6 @@ from .forms import attention, mlp
 from .sound_and_shape import SOUND_AND_SHAPE
 from .spec import Blocks, Fused, Host, Joint, Refused
 
-
 # FLUX, and HunyuanVideo, which is built from its blocks.
 FLUX = (
     Blocks(
@@ -58,6 +57,7 @@ HOSTS = (
         FLUX,
         needs=("txt_in.individual_token_refiner",),
     ),
+    Host("Hunyuan3D 2.0", ("Hunyuan3Dv2",), "Hunyuan3D 2.0, mini and turbo", FLUX, needs=("latent_in", "cond_in")),
     Host("FLUX", ("Flux", "Chroma", "ChromaRadiance"), "FLUX.1 dev, schnell, Fill, Kontext; FLUX.2; Chroma", FLUX),
     Host("Wan VACE", ("VaceWanModel",), "Wan VACE", (WAN, Blocks("vace_blocks", WAN.mounts))),
     Host("Wan S2V", ("WanModel_S2V",), "Wan 2.2 sound to video", (WAN_ONE_BY_ONE,), needs=("audio_injector",)),

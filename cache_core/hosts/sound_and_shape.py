@@ -45,4 +45,17 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
         ),
         needs=("lyric_encoder",),
     ),
+    Host(  # the blocks of its second half also take what those of the first have left; the last have experts
+        "Hunyuan3D 2.1",
+        ("HunYuanDiTPlain",),
+        "Hunyuan3D 2.1",
+        (
+            Blocks(
+                "blocks",
+                (attention("attn1"), attention("attn2"), Call(Kind.MLP, ("mlp",), extra=("moe",))),
+            ),
+        ),
+        needs=("x_embedder", "t_embedder.time_embed"),
+        swaps=True,
+    ),
 )

@@ -17,13 +17,14 @@ class Call:
     `others`: things that the tuple holds behind them, of which the block needs none where the sites are predicted.
 
     The names are the submodules of one kind that share the block's tokens between them: one for each stream. Blocks
-    after the first may lack some.
+    after the first may lack some, and have `extra` ones.
     """
 
     kind: Kind
     names: tuple[str, ...]
     outputs: int = 1
     others: int = 0
+    extra: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -37,9 +38,10 @@ class Call:
 
     def sites(self, path: str) -> SiteNames:
         """Names of the sites, by kind, of the block at `path`."""
+        names = (*self.names, *self.extra)
         if not self.is_tuple:
-            return {self.kind: tuple(f"{path}.{name}" for name in self.names)}
-        return {self.kind: tuple(f"{path}.{name}.{i}" for name in self.names for i in range(self.outputs))}
+            return {self.kind: tuple(f"{path}.{name}" for name in names)}
+        return {self.kind: tuple(f"{path}.{name}.{i}" for name in names for i in range(self.outputs))}
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,15 @@ class Blocks:
 @dataclass(frozen=True)
 class Host:
     """A model family: its block lists, and in `needs` other submodules that tell it from others. `classes`: model
-    classes known to match. `models`: their names for users, in messages and docs."""
+    classes known to match. `models`: their names for users, in messages and docs. `swaps`: True if the rows of a call
+    pass the blocks with one another's conditionings, so that what is kept of a row is for the same call alone."""
 
     name: str
     classes: tuple[str, ...]
     models: str
     blocks: tuple[Blocks, ...]
     needs: tuple[str, ...] = ()
+    swaps: bool = False
 
 
 @dataclass(frozen=True)

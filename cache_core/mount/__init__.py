@@ -57,7 +57,7 @@ class Mounts:
     """
 
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
-        self.run, between = run, Between(run.outside)
+        self.run, self.swaps, between = run, host.swaps, Between(run.outside)
         states = frozenset(state & MODULES for state in run.trying or run.table.states())
         self.states: frozenset[Kinds] = states - {frozenset()}
         self.lists = [MountedList(blocks, blocks_of(model, blocks), run, read, between) for blocks in host.blocks]

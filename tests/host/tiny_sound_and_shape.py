@@ -31,6 +31,14 @@ STABLE_AUDIO_3 = STABLE_AUDIO | (
     | {"timestep_features_type": "expo", "norm_type": "rms_norm"}
     | {"attn_kwargs": {"qk_norm": "rms", "differential": True}}
 )
+HUNYUAN_3D = (
+    {"image_model": "hunyuan3d2", "in_channels": 64, "context_in_dim": 64, "hidden_size": 64, "num_heads": 2}
+    | {"depth": 2, "depth_single_blocks": 2}
+)
+HUNYUAN_3D_21 = (
+    {"image_model": "hunyuan3d2_1", "in_channels": 64, "context_dim": 64, "hidden_size": 64, "num_heads": 2}
+    | {"depth": 5, "num_moe_layers": 1, "num_experts": 3, "guidance_cond_proj_dim": None}
+)
 
 
 def seconds(*names: str, features: str = "learned"):
@@ -93,4 +101,6 @@ SOUND_AND_SHAPE = {
         "shape": (8, 16, 12),
         "extra": {"conditioning_lyrics": tokens(6, 32)},
     },
+    "hunyuan_3d": {"kind": "Hunyuan3Dv2", "host": "Hunyuan3D 2.0", "config": HUNYUAN_3D, "shape": (64, 12)},
+    "hunyuan_3d_21": {"kind": "Hunyuan3Dv2_1", "host": "Hunyuan3D 2.1", "config": HUNYUAN_3D_21, "shape": (64, 12)},
 }
