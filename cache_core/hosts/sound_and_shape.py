@@ -58,4 +58,45 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
         needs=("x_embedder", "t_embedder.time_embed"),
         swaps=True,
     ),
+    Host(  # its text and picture go through a language model, which keeps the text's keys and values from call to call
+        "HiDream-O1",
+        ("HiDreamO1Transformer",),
+        "HiDream-O1",
+        (
+            Blocks(
+                "language_model.layers",
+                (Call(Kind.ATTENTION, ("self_attn",), others=1), mlp("mlp")),
+                first_keys="past_key_value",
+            ),
+        ),
+        needs=("final_layer2",),
+    ),
+    Host(  # each block is three smaller ones; the batch is the last axis but one
+        "Cosmos",
+        ("GeneralDIT",),
+        "Cosmos 1.0, text and image to video",
+        (
+            Blocks(
+                "blocks",
+                (attention("blocks.0.block", "blocks.1.block"), mlp("blocks.2.block")),
+                carries=("x",),
+                batch=3,
+            ),
+        ),
+        needs=("affline_norm",),
+    ),
+    Host(  # the blocks of its second half also take what those of the first have left
+        "Hunyuan-DiT",
+        ("HunYuanDiT",),
+        "Hunyuan-DiT 1.0 to 1.2",
+        (Blocks("blocks", (Call(Kind.ATTENTION, ("attn1", "attn2"), others=1), mlp("mlp"))),),
+        needs=("mlp_t5", "pooler"),
+    ),
+    Host(  # shape and camera go through the blocks together with the picture
+        "TripoSplat",
+        ("LatentSeqMMFlowModel",),
+        "TripoSplat",
+        (Blocks("blocks", (attention("attn"), mlp("mlp")), carries=("x",)),),
+        needs=("cam_refiner",),
+    ),
 )

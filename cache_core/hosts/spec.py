@@ -14,7 +14,7 @@ SiteNames = dict[Kind, tuple[str, ...]]  # names of a block's sites, by kind
 @dataclass(frozen=True)
 class Call:
     """Submodules of a block whose output is a site as it is. `outputs` > 1: each returns a tuple of that many sites.
-    `others`: things that the tuple holds behind them, of which the block needs none where the sites are predicted.
+    `others`: things that the tuple may hold behind them, of which the block needs none where the sites are predicted.
 
     The names are the submodules of one kind that share the block's tokens between them: one for each stream. Blocks
     after the first may lack some, and have `extra` ones.
@@ -95,13 +95,17 @@ class Blocks:
 
     `carries`: the arguments, by name or place, that a block adds to and returns, in the order in which it returns
     them; empty if the model does more to them between blocks than add values that do not depend on them, as ControlNet
-    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture.
+    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture. `batch`: the
+    axis of the batch in streams and sites. `first_keys`: the argument by which a block is asked, with an empty tuple,
+    to hand out the keys and values that later calls go on from; such calls are run as they are.
     """
 
     path: str
     mounts: tuple[Call | Joint | Fused, ...]
     carries: tuple[str | int, ...] = ()
     text: tuple[str, ...] = ()
+    batch: int = 0
+    first_keys: str = ""
 
 
 @dataclass(frozen=True)

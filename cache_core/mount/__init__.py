@@ -10,6 +10,7 @@ from ..hosts import Blocks, Host, blocks_of
 from ..run.run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
+from .at_axis import AtAxis
 from .between import Between
 from .block import Kinds, MountedBlock, fresh
 from .footprint import footprint, joins, padded, tokens
@@ -30,13 +31,14 @@ class MountedList:
     """A list of blocks: the sites of each, or, where the run merges them, one residual for all."""
 
     def __init__(self, spec: Blocks, blocks: list[nn.Module], run: Run, read: ReadWeights, between: Between):
-        self.spec = spec
+        self.spec, source = spec, AtAxis(run, spec.batch) if spec.batch else run
         self.blocks = [
-            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, run, read) for i, block in enumerate(blocks)
+            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, source, read, spec.first_keys)
+            for i, block in enumerate(blocks)
         ]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         merges = spec.carries and blocks
-        self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between) if merges else None
+        self.stack = Stack(blocks, spec, run, source, counts, between) if merges else None
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:

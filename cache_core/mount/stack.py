@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, compiler, nn
 
+from ..hosts import Blocks
+from ..run.engine import Source
 from ..run.run import Run
 from ..site import MODULES, Kind
 from .between import Between
@@ -19,8 +21,9 @@ class Stack:
 
     `carries`: the blocks' arguments that are streams `(B, L, C)`, in the order in which they are returned. A stream's
     residual is `r = x_out - x_in - sum of additions between blocks` `(B, L, C)`: the model's own code makes those
-    additions (ControlNet) again. `counts`: sites of each kind in the list. `sound` turns False when the blocks turn
-    out not to work like this. A residual of another shape than the stream it meets is not added: the list is computed.
+    additions (ControlNet) again. `source`: of the residuals. `counts`: sites of each kind in the list. `sound` turns
+    False when the blocks turn out not to work like this. A residual of another shape than the stream it meets is not
+    added: the list is computed.
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that
     a compiled model has one graph that predicts and one that keeps, and neither is made again when the run goes on.
@@ -37,16 +40,17 @@ class Stack:
     def __init__(
         self,
         blocks: list[nn.Module],
-        path: str,
-        carries: tuple[str | int, ...],
+        spec: Blocks,
         run: Run,
+        source: Source,
         counts: dict[Kind, int],
         between: Between,
     ):
-        self.run, self.path, self.carries, self.counts, self.between = run, path, carries, counts, between
+        self.run, self.source, self.counts, self.between = run, source, counts, between
+        self.path, self.carries = spec.path, spec.carries
         self.sound, self.compiled = True, False
         self._placed: dict[Forward, dict[str, int]] = {}  # places of the arguments of each kind of block, by name
-        self.sites = tuple(f"{path}.{name}" for name in carries)
+        self.sites = tuple(f"{spec.path}.{name}" for name in spec.carries)
         self._known = False  # whether any of the blocks has ever been run by its forward
         self._keeping = [
             (block, self._keep(block.forward, self._places(block), i == len(blocks) - 1))
@@ -63,7 +67,7 @@ class Stack:
         for kind in MODULES:
             counter[kind] += self.counts[kind]
         if predicted:
-            self._added = [self.run.predict(Kind.BLOCKS, site) for site in self.sites]
+            self._added = [self.source.predict(Kind.BLOCKS, site) for site in self.sites]
             return self._predicting
         self._kept = self.run.keeps(Kind.BLOCKS)
         return self._keeping if self._kept else []
@@ -85,7 +89,7 @@ class Stack:
         if self._misfit:
             self._recount()
         for site, value in zip(self.sites, self._residuals, strict=False):
-            self.run.remember(Kind.BLOCKS, site, value)
+            self.source.remember(Kind.BLOCKS, site, value)
 
     def drop(self) -> None:
         """Hold no tensor any more."""
@@ -143,7 +147,7 @@ class Stack:
     def _watch(self, original: Forward, places: dict[str, int]) -> Forward:
         def forward(*args: Any, **kwargs: Any) -> Any:
             for site, x in zip(self.sites, self._streams(places, args, kwargs), strict=True):
-                self.run.remember(Kind.BLOCKS, site, x)
+                self.source.remember(Kind.BLOCKS, site, x)
             return original(*args, **kwargs)
 
         return forward

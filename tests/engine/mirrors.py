@@ -116,6 +116,11 @@ class Block(nn.Module):
         return last(torch.cat((attend(*norm(q, k, v), v, options), act(wide)), -1))
 
 
+def turned(x, batch):
+    """`(B, L, C)` as `(L, 1, ..., B, C)`, with the batch at that axis."""
+    return x.transpose(0, 1)[(slice(None), *[None] * (batch - 1))] if batch else x
+
+
 class Mirror(nn.Module):
     """A model with the names of `host`: `(B, L, WIDTH)` in and out, and times `(B,)`."""
 
@@ -132,10 +137,12 @@ class Mirror(nn.Module):
         vec = 1 + 0.1 * self.time(t.view(-1, 1, 1))
         for spec in self.host.blocks:
             carries = spec.carries or (0,)
+            x, times = turned(x, spec.batch), turned(vec, spec.batch)
             streams = [x for _ in carries]
             for block in submodule(self, spec.path):
                 named = {name: s for name, s in zip(carries, streams, strict=True) if isinstance(name, str)}
-                out = block(*([] if named else streams), vec=vec, transformer_options=options, **named)
+                out = block(*([] if named else streams), vec=times, transformer_options=options, **named)
                 streams = [out] if isinstance(out, torch.Tensor) else list(out)
             x = sum(streams) / len(streams)
+            x = x.flatten(0, spec.batch - 1).transpose(0, 1) if spec.batch else x
         return x

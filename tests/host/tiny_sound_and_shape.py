@@ -31,14 +31,47 @@ STABLE_AUDIO_3 = STABLE_AUDIO | (
     | {"timestep_features_type": "expo", "norm_type": "rms_norm"}
     | {"attn_kwargs": {"qk_norm": "rms", "differential": True}}
 )
-HUNYUAN_3D = (
-    {"image_model": "hunyuan3d2", "in_channels": 64, "context_in_dim": 64, "hidden_size": 64, "num_heads": 2}
-    | {"depth": 2, "depth_single_blocks": 2}
+HUNYUAN_3D = {
+    "image_model": "hunyuan3d2",
+    "in_channels": 64,
+    "context_in_dim": 64,
+    "hidden_size": 64,
+    "num_heads": 2,
+} | {"depth": 2, "depth_single_blocks": 2}
+HUNYUAN_3D_21 = {
+    "image_model": "hunyuan3d2_1",
+    "in_channels": 64,
+    "context_dim": 64,
+    "hidden_size": 64,
+    "num_heads": 2,
+} | {"depth": 5, "num_moe_layers": 1, "num_experts": 3, "guidance_cond_proj_dim": None}
+COSMOS_1 = (
+    {"image_model": "cosmos", "max_img_h": 24, "max_img_w": 24, "max_frames": 8, "in_channels": 16, "out_channels": 16}
+    | {"patch_spatial": 2, "patch_temporal": 1, "model_channels": 64, "num_blocks": 3, "num_heads": 2}
+    | {"crossattn_emb_channels": 64, "block_config": "FA-CA-MLP", "block_x_format": "THWBD", "pos_emb_cls": "rope3d"}
+    | {"affline_emb_norm": True, "use_adaln_lora": True, "adaln_lora_dim": 16, "extra_per_block_abs_pos_emb": True}
+    | {"extra_per_block_abs_pos_emb_type": "learnable"}
 )
-HUNYUAN_3D_21 = (
-    {"image_model": "hunyuan3d2_1", "in_channels": 64, "context_dim": 64, "hidden_size": 64, "num_heads": 2}
-    | {"depth": 5, "num_moe_layers": 1, "num_experts": 3, "guidance_cond_proj_dim": None}
-)
+HIDREAM_O1 = {
+    "image_model": "hidream_o1",
+    "text_config_overrides": {"vocab_size": 32, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3}
+    | {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 32, "rope_dims": [6, 5, 5]},
+    "vision_config_overrides": {"hidden_size": 32, "num_heads": 2, "intermediate_size": 32, "depth": 1},
+}
+HUNYUAN_DIT = {"image_model": "hydit", "hidden_size": 96, "depth": 4, "num_heads": 2, "text_states_dim": 64} | {
+    "text_states_dim_t5": 64,
+    "text_len": 8,
+    "text_len_t5": 6,
+    "size_cond": True,
+    "use_style_cond": True,
+}
+TRIPO_SPLAT = {
+    "image_model": "triposplat",
+    "q_token_length": 24,
+    "model_channels": 64,
+    "num_blocks": 3,
+    "cond_channels": 64,
+} | {"num_refiner_blocks": 1, "num_head_channels": 32, "cond2_channels": 16}
 
 
 def seconds(*names: str, features: str = "learned"):
@@ -66,6 +99,16 @@ def rotary(path: str):
         frequencies.copy_(torch.logspace(0, -3, frequencies.numel()))
 
     return change
+
+
+def few_words(model) -> None:
+    """The token that the time replaces is one of the few that there are."""
+    model.tms_token_id = 31
+
+
+def prompt(seed: int):
+    """A text of HiDream-O1, which ends with that token."""
+    return torch.cat((tokens(7, 31)(seed), torch.tensor([[31]])), 1)
 
 
 SOUND_AND_SHAPE = {
@@ -103,4 +146,28 @@ SOUND_AND_SHAPE = {
     },
     "hunyuan_3d": {"kind": "Hunyuan3Dv2", "host": "Hunyuan3D 2.0", "config": HUNYUAN_3D, "shape": (64, 12)},
     "hunyuan_3d_21": {"kind": "Hunyuan3Dv2_1", "host": "Hunyuan3D 2.1", "config": HUNYUAN_3D_21, "shape": (64, 12)},
+    "hidream_o1": {
+        "kind": "HiDreamO1",
+        "host": "HiDream-O1",
+        "config": HIDREAM_O1,
+        "shape": (3, 64, 64),
+        "extra": {"text_input_ids": prompt},
+        "change": few_words,
+    },
+    "cosmos": {"kind": "CosmosT2V", "host": "Cosmos", "config": COSMOS_1, "shape": (16, 3, 8, 8)},
+    "hunyuan_dit": {
+        "kind": "HunyuanDiT",
+        "host": "Hunyuan-DiT",
+        "config": HUNYUAN_DIT,
+        "shape": (4, 8, 8),
+        "extra": {"attention_mask": (1, 8), "conditioning_mt5xl": (1, 6, 64), "attention_mask_mt5xl": (1, 6)},
+    },
+    "tripo_splat": {
+        "kind": "TripoSplat",
+        "host": "TripoSplat",
+        "config": TRIPO_SPLAT,
+        "shape": (24, 16),
+        "sound": (1, 5),
+    },
 }
+UNHOSTED: dict = {}
