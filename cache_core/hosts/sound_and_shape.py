@@ -19,6 +19,20 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
         ),
         needs=("encoder.lyric_encoder",),
     ),
+    Host(  # music of more than eight seconds comes in parts that overlap
+        "MiniMax Music 3",
+        ("MiniMaxMusic3DiT",),
+        "MiniMax Music 3",
+        (
+            Blocks(
+                "diffusion_transformer.transformer.layers",
+                (attention("self_attn"), mlp("ff")),
+                carries=("x",),
+                in_parts=True,
+            ),
+        ),
+        needs=("latent_conditioners",),
+    ),
     Host(
         "Stable Audio",
         ("AudioDiffusionTransformer",),

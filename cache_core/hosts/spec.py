@@ -98,6 +98,7 @@ class Blocks:
     does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture. `batch`: the
     axis of the batch in streams and sites. `first_keys`: the argument by which a block is asked, with an empty tuple,
     to hand out the keys and values that later calls go on from; such calls are run as they are.
+    `in_parts`: True if the model may pass the list several times in a call, for one part of a long piece after another.
     """
 
     path: str
@@ -106,6 +107,7 @@ class Blocks:
     text: tuple[str, ...] = ()
     batch: int = 0
     first_keys: str = ""
+    in_parts: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from .between import Between
 from .block import Kinds, MountedBlock, fresh
 from .footprint import footprint, joins, padded, tokens
 from .mount import Mount, ReadWeights, Weights, is_edited, is_watched
+from .parts import Parts
 from .scoped import Forward, overridden
 from .stack import Stack
 from .state import of_call
@@ -32,8 +33,9 @@ class MountedList:
 
     def __init__(self, spec: Blocks, blocks: list[nn.Module], run: Run, read: ReadWeights, between: Between):
         self.spec, source = spec, AtAxis(run, spec.batch) if spec.batch else run
+        self.parts = Parts(source) if spec.in_parts else None
         self.blocks = [
-            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, source, read, spec.first_keys)
+            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, self.parts or source, read, spec.first_keys)
             for i, block in enumerate(blocks)
         ]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
@@ -44,6 +46,8 @@ class MountedList:
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         """The forwards for the coming model call."""
         self.began = self.stack if self.stack and self.stack.sound and run.merged else None
+        if self.parts:
+            self.parts.begin()
         if self.began is None:
             return [pair for block in self.blocks for pair in block.forwards]
         only_measured = run.measured.open and not run.measured.merged_only and not run.keeps(Kind.BLOCKS)

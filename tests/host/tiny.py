@@ -13,7 +13,7 @@ from tiny_sound_and_shape import SOUND_AND_SHAPE
 class Tiny:
     """`kind`: class in comfy.supported_models. `config`: arguments of the diffusion model. `shape`: one latent's,
     without the batch. `extra`: further conditionings, by shape, or made from a seed. `weights`, `change`: as of
-    `comfy_model_from`."""
+    `comfy_model_from`. `context`: makes a text of another shape from a seed."""
 
     kind: str
     host: str
@@ -25,6 +25,7 @@ class Tiny:
     sound: tuple[int, ...] = ()  # a second latent's shape
     weights: Callable[[], dict] = dict
     change: Callable | None = None
+    context: Callable | None = None
 
     def build(self, dtype=torch.float32):
         import comfy.supported_models
@@ -41,6 +42,8 @@ class Tiny:
         found = tuple(conditioning(seed, width=self.width, vector=self.vector) for seed in (1, 2))
         for seed, prompt in enumerate(found):
             prompt[0][1].pop("guidance")
+            if self.context:
+                prompt[0][0] = self.context(seed)
             prompt[0][1].update({name: self._given(name, shape, seed) for name, shape in self.extra.items()})
         return found
 

@@ -111,6 +111,43 @@ def prompt(seed: int):
     return torch.cat((tokens(7, 31)(seed), torch.tensor([[31]])), 1)
 
 
+def small_music(model) -> None:
+    """MiniMax Music 3 knows one size only: narrower layers, and fewer, of its own class."""
+    import comfy.ldm.minimax_music.dit as dit
+    from comfy.ops import manual_cast as ops
+    from torch import nn
+
+    model.latent_conditioners = nn.Sequential(ops.Conv1d(4096, 64, 1))
+    inner = model.diffusion_transformer
+    inner.preprocess_conv = ops.Conv1d(320, 320, 1, bias=False)
+    inner.to_timestep_embed = nn.Sequential(ops.Linear(256, 64), nn.SiLU(), ops.Linear(64, 64))
+    inner.transformer.project_in = ops.Linear(320, 64, bias=False)
+    inner.transformer.project_out = ops.Linear(64, 128, bias=False)
+    inner.transformer.layers = nn.ModuleList(
+        dit.TransformerBlock(64, 32, 96, torch.float32, None, ops) for _ in range(3)
+    )
+    for norm in (norm for layer in inner.transformer.layers for norm in (layer.pre_norm, layer.ff_norm)):
+        norm.beta.zero_()
+    rotary("diffusion_transformer.transformer.rotary_pos_emb")(model)
+
+
+def music(frames: int, latents: int) -> dict:
+    """A song of so many frames of MiniMax Music 3, and of so many latents."""
+
+    def heard(seed: int):
+        return torch.randn(1, 8 * 4096, generator=torch.Generator().manual_seed(seed)).expand(1, frames, -1)
+
+    return {
+        "kind": "MiniMaxMusic3",
+        "host": "MiniMax Music 3",
+        "config": {"audio_model": "minimax_music3"},
+        "shape": (128, latents),
+        "context": heard,
+        "extra": {"conditioning_scale": lambda seed: torch.full((1, 1, 1), 1.0 - seed)},
+        "change": small_music,
+    }
+
+
 SOUND_AND_SHAPE = {
     "ace_step_15": {
         "kind": "ACEStep15",
@@ -146,6 +183,8 @@ SOUND_AND_SHAPE = {
     },
     "hunyuan_3d": {"kind": "Hunyuan3Dv2", "host": "Hunyuan3D 2.0", "config": HUNYUAN_3D, "shape": (64, 12)},
     "hunyuan_3d_21": {"kind": "Hunyuan3Dv2_1", "host": "Hunyuan3D 2.1", "config": HUNYUAN_3D_21, "shape": (64, 12)},
+    "minimax_music": music(6, 20),
+    "minimax_music_long": music(204, 700),
     "hidream_o1": {
         "kind": "HiDreamO1",
         "host": "HiDream-O1",
