@@ -209,4 +209,16 @@ SOUND_AND_SHAPE = {
         "sound": (1, 5),
     },
 }
-UNHOSTED: dict = {}
+TRELLIS_2 = (
+    {"image_model": "trellis2", "resolution": 32, "model_channels": 144, "cond_channels": 64, "num_blocks": 1}
+    | {"mlp_ratio": 2.0}
+)
+UNHOSTED = {
+    "trellis_2": {  # its first stage; the later ones sample points, each with a model of its own
+        "kind": "Trellis2",
+        "host": "",
+        "config": TRELLIS_2,
+        "shape": (32, 16, 16, 16),
+        "extra": {"embeds": (1, 8, 64)},
+    },
+}
