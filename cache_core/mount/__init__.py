@@ -139,6 +139,8 @@ class Mounts:
                 "none of its blocks is run by its forward: attention and mlp are computed (AB-Cache works on any "
                 "model)",
             )
+        if len(self.run.evaluations) > 1 and any(block.hands_out for block in self.blocks):
+            self.run.demote("a call that hands out the keys and values of a text is computed, however late it comes")
 
     def _one_of_each_make(self) -> Iterator[MountedBlock]:
         seen = set()

@@ -56,7 +56,7 @@ class MountedBlock:
         first_keys: str = "",
     ):
         self.block, self.path, self.source, self.signature = block, path, source, signature(block)
-        self.first_keys = first_keys
+        self.first_keys, self.hands_out = first_keys, False  # whether its last run was to hand out keys and values
         self.original: Forward = block.forward
         self.fallbacks: list[str] = []
         self.ladders = [self._ladder(spec, read) for spec in specs]
@@ -108,7 +108,8 @@ class MountedBlock:
     def forward(self, *args: object, **kwargs: object) -> object:
         """The block's forward during a model call."""
         self.entered = True
-        if self.first_keys and kwargs.get(self.first_keys) == ():
+        self.hands_out = bool(self.first_keys) and kwargs.get(self.first_keys) == ()
+        if self.hands_out:
             return self.original(*args, **kwargs)
         if self.check is None:
             return self.run(args, kwargs)

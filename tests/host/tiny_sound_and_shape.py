@@ -209,10 +209,13 @@ SOUND_AND_SHAPE = {
         "sound": (1, 5),
     },
 }
-TRELLIS_2 = (
-    {"image_model": "trellis2", "resolution": 32, "model_channels": 144, "cond_channels": 64, "num_blocks": 1}
-    | {"mlp_ratio": 2.0}
-)
+TRELLIS_2 = {
+    "image_model": "trellis2",
+    "resolution": 32,
+    "model_channels": 144,
+    "cond_channels": 64,
+    "num_blocks": 1,
+} | {"mlp_ratio": 2.0}
 UNHOSTED = {
     "trellis_2": {  # its first stage; the later ones sample points, each with a model of its own
         "kind": "Trellis2",
