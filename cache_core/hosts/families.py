@@ -57,7 +57,7 @@ HOSTS = (
         FLUX,
         needs=("txt_in.individual_token_refiner",),
     ),
-    Host("Hunyuan3D 2.0", ("Hunyuan3Dv2",), "Hunyuan3D 2.0, mini and turbo", FLUX, needs=("latent_in", "cond_in")),
+    Host("Hunyuan3D 2.0", ("Hunyuan3Dv2",), "Hunyuan3D 2.0, mini and turbo", FLUX, needs=("latent_in",), cells=1),
     Host("FLUX", ("Flux", "Chroma", "ChromaRadiance"), "FLUX.1 dev, schnell, Fill, Kontext; FLUX.2; Chroma", FLUX),
     Host("Wan VACE", ("VaceWanModel",), "Wan VACE", (WAN, Blocks("vace_blocks", WAN.mounts))),
     Host("Wan S2V", ("WanModel_S2V",), "Wan 2.2 sound to video", (WAN_ONE_BY_ONE,), needs=("audio_injector",)),

@@ -18,6 +18,7 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
             ),
         ),
         needs=("encoder.lyric_encoder",),
+        cells=2,
     ),
     Host(  # music of more than eight seconds comes in parts that overlap
         "MiniMax Music 3",
@@ -32,6 +33,7 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
             ),
         ),
         needs=("latent_conditioners",),
+        cells=1,
     ),
     Host(
         "Stable Audio",
@@ -71,6 +73,7 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
         ),
         needs=("x_embedder", "t_embedder.time_embed"),
         swaps=True,
+        cells=1,
     ),
     Host(  # its text and picture go through a language model, which keeps the text's keys and values from call to call
         "HiDream-O1",
@@ -112,5 +115,6 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
         "TripoSplat",
         (Blocks("blocks", (attention("attn"), mlp("mlp")), carries=("x",)),),
         needs=("cam_refiner",),
+        cells=1,
     ),
 )

@@ -114,7 +114,8 @@ class Blocks:
 class Host:
     """A model family: its block lists, and in `needs` other submodules that tell it from others. `classes`: model
     classes known to match. `models`: their names for users, in messages and docs. `swaps`: True if the rows of a call
-    pass the blocks with one another's conditionings, so that what is kept of a row is for the same call alone."""
+    pass the blocks with one another's conditionings, so that what is kept of a row is for the same call alone.
+    `cells`: of the latent to a token; 0 where the model's own patch size tells."""
 
     name: str
     classes: tuple[str, ...]
@@ -122,6 +123,7 @@ class Host:
     blocks: tuple[Blocks, ...]
     needs: tuple[str, ...] = ()
     swaps: bool = False
+    cells: int = 0
 
 
 @dataclass(frozen=True)

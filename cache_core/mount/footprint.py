@@ -9,11 +9,14 @@ from ..schedule import Table
 from ..site import MODULES, Kind
 from ..store import Footprint, coded_fraction
 
-CELLS = 4  # latent cells to a token, where the model does not say
+CELLS = 4  # latent cells to a token, where neither host nor model says
 
 
-def tokens(model: nn.Module, cells: int) -> int:
-    """Number of image or video tokens of a latent with `cells` cells, by the model's patch size."""
+def tokens(model: nn.Module, host: Host, cells: int) -> int:
+    """Number of tokens of a picture, video or sound whose latent has `cells` cells, by the host, else by the model's
+    patch size."""
+    if host.cells:
+        return math.ceil(cells / host.cells)
     patch = getattr(model, "patch_size", getattr(getattr(model, "patchifier", None), "patch_size", None))
     per_token = CELLS if patch is None else patch**2 if isinstance(patch, int) else math.prod(patch)
     return math.ceil(cells / per_token)

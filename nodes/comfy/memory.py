@@ -58,9 +58,9 @@ def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprin
     if noise_shape[1] == 1:  # latents of several kinds, packed in a row
         cells //= base_model.latent_format.latent_channels
     latents = (latent for cond in conds for latent in cond.get("reference_latents") or ())
-    references = sum(tokens(model, math.prod(latent.shape[2:])) for latent in latents)
+    references = sum(tokens(model, host, math.prod(latent.shape[2:])) for latent in latents)
     text = sum(padded(model, _text(base_model, cond)) for cond in conds) if joins(host) else 0
-    picture = len(conds) * padded(model, tokens(model, cells)) + references
+    picture = len(conds) * padded(model, tokens(model, host, cells)) + references
     dtype = base_model.manual_cast_dtype or base_model.get_dtype()
     kept = noise_shape[0] * samples
     return footprint(model, host, run.table, kept * picture, kept * text, dtype.itemsize)
