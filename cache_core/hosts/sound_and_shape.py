@@ -95,7 +95,7 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
         (
             Blocks(
                 "blocks",
-                (attention("blocks.0.block", "blocks.1.block"), mlp("blocks.2.block")),
+                (attention("blocks.0.block"), attention("blocks.1.block"), mlp("blocks.2.block")),
                 carries=("x",),
                 batch=3,
             ),
@@ -106,7 +106,12 @@ SOUND_AND_SHAPE: tuple[Host, ...] = (
         "Hunyuan-DiT",
         ("HunYuanDiT",),
         "Hunyuan-DiT 1.0 to 1.2",
-        (Blocks("blocks", (Call(Kind.ATTENTION, ("attn1", "attn2"), others=1), mlp("mlp"))),),
+        (
+            Blocks(
+                "blocks",
+                (*(Call(Kind.ATTENTION, (name,), others=1) for name in ("attn1", "attn2")), mlp("mlp")),
+            ),
+        ),
         needs=("mlp_t5", "pooler"),
     ),
     Host(  # shape and camera go through the blocks together with the picture

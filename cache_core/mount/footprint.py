@@ -94,6 +94,7 @@ def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, pictu
 
 
 def _width(block: nn.Module, names: tuple[str, ...]) -> int:
-    """Features C of a token as it enters the submodules of these names: those of the first linear layer below them."""
+    """Features C of a token as it enters the submodules of these names: those of the first linear layer or convolution
+    below them."""
     below = (module for name in names for module in (submodule(block, name) or nn.Module()).modules())
-    return next(filter(None, (getattr(module, "in_features", 0) for module in below)), 0)
+    return next(filter(None, (getattr(m, "in_features", getattr(m, "in_channels", 0)) for m in below)), 0)

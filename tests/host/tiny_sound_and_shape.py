@@ -27,7 +27,7 @@ STABLE_AUDIO = {"audio_model": "dit1.0", "io_channels": 64, "embed_dim": 96, "co
 }
 STABLE_AUDIO_3 = STABLE_AUDIO | (
     {"io_channels": 256, "global_cond_shared_embed": True, "global_cond_type": "adaLN", "global_cond_dim": 768}
-    | {"local_add_cond_dim": 257, "num_memory_tokens": 4}
+    | {"local_add_cond_dim": 257, "num_memory_tokens": 1}
     | {"timestep_features_type": "expo", "norm_type": "rms_norm"}
     | {"attn_kwargs": {"qk_norm": "rms", "differential": True}}
 )
@@ -160,7 +160,7 @@ SOUND_AND_SHAPE = {
         "kind": "StableAudio",
         "host": "Stable Audio",
         "config": STABLE_AUDIO,
-        "shape": (64, 16),
+        "shape": (64, 40),
         "width": 768,
         "weights": seconds("seconds_start", "seconds_total"),
         "change": rotary("transformer.rotary_pos_emb"),
@@ -169,7 +169,7 @@ SOUND_AND_SHAPE = {
         "kind": "StableAudio3",
         "host": "Stable Audio",
         "config": STABLE_AUDIO_3,
-        "shape": (256, 16),
+        "shape": (256, 40),
         "width": 768,
         "weights": seconds("seconds_total", features="expo"),
         "change": rotary("transformer.rotary_pos_emb"),
@@ -181,8 +181,8 @@ SOUND_AND_SHAPE = {
         "shape": (8, 16, 12),
         "extra": {"conditioning_lyrics": tokens(6, 32)},
     },
-    "hunyuan_3d": {"kind": "Hunyuan3Dv2", "host": "Hunyuan3D 2.0", "config": HUNYUAN_3D, "shape": (64, 12)},
-    "hunyuan_3d_21": {"kind": "Hunyuan3Dv2_1", "host": "Hunyuan3D 2.1", "config": HUNYUAN_3D_21, "shape": (64, 12)},
+    "hunyuan_3d": {"kind": "Hunyuan3Dv2", "host": "Hunyuan3D 2.0", "config": HUNYUAN_3D, "shape": (64, 40)},
+    "hunyuan_3d_21": {"kind": "Hunyuan3Dv2_1", "host": "Hunyuan3D 2.1", "config": HUNYUAN_3D_21, "shape": (64, 40)},
     "minimax_music": music(6, 20),
     "minimax_music_long": music(204, 700),
     "hidream_o1": {
