@@ -42,12 +42,21 @@ class MountedBlock:
     """A block at `path`. `forwards` replace those of the block and its leaves during a model call.
 
     Each of `specs` has a ladder of mounts, the most capable one first; `demote` steps down a rung. Below the last rung
-    is nothing: the block computes. `fallbacks`: sentences about ladders that start lower than planned. `check`: called
-    in place of the block's first run.
+    is nothing: the block computes. `first_keys`: see Blocks. `fallbacks`: sentences about ladders that start lower than
+    planned. `check`: called in place of the block's first run.
     """
 
-    def __init__(self, block: nn.Module, path: str, specs: tuple[Spec, ...], source: Source, read: ReadWeights):
+    def __init__(
+        self,
+        block: nn.Module,
+        path: str,
+        specs: tuple[Spec, ...],
+        source: Source,
+        read: ReadWeights,
+        first_keys: str = "",
+    ):
         self.block, self.path, self.source, self.signature = block, path, source, signature(block)
+        self.first_keys, self.hands_out = first_keys, False  # whether its last run was to hand out keys and values
         self.original: Forward = block.forward
         self.arguments = Arguments(self.original)
         self.fallbacks: list[str] = []
@@ -106,6 +115,9 @@ class MountedBlock:
         """The block's forward during a model call."""
         self.entered = True
         args, kwargs = self.arguments.with_named_options(args, kwargs)
+        self.hands_out = bool(self.first_keys) and kwargs.get(self.first_keys) == ()
+        if self.hands_out:
+            return self.original(*args, **kwargs)
         if self.check is None:
             return self.run(args, kwargs)
         check, self.check = self.check, None

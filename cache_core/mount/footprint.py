@@ -9,11 +9,12 @@ from ..schedule import Table
 from ..site import MODULES, Kind
 from ..store import Footprint, coded_fraction
 
-CELLS = 4  # latent cells to a token, where the model does not say
+CELLS = 4  # latent cells to a token, where neither host nor model says
 
 
 def tokens(model: nn.Module, host: Host, cells: int) -> int:
-    """Number of image or video tokens of a latent with `cells` cells, by the host or the model's patch size."""
+    """Number of tokens of a picture, video or sound whose latent has `cells` cells, by the host, else by the model's
+    patch size."""
     if host.cells:
         return math.ceil(cells / host.cells)
     patch = getattr(model, "patch_size", getattr(getattr(model, "patchifier", None), "patch_size", None))
@@ -83,9 +84,8 @@ def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tu
 
 def _values(block: nn.Module, blocks: Blocks, mount: Spec, picture: int, text: int) -> list[int]:
     """Number of elements of each site of a mount. One with sites for several streams lacks some in some blocks."""
-    names = (
-        mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()
-    )
+    streams = mount.names if isinstance(mount, Call) else mount.streams if isinstance(mount, Joint) else ()
+    names = streams if isinstance(mount, Fused) else (*streams, *mount.extra)
     if len(names) < 2 and not {*names} & {*blocks.text}:
         return [_width(block, mount.needs) * (picture + text)]
     ends = {name: f"{name}.proj" if isinstance(mount, Joint) else name for name in names}
@@ -97,6 +97,7 @@ def _values(block: nn.Module, blocks: Blocks, mount: Spec, picture: int, text: i
 
 
 def _width(block: nn.Module, names: tuple[str, ...]) -> int:
-    """Features C of a token as it enters the submodules of these names: those of the first linear layer below them."""
+    """Features C of a token as it enters the submodules of these names: those of the first linear layer or convolution
+    below them."""
     below = (module for name in names for module in (submodule(block, name) or nn.Module()).modules())
-    return next(filter(None, (getattr(module, "in_features", 0) for module in below)), 0)
+    return next(filter(None, (getattr(m, "in_features", getattr(m, "in_channels", 0)) for m in below)), 0)

@@ -188,6 +188,8 @@ class Session(Inside):
         # mounts take the block's own forwards, which another call may have replaced
         with turn(diffusion_model):
             mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if inside else None
+            if mounts and mounts.swaps:
+                signature = signature, conditionings
             if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at 0 x0 holds no raw output
                 sizes = streams.sizes_of(x, kwargs.get("latent_shapes", ()), self.run.timeline.modalities)
                 return self._through_engine(conditionings, signature, x, t, model, mounts, model_sampling, sizes)

@@ -103,13 +103,16 @@ def comfy_model(kind: str, config: dict, module: str, params: str, dtype=torch.f
     return comfy_model_from(kind, {key: value for key, value in config.items() if key in known}, dtype)
 
 
-def comfy_model_from(kind: str, config: dict, dtype=torch.float32):
-    """A model of ComfyUI's class `kind` with just this configuration."""
+def comfy_model_from(kind: str, config: dict, dtype=torch.float32, weights=dict, change=None):
+    """A model of ComfyUI's class `kind` with just this configuration. `weights`: makes those that its constructor asks
+    for. `change`: of the diffusion model, before it is filled."""
     import comfy.supported_models
 
     supported = getattr(comfy.supported_models, kind)(config)
     supported.set_inference_dtype(dtype, None if dtype == torch.float32 else torch.float32)
-    base = supported.get_model({}, "", device=torch.device("cpu"))
+    base = supported.get_model(weights(), "", device=torch.device("cpu"))
+    if change:
+        change(base.diffusion_model)
     fill(base.diffusion_model)
     return patcher(base.eval())
 

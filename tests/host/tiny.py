@@ -3,9 +3,10 @@
 import torch
 from tiny_image import IMAGE_MODELS
 from tiny_model import Tiny, noise
+from tiny_sound_and_shape import SOUND_AND_SHAPE
 from tiny_video import ANIMATE_2, VIDEO_MODELS
 
-TINY = VIDEO_MODELS | IMAGE_MODELS
+TINY = VIDEO_MODELS | IMAGE_MODELS | {name: Tiny(**given) for name, given in SOUND_AND_SHAPE.items()}
 
 
 def latent(tiny: Tiny):
