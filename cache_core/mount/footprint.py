@@ -85,7 +85,7 @@ def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tu
 def _values(block: nn.Module, blocks: Blocks, mount: Spec, picture: int, text: int) -> list[int]:
     """Number of elements of each site of a mount. One with sites for several streams lacks some in some blocks."""
     streams = mount.names if isinstance(mount, Call) else mount.streams if isinstance(mount, Joint) else ()
-    names = streams if isinstance(mount, Fused) else (*streams, *mount.extra)
+    names = (*streams, *mount.extra) if isinstance(mount, Call | Joint) else ()
     if len(names) < 2 and not {*names} & {*blocks.text}:
         return [_width(block, mount.needs) * (picture + text)]
     ends = {name: f"{name}.proj" if isinstance(mount, Joint) else name for name in names}
