@@ -111,6 +111,7 @@ IMAGE_MODELS = {
         smaller={"comfy.supported_models.Ideogram4.unet_extra_config": IDEOGRAM},
     ),
     "z_image_pixels": Tiny("ZImagePixelSpace", "Z-Image in pixels", LUMINA | Z_IMAGE | PIXELS, (3, 16, 16), extra=MASK),
+    "newbie": Tiny("Lumina2", "Lumina 2", LUMINA | {"clip_text_dim": 32}, extra=MASK),
     "longcat": Tiny("LongCatImage", "FLUX", LONGCAT),
     "qwen_image": Tiny("QwenImage", "Qwen-Image", QWEN, FRAME),
     "sd3": Tiny("SD3", "SD3", SD3),
