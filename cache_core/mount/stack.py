@@ -53,12 +53,10 @@ class Stack:
         self._arguments: dict[Forward, Arguments] = {}  # of each kind of block
         self.passes = 1  # of the calls that were kept
         self._known = False  # whether any of the blocks has ever been run by its forward
-        self._keeping = [
-            (block, self._keep(block.forward, self._arguments_of(block), i)) for i, block in enumerate(blocks)
-        ]
-        self._predicting = [
-            (block, self._predict(block.forward, self._arguments_of(block), i)) for i, block in enumerate(blocks)
-        ]
+        # A number of its own would be a graph of its own, of a compiled block.
+        numbered = [(block, i if spec.in_parts else 0, i == len(blocks) - 1) for i, block in enumerate(blocks)]
+        self._keeping = [(block, self._keep(block, place, last)) for block, place, last in numbered]
+        self._predicting = [(block, self._predict(block, place, last)) for block, place, last in numbered]
         self.drop()
 
     def sites(self, number: int) -> tuple[str, ...]:
@@ -149,17 +147,22 @@ class Stack:
     def _begins(self, place: int) -> bool:
         """True if the block at this place is the first that a pass reaches."""
         begins = place <= self._at if self.in_parts else not self._entered
-        self._entered, self._at, self._begun = True, place, self._begun + begins
+        self._entered, self._at = True, place
+        if begins:
+            self._begun += 1
         return begins
 
-    def _predict(self, original: Forward, arguments: Arguments, place: int) -> Forward:
+    def _predict(self, block: nn.Module, place: int, last: bool) -> Forward:
+        original: Forward = block.forward
+        arguments = self._arguments_of(block)
+
         def forward(*args: Any, **kwargs: Any) -> Any:
             streams, begins = self._streams(arguments, args, kwargs), self._begins(place)
             if begins:
                 added = self._added[self._begun - 1] if self._begun <= len(self._added) else []
                 self._misfit = self._misfit or [x.shape for x in streams] != [x.shape for x in added]
             if self._misfit:
-                return self._computed(original, place, begins, streams, args, kwargs)
+                return self._computed(original, begins, last, streams, args, kwargs)
             if begins:
                 streams = [x + residual for x, residual in zip(streams, added, strict=True)]
             return streams[0] if len(streams) == 1 else tuple(streams)
@@ -175,24 +178,27 @@ class Stack:
 
         return forward
 
-    def _keep(self, original: Forward, arguments: Arguments, place: int) -> Forward:
+    def _keep(self, block: nn.Module, place: int, last: bool) -> Forward:
+        original: Forward = block.forward
+        arguments = self._arguments_of(block)
+
         def forward(*args: Any, **kwargs: Any) -> Any:
             if self._fault:
                 return original(*args, **kwargs)
             streams = self._streams(arguments, args, kwargs)
-            return self._computed(original, place, self._begins(place), streams, args, kwargs)
+            return self._computed(original, self._begins(place), last, streams, args, kwargs)
 
         return forward
 
     def _computed(
-        self, original: Forward, place: int, begins: bool, streams: list[Tensor], args: tuple, kwargs: dict
+        self, original: Forward, begins: bool, last: bool, streams: list[Tensor], args: tuple, kwargs: dict
     ) -> Any:
         """The output of a computed block."""
         if not self._fault:
             self._before(streams, begins)
         out = original(*args, **kwargs)
         if not self._fault:
-            self._after(streams, (out,) if isinstance(out, Tensor) else out, place == self.length - 1)
+            self._after(streams, (out,) if isinstance(out, Tensor) else out, last)
         return out
 
     def _before(self, streams: list[Tensor], begins: bool) -> None:

@@ -3,8 +3,10 @@
 import pytest
 import torch
 from test_calibrate import apart, calibrate, sampled  # noqa: F401 (a fixture)
-from test_learning import model, plans  # noqa: F401 (fixtures)
+from test_learning import model  # noqa: F401 (fixtures)
 from work_clock import work_clock  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.usefixtures("plans")
 
 
 def test_attention_and_mlp_are_calibrated_too(pack, model, calibrate, feb, work_clock):  # noqa: F811

@@ -4,11 +4,13 @@
 import pytest
 import torch
 from comfy_models import MIXED, NEVER, fill, flux
-from test_learning import apart, plans  # noqa: F401 (fixtures)
+from test_learning import apart  # noqa: F401 (fixtures)
 from test_real_settings import expert
 
 from lab.families import FLUX
 from lab.in_comfyui import comfyui_model
+
+pytestmark = pytest.mark.usefixtures("plans")
 
 STEPS, HALF = 20, 10
 AB = {"interval": 3, "warmup_steps": 2}

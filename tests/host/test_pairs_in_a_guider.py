@@ -7,13 +7,15 @@ from collections import Counter
 import pytest
 import torch
 from comfy_models import MIXED, NEVER
-from test_learning import apart, plans, prompt  # noqa: F401 (fixtures)
+from test_learning import apart, prompt  # noqa: F401 (fixtures)
 from test_pairs import AB, STEPS, read, second_of, trained  # noqa: F401 (fixtures)
 from tiny import TINY, latent
 
 from lab.condition import UNCONDITIONAL
 from lab.families import FLUX
 from lab.in_comfyui import comfyui_model
+
+pytestmark = pytest.mark.usefixtures("plans")
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 
 import pytest
 import torch
-from test_learning import STEPS, apart, ksample, learning, model, plans, prompt  # noqa: F401 (fixtures)
+from test_learning import STEPS, apart, ksample, learning, model, prompt  # noqa: F401 (fixtures)
 from test_weights import with_lora
 
 from cache_core import evenly
 from lab.condition import UNCONDITIONAL
+
+pytestmark = pytest.mark.usefixtures("plans")
 
 
 @pytest.mark.parametrize("cfg", [1.0, 3.5])
