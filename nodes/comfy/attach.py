@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...cache_core import ConfigError, Plan, Timeline
 from ...cache_core.calibrate import Watch
-from ...cache_core.hosts import match
+from ...cache_core.errors import HostError
+from ...cache_core.hosts import Host, match
 from ...cache_core.plan import check_together
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
@@ -149,6 +150,16 @@ def _wrapped(model, attachment: Attachment):
     return clone
 
 
-def require_blocks(model) -> None:
-    """Raise HostError unless the model's attention and MLP can be cached separately."""
-    match(model.get_model_object("diffusion_model"))
+def require_blocks(model) -> Host:
+    """The host of the model. Raises HostError unless attention and MLP inside its blocks can be cached."""
+    return match(model.get_model_object("diffusion_model"))
+
+
+def require_separable(model) -> None:
+    """Raise HostError unless the model's attention and MLP can be tried one without the other."""
+    host = require_blocks(model)
+    if not all(blocks.separable for blocks in host.blocks):
+        raise HostError(
+            f"site 'attention and MLP' cannot be calibrated for {host.name}: attention and mlp cannot be told apart in "
+            "its blocks. FEB-Cache Apply merges them without a plan; calibrate site 'model output' for AB-Cache Apply."
+        )
