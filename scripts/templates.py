@@ -99,7 +99,6 @@ def judged(seen: Mapping[str, Any], info: Mapping[str, Any], url: str) -> dict[s
             for m, steps in [*read.items(), *strips.items()]
             if steps not in (None, m.steps)
         ],
-        "said": seen.get("said"),
     }
 
 
