@@ -128,6 +128,7 @@ def kept(name: str) -> list[dict]:
 def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
     import compatibility
+    import template_tables
 
     from lab import ablation, demo, distribution, feb, quality, rivals, settings, shifts
 
@@ -142,6 +143,7 @@ def tables() -> dict[Path, dict[str, str]]:
         MEASURED: whole,
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}
+        | {name: getattr(template_tables, name)() for name in ("front_ends", "families", "exceptions")}
         | {"samplers": samplers(), "hosts": hosts()},
     }
 

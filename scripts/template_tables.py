@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 
 def loads(row: Row) -> bool:
     """True for a template whose nodes ComfyUI has."""
-    return "steps" in row
+    return "long" in row
 
 
 def long(row: Row) -> bool:

@@ -99,7 +99,6 @@ def judged(seen: Mapping[str, Any], info: Mapping[str, Any], url: str) -> dict[s
             for m, steps in [*read.items(), *strips.items()]
             if steps not in (None, m.steps)
         ],
-        "said": seen.get("said"),
     }
 
 
@@ -145,7 +144,19 @@ def keep(comfyui: str, front_end: str, rows: list[dict[str, Any]]) -> None:
     old = kept.get(front_end, {}).get("rows", [])
     merged = [entry for entry in old if entry["template"] not in fresh] + rows
     kept[front_end] = {"comfyui": comfyui, "date": time.strftime("%Y-%m-%d"), "rows": merged}
-    KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    KEPT.write_text(text(kept), encoding="utf-8")
+
+
+def text(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """JSON with a template on a line."""
+    parts = [
+        json.dumps({key: found[key] for key in found if key != "rows"})[:-1]
+        + ', "rows": [\n  '
+        + ",\n  ".join(map(json.dumps, found["rows"]))
+        + "\n ]}"
+        for found in kept.values()
+    ]
+    return "{\n" + ",\n".join(f' "{key}": {part}' for key, part in zip(kept, parts, strict=True)) + "\n}\n"
 
 
 def main() -> int:

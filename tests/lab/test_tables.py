@@ -42,3 +42,18 @@ def test_no_cell_of_the_matrix_is_missing_or_failed(script):
     for version, found in compatibility.results().items():
         assert cells == set(found["cells"]), version
         assert not [cell for cell, outcome in found["cells"].items() if outcome.startswith("failed")], version
+
+
+def test_the_official_templates_are_as_they_should_be(script):
+    import template_tables as tables
+
+    for front_end, found in tables.by_front_end().items():
+        rows = found["rows"]
+        long, loaded = [row for row in rows if tables.long(row)], [row for row in rows if tables.loads(row)]
+        assert not [row["template"] for row in rows if tables.wrong(row)], front_end
+        assert use(filter(tables.placed, long)) >= 0.97 * use(long), front_end
+        assert use(filter(tables.right, loaded)) >= 0.99 * use(loaded), front_end
+
+
+def use(rows) -> int:
+    return sum(row["usage"] for row in rows)

@@ -5,10 +5,8 @@ const GAP = 30; // at least, to what lies there
 const ROOM = 1.2; // Nodes 2.0 draws a node up to a fifth higher than it says when it is made
 const TITLE = 30; // height of a node's title, which lies above its position
 
-function boxOf({ pos, size, flags }) {
-  const [width, height] = flags?.collapsed ? [Math.min(size[0], 200), 0] : size;
-  return [pos[0] - GAP, pos[1] - TITLE - GAP, pos[0] + width + GAP, pos[1] + height + GAP];
-}
+/** The room of a node, of a collapsed one as it is opened. */
+const boxOf = ({ pos, size }) => [pos[0] - GAP, pos[1] - TITLE - GAP, pos[0] + size[0] + GAP, pos[1] + size[1] + GAP];
 
 const apart = ([left, top, right, bottom], [x, y, far, low]) => far <= left || x >= right || low <= top || y >= bottom;
 

@@ -73,7 +73,7 @@ function speedUp() {
   const rest = left.length ? `Left out: ${left.map(([count, words]) => `${models(count)} ${words}`).join("; ")}.` : "";
   if (!found.length) say("warn", "No sampler was found", "AB-Cache Apply goes between a model and its sampler.");
   else if (!free.length) say("info", "Nothing was changed", rest);
-  else say("success", `AB-Cache is on ${models(free.length)}`, `The first picture runs at normal speed and is learned from; the next ones are faster. ${rest}`.trim());
+  else say("success", `AB-Cache is on ${models(free.length)}`, `The first run has the normal speed and is learned from; the next ones are faster. ${rest}`.trim());
 }
 
 function takeCachesOut() {
