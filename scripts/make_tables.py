@@ -143,7 +143,7 @@ def tables() -> dict[Path, dict[str, str]]:
         MEASURED: whole,
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}
-        | {name: getattr(template_tables, name)() for name in ("front_ends", "families", "exceptions")}
+        | {name: getattr(template_tables, name)() for name in ("works", "front_ends", "families", "exceptions")}
         | {"samplers": samplers(), "hosts": hosts()},
     }
 

@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).resolve().parent.parent / "lab" / "results"
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "lab" / "results"
+HOSTS = ROOT / "scripts" / "template_hosts.json"  # of each family of templates its host, or why there is none
+LEAST_STEPS = 8
+UNREAD = "newer than 0.33.0, and its class could not be read"
 LEAST_SHARE = 0.005  # of all use: smaller families are one row
 Row = Mapping[str, Any]
 
@@ -37,7 +41,7 @@ def wrong(row: Row) -> bool:
 
 def by_front_end() -> dict[str, dict[str, Any]]:
     """What was kept, with the use of each template beside it, by front end."""
-    use = {row["template"]: row for row in json.loads((RESULTS / "template_use.json").read_text())["templates"]}
+    use = {row["template"]: row for row in kept_use()}
     kept = json.loads((RESULTS / "templates.json").read_text(encoding="utf-8"))
     return {
         version: {**found, "rows": [{**use[row["template"]], **row} for row in found["rows"]]}
@@ -83,6 +87,43 @@ def families() -> str:
     lines = [f"| family | {HEAD}", "|---" * 8 + "|"]
     lines += [f"| {name} | {_cells(groups[name])} |" for name in large]
     return "\n".join([*lines, f"| {len(groups) - len(large)} others | {_cells(others)} |"])
+
+
+def works() -> str:
+    """What each node does for those that sample 8 steps or more, as they come or behind a switch; by the model's host.
+
+    AB-Cache works on every model that ComfyUI samples (tests/host/test_ab_everywhere.py); not counted are those whose
+    class could not be read.
+    """
+    known, newer = json.loads(HOSTS.read_text(encoding="utf-8")), {host.name for host in hosts() if host.newer}
+    rows = [row for row in kept_use() if (row["steps"] or 0) >= LEAST_STEPS]
+    total, without = sum(row["usage"] for row in rows), {}
+    for row in rows:
+        if (reason := known["none"].get(row["family"])) is not None:
+            without[row["family"], reason] = without.get((row["family"], reason), 0) + row["usage"]
+    unread = sum(use for (_, reason), use in without.items() if reason == UNREAD)
+    read = sum(row["usage"] for row in rows if known["hosts"].get(row["family"]) in newer)
+    shares = {"AB-Cache": total - unread, "FEB-Cache": total - sum(without.values())}
+    lines = ["| node | works for | of it newer than 0.33.0, by its class read |", "|---|---|---|"]
+    lines += [f"| {name} | {use / total:.1%} | {read / total:.1%} |" for name, use in shares.items()]
+    lines += ["", "Not counted for FEB-Cache:", "", "| family | use | why |", "|---|---|---|"]
+    lines += [
+        f"| {family} | {use / total:.2%} | {reason} |"
+        for (family, reason), use in sorted(without.items(), key=lambda pair: -pair[1])
+    ]
+    return "\n".join(lines)
+
+
+def hosts() -> Iterable[Any]:
+    """The model families that FEB-Cache knows."""
+    from cache_core.hosts import HOSTS as known
+
+    return known
+
+
+def kept_use() -> list[dict[str, Any]]:
+    """How often each template is opened, with its family and steps."""
+    return json.loads((RESULTS / "template_use.json").read_text())["templates"]
 
 
 def exceptions() -> str:

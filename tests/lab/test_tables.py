@@ -1,9 +1,12 @@
 """The generated tables are those that the hosts and the kept results give."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
+
+from cache_core.hosts import HOSTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,3 +60,10 @@ def test_the_official_templates_are_as_they_should_be(script):
 
 def use(rows) -> int:
     return sum(row["usage"] for row in rows)
+
+
+def test_each_family_of_templates_that_samples_long_enough_has_a_host_or_a_reason():
+    known = json.loads((ROOT / "scripts" / "template_hosts.json").read_text(encoding="utf-8"))
+    use = json.loads((ROOT / "lab" / "results" / "template_use.json").read_text(encoding="utf-8"))["templates"]
+    assert {row["family"] for row in use if (row["steps"] or 0) >= 8} == known["hosts"].keys() | known["none"].keys()
+    assert set(known["hosts"].values()) <= {host.name for host in HOSTS}
