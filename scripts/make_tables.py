@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 MEASURED, MIGRATION, COMPATIBILITY = DOCS / "MEASURED.md", DOCS / "MIGRATION.md", DOCS / "COMPATIBILITY.md"
+USING, MODELS, TRIED = DOCS / "USING.md", DOCS / "MODELS.md", DOCS / "TRIED.md"
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
@@ -132,15 +133,18 @@ def tables() -> dict[Path, dict[str, str]]:
 
     from lab import ablation, demo, distribution, feb, quality, rivals, settings, shifts
 
-    common = settings.summary(kept("settings"))
+    real = kept("settings")
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {
         module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
         for module in (settings, quality, shifts, ablation, feb, distribution)
     }
     return {
-        README: {"models": models(), "memory": memory(), "tried": tried(), "settings": common, **shown},
-        MEASURED: whole,
+        README: {"short": settings.short(real)},
+        USING: {"memory": memory()},
+        MODELS: {"models": models()},
+        TRIED: {"tried": tried()},
+        MEASURED: {**whole, "summary": settings.summary(real), **shown},
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}
         | {name: getattr(template_tables, name)() for name in ("works", "front_ends", "families", "exceptions")}
