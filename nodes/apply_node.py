@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..cache_core import ConfigError
+from ..cache_core.errors import ConfigError
 from ..cache_core.saved_plan.saved_plan import SavedPlan
 from ..cache_core.settings import Settings, WidgetSettings
 from .comfy.attach import attach

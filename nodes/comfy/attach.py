@@ -10,7 +10,7 @@ from ...cache_core.plan import check_together
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
 from . import KEY, unseen
-from .companions import companions, reported
+from .companions import companions
 from .controlnet import overheard, waiting
 from .foresight import cfg_of, timeline_of
 from .learning import settle
@@ -19,7 +19,7 @@ from .memory import without_guest
 from .rivals import refuse_rivals
 from .sampling import mask_of
 from .session import Session
-from .sessions import Sessions
+from .sessions import Sessions, reported
 from .streams import shapes_of
 
 

@@ -38,7 +38,7 @@ await page.evaluate(() => {
   return app.queuePrompt(0, 1);
 });
 await wait(() => window.states.some((state) => state.part === 1 && !state.running));
-facts.ran = await until((seen) => seen.words.startsWith("last run") && seen.words.split("by the seconds of the last run").length === 3);
+facts.ran = await until((seen) => seen.words.startsWith("last run") && !seen.words.includes("estimated")); // both are known exactly
 facts.filling = await page.evaluate(() => window.seen);
 facts.parts = await page.evaluate(() => window.states.map((state) => state.part));
 await shot("ran");
