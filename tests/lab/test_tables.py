@@ -19,7 +19,13 @@ def script():
     return module
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/MEASURED.md", "docs/MIGRATION.md", "docs/COMPATIBILITY.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        *(f"docs/{name}.md" for name in ("USING", "MODELS", "TRIED", "MEASURED", "MIGRATION", "COMPATIBILITY")),
+    ],
+)
 def test_the_tables_are_up_to_date(script, name):
     assert script.written(ROOT / name) == (ROOT / name).read_text(encoding="utf-8")
 
