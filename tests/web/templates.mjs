@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { browse, rest } from "./browser.mjs";
 
 const [rendering, how, ...files] = rest, LIMIT = 60000; // milliseconds for a workflow
-const { page, facts, open, path, close } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.Canvas.BackgroundImage": "" });
+const { page, facts, open, path, close } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue" });
 const run = (command) => page.evaluate((command) => app.extensionManager.command.execute(command), command);
 const prompt = () => page.evaluate(async () => (await app.graphToPrompt()).output);
 facts.templates = {};
