@@ -1,4 +1,4 @@
-"""The lab's two models: what each is made of and what it draws."""
+"""The lab's models: what each is made of and what it draws."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from torch import nn
 
 from .flux import Flux
 from .hunyuan_video import HunyuanVideo
+from .minimax_h3 import MiniMaxH3
+from .packed import LATENTS, SHIFT
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class Family:
 
     @property
     def latents(self) -> tuple[int, ...]:
-        """Shape of one sample: `(16, 16, 16)`, or `(16, frames, 16, 16)`."""
+        """Shape of one sample: `(16, 16, 16)`, or `(16, frames, 16, 16)`, or of video and audio packed in one row."""
+        if self.network is MiniMaxH3:
+            return LATENTS
         return (16, 16, 16) if self.frames == 1 else (16, self.frames, 16, 16)
 
 
@@ -36,3 +40,8 @@ HUNYUAN_VIDEO = Family(
     "hunyuan_video", "lab HunyuanVideo (4.0 M parameters, 3 + 6 blocks, 5 frames)", HunyuanVideo, frames=5, shift=3.0
 )
 FAMILIES = {family.name: family for family in (FLUX, HUNYUAN_VIDEO)}
+# beside those: what is measured on it looks at video and sound apart (lab.sound)
+MINIMAX_H3 = Family(
+    "minimax_h3", "lab MiniMax H3 (2.3 M parameters, 6 blocks, 3 frames with sound)", MiniMaxH3, frames=3, shift=SHIFT
+)
+TRAINED = {**FAMILIES, MINIMAX_H3.name: MINIMAX_H3}
