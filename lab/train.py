@@ -23,6 +23,7 @@ from .codec import encode
 from .condition import UNCONDITIONAL, condition
 from .families import FLUX, HUNYUAN_VIDEO, MINIMAX_H3, TRAINED, Family
 from .minimax_h3 import MiniMaxH3
+from .sample import shifted_sigma
 from .scenes import CLASSES, film
 
 
@@ -74,7 +75,7 @@ def batch(family: Family, size: int, generator: torch.Generator, device: str) ->
     clean = clean_latents(family, labels, generator)
     noise = torch.randn(clean.shape, generator=generator)
     times = torch.sigmoid(torch.randn(size, generator=generator) * 1.2)
-    times = family.shift * times / (1 + (family.shift - 1) * times)
+    times = shifted_sigma(times, family.trained_shift or family.shift)
     labels = torch.where(torch.rand(size, generator=generator) < 0.1, UNCONDITIONAL, labels)
     return clean.to(device), noise.to(device), times.to(device), labels.to(device)
 
