@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from .modality import Modalities
 from .response import Response
 
 # Distances below which two sigmas are the same one.
@@ -36,6 +37,7 @@ class Timeline:
     `signal`: share of the clean latent in the state at each step, 1 - sigma for flow models; empty = 1, where noise is
     only added. `slopes`: True if outputs are slopes dx/dsigma and the sampler adds no noise, so that a sampling can be
     foreseen. `response`: the sampler's; None = Euler's. `guidance`: scale of classifier-free guidance, 1 = none.
+    `modalities`: of the latent, where it holds several.
     """
 
     sigmas: tuple[float, ...]
@@ -45,6 +47,7 @@ class Timeline:
     slopes: bool = False
     response: Response | None = None
     guidance: float = 1.0
+    modalities: Modalities = ()
 
     @classmethod
     def flow(cls, sigmas: tuple[float, ...]) -> "Timeline":

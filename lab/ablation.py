@@ -113,7 +113,7 @@ def fitted(
     def one(plan: Plan, watch: Watch) -> Tensor:
         return bench.lab.sample(next(numbers), (plan,), watch)
 
-    fits, final = fit(one, recordings if steered else [Matched(**vars(r)) for r in recordings], OUTPUT, steps)
+    [fits], final = fit(one, recordings if steered else [Matched(**vars(r)) for r in recordings], OUTPUT, steps)
     return fits, relative_l2(sampled_elements(final), known[-1].final)
 
 

@@ -158,4 +158,4 @@ def applied(nodes: dict, patcher: object, setting: Setting) -> tuple:
         if "default" in spec[1]
     }
     widgets |= {name: False for name in widgets if name == "learn"}  # settings are measured as they stand
-    return kind().apply(patcher, **{**widgets, "preset": setting.preset, **setting.widgets})
+    return kind().apply(patcher, **{**widgets, "preset": setting.preset, **setting.widgets})[:2]

@@ -35,7 +35,7 @@ def outcome(pack: object, model: object, sampler: str) -> dict:
     import comfy.samplers
 
     node = pack.NODE_CLASS_MAPPINGS["ABCacheApply"]
-    cached, mailbox = node().apply(model, "auto")
+    cached, mailbox, _ = node().apply(model, "auto")
     noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(1))
     worker = comfy.samplers.KSampler(
         cached,

@@ -79,6 +79,35 @@ def summary(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def short(rows: list[dict]) -> str:
+    """One line for each setting, as Markdown: AB-Cache learned at about 2x, on both models, beside the best of fewer
+    steps and the best fixed cadence at the same work."""
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    beside = ("AB-Cache, learned", "fewer steps", "fixed cadence")
+    heads = [f"{name}, lab {model}" for model in models for name in beside]
+    lines = [f"| setting | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for setting in dict.fromkeys(_without_shift(row["setting"]) for row in rows):
+        own = [row for row in rows if _without_shift(row["setting"]) == setting]
+        cells = [cell for model in models for cell in _at_twice([row for row in own if row["model"] == model])]
+        lines.append(f"| {setting} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _without_shift(setting: str) -> str:
+    return setting.split(", shift")[0]
+
+
+def _at_twice(rows: list[dict]) -> tuple[str, str, str]:
+    """PSNR of the learned plan nearest to 2x, with its speed, and of what else could be had for the same work."""
+    learned = [row for row in rows if row["name"].startswith("AB-Cache, learned from 1")]
+    if not learned:
+        return "", "", ""
+    row = min(learned, key=lambda row: abs(row["steps"] / row["work"] - 2))
+    plain, cadence = (best(rows, kind, row["work"]) for kind in (PLAIN, CADENCE))
+    others = tuple(f"{other['psnr_db']:.1f}" if other else "-" for other in (plain, cadence))
+    return f"**{row['psnr_db']:.1f}** at {row['steps'] / row['work']:.1f}x", *others
+
+
 def _beside(rows: list[dict], name: str) -> str:
     """A row's speed and PSNR, and those of what else could be had for the same work."""
     row = next(row for row in rows if row["name"] == name)

@@ -57,5 +57,9 @@ class ABCacheApply(ApplyNode):
             "after_guidance": ("BOOLEAN", {"default": False}),
             "tolerance": slider(d["tolerance"], 0.0, 0.2, 0.005),
         }
-        optional = {"learn": ("BOOLEAN", {"default": True, "of_preset": False}), "plan": ("CACHE_PLAN",)}
+        optional = {
+            "learn": ("BOOLEAN", {"default": True, "of_preset": False}),
+            "plan": ("CACHE_PLAN",),
+            "model_2": ("MODEL",),
+        }
         return inputs(TOOLTIPS, required=required, optional=optional) | {"hidden": {"node_id": "UNIQUE_ID"}}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..cache_core.errors import ConfigError
 from ..cache_core.saved_plan.saved_plan import SavedPlan
 from ..cache_core.settings import Settings, WidgetSettings
 from .comfy.attach import attach
@@ -9,29 +10,48 @@ from .comfy.mailbox import Mailbox
 from .comfy.weights import fingerprint
 from .page.last_runs import page_timeline
 
+NO_SECOND = (
+    "The output model_2 is connected, and the input model_2 of the same Apply node is not. Connect the second model to "
+    "it, such as the low-noise one, or use the output model."
+)
+
 
 class ApplyNode:
     """An Apply node. `SETTINGS`: the class of its settings."""
 
     SETTINGS: type[WidgetSettings]
     CATEGORY = "model_patches/acceleration"
-    RETURN_TYPES, RETURN_NAMES = ("MODEL", "REPORT"), ("model", "report")
+    RETURN_TYPES, RETURN_NAMES = ("MODEL", "REPORT", "MODEL"), ("model", "report", "model_2")
     OUTPUT_TOOLTIPS = (
         "The model with the cache attached; the one you put in stays as it is.",
         "For Cache Report: what happened in the run.",
+        "The second model with the cache attached, for the sampler that takes over, or for the guider's other model.",
     )
     FUNCTION = "apply"
 
     def apply(
-        self, model: Any, preset: str, plan: SavedPlan | None = None, node_id: str = "", **given: Any
-    ) -> tuple[object, Mailbox]:
-        """A clone of `model` with the cache on it, and the mailbox for its reports."""
-        mailbox = Mailbox(page_timeline(node_id, type(self).__name__))
-        if plan is None:
-            settings: Settings = self.SETTINGS.of(preset, {**self.SETTINGS.beside, **given})
-        else:
-            settings = self.planned(plan, model, given.get("memory", 0.0))
-        return attach(model, settings, mailbox), mailbox
+        self, model: Any, preset: str, node_id: str = "", model_2: Any = None, **given: Any
+    ) -> tuple[object, Mailbox, object]:
+        """A clone of `model` with the cache on it, the mailbox for reports, and a clone of `model_2` in the same
+        way."""
+        name = type(self).__name__
+        mailbox = Mailbox(page_timeline(node_id, name))
+        first = attach(model, self.settings(model, preset, **given), mailbox)
+        if model_2 is None:
+            return first, mailbox, blocked(NO_SECOND)
+        try:
+            settings = self.settings(model_2, preset, **given)
+        except ConfigError as error:
+            raise ConfigError(
+                f"model_2: {error} A plan is for one model: give each an Apply node of its own."
+            ) from error
+        return first, mailbox, attach(model_2, settings, Mailbox(page_timeline(node_id, name, 1), mailbox))
+
+    def settings(self, model: Any, preset: str, plan: SavedPlan | None = None, **given: Any) -> Settings:
+        """The settings for `model`. Raises ConfigError as `planned` does, and for widgets that cannot be run."""
+        if plan is not None:
+            return self.planned(plan, model, given.get("memory", 0.0))
+        return self.SETTINGS.of(preset, {**self.SETTINGS.beside, **given})
 
     @classmethod
     def planned(cls, plan: SavedPlan, model: Any, memory: float = 0.0) -> Settings:
@@ -39,3 +59,12 @@ class ApplyNode:
         settings = cls.SETTINGS.of_plan(plan, memory)
         plan.check_model(type(model.model.diffusion_model).__name__, fingerprint(model) if plan.origin.weights else "")
         return settings
+
+
+def blocked(message: str) -> object:
+    """An output that stops each node that it goes into, with this message; None outside ComfyUI."""
+    try:
+        from comfy_execution.graph import ExecutionBlocker
+    except ImportError:
+        return None
+    return ExecutionBlocker(message)

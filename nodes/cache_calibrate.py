@@ -16,7 +16,7 @@ from ..cache_core.show.run_chart import reuse_errors
 from ..cache_core.show.similarity import in_words
 from ..cache_core.show.timeline import COMPUTED, PREDICTED, REUSED
 from .comfy import plan_folder
-from .comfy.attach import require_blocks
+from .comfy.attach import require_separable
 from .comfy.bench import ComfyBench
 from .page.node_bar import NodeProgress
 from .widgets import choice, inputs, number
@@ -127,7 +127,7 @@ def finder(bench: ComfyBench, site: str) -> Callable[..., Found]:
     """The calibration of a site. Raises HostError for a model whose attention and MLP cannot be cached separately."""
     if site == OUTPUT_SITE:
         return calibrate_output
-    require_blocks(bench.model)
+    require_separable(bench.model)
     return partial(calibrate_modules, clock=bench.clock)
 
 

@@ -76,10 +76,13 @@ class FEBCacheApply(ApplyNode):
             "plan": ("CACHE_PLAN",),
             "edited_steps": ("STRING", {"default": ""}),
             "learn": ("BOOLEAN", {"default": True, "of_preset": False}),
+            "model_2": ("MODEL",),
         }
         return inputs(TOOLTIPS, required=required, optional=optional) | {"hidden": {"node_id": "UNIQUE_ID"}}
 
-    def apply(self, model: Any, *args: Any, **given: Any) -> tuple[object, Mailbox]:
+    def apply(self, model: Any, *args: Any, **given: Any) -> tuple[object, Mailbox, object]:
         """Raises HostError for a model whose attention and MLP cannot be cached separately."""
-        require_blocks(model)
+        for each in (model, given.get("model_2")):
+            if each is not None:
+                require_blocks(each)
         return super().apply(model, *args, **given)

@@ -11,6 +11,8 @@ OF_BOTH = {  # tooltips of widgets that both Apply nodes have
     "start. More keeps more of the composition untouched.",
     "end_percent": "Share of the sampling after which every step is computed. 1 = cache to the end. Less keeps more of "
     "the fine detail untouched.",
+    "model_2": "The second model of a pair, such as Wan 2.2's low-noise one, or a guider's negative model. It gets the "
+    "same settings. A pair sampled in turn learns a plan for each.",
 }
 
 

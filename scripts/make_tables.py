@@ -6,10 +6,16 @@ Needs torch and pytest, as in `.venv`. The supported models come from the hosts,
 reports kept in lab/results.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cache_core.hosts import Host
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
@@ -17,6 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 MEASURED, MIGRATION, COMPATIBILITY = DOCS / "MEASURED.md", DOCS / "MIGRATION.md", DOCS / "COMPATIBILITY.md"
+USING, MODELS, TRIED = DOCS / "USING.md", DOCS / "MODELS.md", DOCS / "TRIED.md"
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
@@ -25,14 +32,40 @@ def models() -> str:
     from cache_core.hosts import HOSTS, REFUSED
 
     lines = ["| family | models | FEB-Cache | AB-Cache |", "|---|---|---|---|"]
-    for host in HOSTS:
-        merged = [bool(blocks.carries) for blocks in host.blocks]
-        how = "merged or site by site" if all(merged) else "partly merged" if any(merged) else "site by site"
-        lines.append(f"| {host.name} | {host.models} | {how} | yes |")
+    lines += [f"| {host.name} | {host.models} | {merging(host)} | yes |" for host in HOSTS]
     lines += [f"| {refused.name} | {refused.models} | no: {refused.why} | yes |" for refused in REFUSED]
     return "\n".join(
         [*lines, "| any other | U-Nets (SD 1.5, SDXL) and every other ComfyUI diffusion model | no, it says so | yes |"]
     )
+
+
+def merging(host: Host) -> str:
+    """How FEB-Cache keeps the outputs of a family's blocks, in words."""
+    if not all(blocks.separable for blocks in host.blocks):
+        return "merged only"
+    merged = [bool(blocks.carries) for blocks in host.blocks]
+    return "merged or site by site" if all(merged) else "partly merged" if any(merged) else "site by site"
+
+
+def hosts() -> str:
+    """The classes of each family, what FEB-Cache makes of them, and what core's own cache does there."""
+    from cache_core.hosts import HOSTS, REFUSED
+
+    lines = [
+        "| family | models | classes | FEB-Cache | AB-Cache | core's EasyCache | tested on |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for host in HOSTS:
+        easy = "yes" if host.easycache else "**has no hook there**"
+        tested = "a mirror of its blocks" if host.newer else "ComfyUI's class"
+        classes = ", ".join(f"`{name}`" for name in host.classes)
+        lines.append(f"| {host.name} | {host.models} | {classes} | {merging(host)} | yes | {easy} | {tested} |")
+    for refused in REFUSED:
+        classes = ", ".join(f"`{name}`" for name in refused.classes)
+        lines.append(
+            f"| {refused.name} | {refused.models} | {classes} | no: {refused.why} | yes | yes | ComfyUI's class |"
+        )
+    return "\n".join(lines)
 
 
 def memory() -> str:
@@ -96,21 +129,26 @@ def kept(name: str) -> list[dict]:
 def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
     import compatibility
+    import template_tables
 
     from lab import ablation, demo, distribution, feb, quality, rivals, settings, shifts
 
-    common = settings.summary(kept("settings"))
+    real = kept("settings")
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {
         module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
         for module in (settings, quality, shifts, ablation, feb, distribution)
     }
     return {
-        README: {"models": models(), "memory": memory(), "tried": tried(), "settings": common, **shown},
-        MEASURED: whole,
+        README: {"short": settings.short(real)},
+        USING: {"memory": memory()},
+        MODELS: {"models": models()},
+        TRIED: {"tried": tried()},
+        MEASURED: {**whole, "summary": settings.summary(real), **shown},
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}
-        | {"samplers": samplers()},
+        | {name: getattr(template_tables, name)() for name in ("works", "front_ends", "families", "exceptions")}
+        | {"samplers": samplers(), "hosts": hosts()},
     }
 
 

@@ -146,7 +146,7 @@ def side_by_side(apply: Node, comparing: dict[str, object]) -> list[Column]:
     told = reported(apply, f"{CACHED} sampler.output", height=460)
     pictures = [decoded(f"{UNCACHED} sampler.output", UNCACHED), decoded("CacheReport.latent", CACHED)]
     links = {UNCACHED: f"{UNCACHED}.IMAGE", CACHED: f"{CACHED}.IMAGE"}
-    alike = [load_vae(FLUX_VAE), *pictures, Node("CacheCompare", comparing, links, height=520)]
+    alike = [load_vae(FLUX_VAE), *pictures, Node("CacheCompare", comparing, links, height=620)]
     seen = [shown("wipe", "Uncached left, cached right"), shown("difference", "Difference, brightened")]
     return [
         column(400, *flux_loaders(), files, title="Models"),

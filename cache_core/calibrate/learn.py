@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import ConfigError, check_range
+from ..modality import Modalities
 from ..plan import MIN_STEPS, MOST_STEPS, Plan
 from ..planning.steps import Tick, computed_steps, least_steps, nothing, planned_steps
 from ..saved_plan.costs import Costs
@@ -19,7 +21,7 @@ from ..site import OUTPUT, Kind
 from .bench import Watch, Watches
 from .fit import fit
 from .ledger import Ledger, Results
-from .recording import Follower, Recorded, Recorder, Recording, relative_l2, sampled_elements
+from .recording import Follower, Recorded, Recorder, Recording, drifts_by_modality
 
 MOST_SPEEDUP, LEAST_SPEEDUP = 8.0, 1.2
 UNRECORDED = (
@@ -59,11 +61,17 @@ class Found:
     spent: float
 
 
-def steps_for(recordings: Sequence[Recording], count: int, signal: Sequence[float], tick: Tick = nothing) -> tuple:
+def steps_for(
+    recordings: Sequence[Recording],
+    count: int,
+    signal: Sequence[float],
+    tick: Tick = nothing,
+    shares: Sequence[float] = (),
+) -> tuple:
     """The `count` steps that displace the recorded samplings least in sum, once predictions are fitted; see
-    planning.steps.planned_steps."""
+    planning.steps.planned_steps. `shares`: weights of the modalities, alike if there are none."""
     first = recordings[0]
-    gram = np.sum([recording.gram().numpy() for recording in recordings], axis=0)
+    gram = np.sum([recording.balanced(shares).gram().numpy() for recording in recordings], axis=0)
     return planned_steps(gram, first.nodes, first.response.final, signal, count, tick)
 
 
@@ -104,21 +112,23 @@ class Lesson:
         table = TableAt(from_steps(self.kinds, steps, timeline.steps), timeline.sigmas)
         bare = SavedPlan(origin, table, costs=self.costs)
         cost = len(known) / bare.speedup
-        work = f"fitting: {count} of {timeline.steps} steps computed"
+        work = f"fitting weights: {count} of {timeline.steps} steps computed"
         found = self.ledger.run(work, cost, lambda: self._fitted(known, steps), steps, len(known), samplings=len(known))
-        drift, *drifts = found["drifts"].tolist()
+        drifts = found["drifts"].tolist()
+        each = tuple(found["each"].tolist())
+        drift = max(each)
         if drift == float("inf"):
             raise ConfigError(
                 f"The plan leads this sampler astray, even with {count} of {timeline.steps} steps computed. Set "
                 "sampler to euler or another one, or leave the cache off."
             )
-        plan = replace(bare, fits=unpacked(found["fits"]), drift=drift)
+        plan = replace(bare, **of_fits(found), drift=drift, drifts=named(timeline.modalities, each))
         self.keep(plan)
         return Found(plan, tuple(drifts), self.ledger.spent)
 
     def _fitted(self, known: Sequence[Recorded], steps: Sequence[int]) -> Results:
-        """Fits to the pictures, one after the other, and the drifts `(1 + N,)` of the last one: of its final latent,
-        and of the states before each step."""
+        """Fits to the pictures, one after the other, and of the last one the drifts of its final latent, by modality,
+        and of the states before each step, `(N,)`."""
         left, follower = iter(range(len(known))), Follower(known[-1].recording)
 
         def sample(plan: Plan, tracker: Watch) -> Tensor:
@@ -127,9 +137,11 @@ class Lesson:
             return self.ledger.sample(number, (plan,), Watches(follower if last else None, tracker))
 
         fits, final = fit(sample, (r.recording for r in known), self.kinds, steps)
-        drift = relative_l2(sampled_elements(final), known[-1].final)
-        drifts = [drift, *(follower.drifts[step] for step in range(self.ledger.bench.timeline.steps))]
-        return {"fits": packed(fits), "drifts": torch.tensor(drifts).double()}
+        last = known[-1].recording
+        each = drifts_by_modality(last.sampled_elements(final), known[-1].final, last.lengths)
+        drifts = [follower.drifts[step] for step in range(self.ledger.bench.timeline.steps)]
+        packs = {f"fits_{place}": packed(own) for place, own in enumerate(fits)}
+        return {**packs, "each": torch.tensor(each).double(), "drifts": torch.tensor(drifts).double()}
 
     def fewest(self, request: Request, low: int, high: int) -> int:
         """The fewest computed steps, `low` to `high`, whose plan from one picture drifts by at most the wanted drift,
@@ -144,6 +156,19 @@ class Lesson:
         return high
 
 
+def of_fits(found: Results) -> dict[str, Any]:
+    """Fields of a SavedPlan with the fits in `found`, those of the first modality apart."""
+    first, *others = [
+        unpacked(found[f"fits_{place}"]) for place in range(len(found["each"])) if f"fits_{place}" in found
+    ]
+    return {"fits": first, "others": tuple(others)}
+
+
+def named(modalities: Modalities, drifts: Sequence[float]) -> tuple[tuple[str, float], ...]:
+    """Drifts by the names of the modalities; none where there is but one."""
+    return tuple((modality.name, drift) for modality, drift in zip(modalities, drifts, strict=False))
+
+
 def recorded(ledger: Ledger, number: int) -> Recorded:
     """An uncached sample. Raises ConfigError for a sampler that cannot be recorded."""
     timeline = ledger.bench.timeline
@@ -154,7 +179,7 @@ def recorded(ledger: Ledger, number: int) -> Recorded:
         recording = recorder.recording()
         if recording is None:
             raise ConfigError(UNRECORDED)
-        return {"states": recording.states, "outputs": recording.outputs, "final": sampled_elements(final)}
+        return {"states": recording.states, "outputs": recording.outputs, "final": recording.sampled_elements(final)}
 
     found = ledger.run(f"recording sample {number + 1}", 1.0, work)
     return Recorded(Recording.of(timeline, found["states"], found["outputs"]), found["final"])

@@ -15,7 +15,7 @@ from ..schedule import Steps
 from ..site import MODULES
 from .learn import LEAST_SPEEDUP, Found, Keep, Lesson, Request
 from .ledger import Ledger, Results
-from .recording import Recorded, Recording, sampled_elements
+from .recording import Recorded, Recording
 from .trials import (
     PERIOD,
     Clock,
@@ -109,9 +109,10 @@ def _measured(ledger: Ledger, number: int, phase: int, clock: Clock) -> tuple[Re
 
     def work() -> Results:
         recorder = TrialRecorder(bench.timeline, refreshed, clock)
-        final = sampled_elements(ledger.sample(number, (trial_plan(refreshed),), recorder))
+        final = ledger.sample(number, (trial_plan(refreshed),), recorder)
         trials = recorder.trials()
-        kept = {"states": trials.recording.states, "outputs": trials.recording.outputs, "final": final}
+        kept = {"states": trials.recording.states, "outputs": trials.recording.outputs}
+        kept["final"] = trials.recording.sampled_elements(final)
         return kept | {"bands": trials.bands, "seconds": trials.seconds}
 
     found = ledger.run(f"measuring sample {number + 1}", GUESS, work, phase)

@@ -1,21 +1,33 @@
 """States and outputs of an uncached sampling, at each step, on a fixed sample of their elements."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 
 import torch
 from torch import Tensor
 
+from ..modality import apart
 from ..response import Response
 from ..timeline import Timeline, same
 
 ELEMENTS = 2**17  # a few coefficients are fitted to them, so more would tell nothing new; twice 26 MB for 50 steps
 MOST_VALUES = 2**24  # of all states, and of all outputs: twice 67 MB, as of 128 steps; more steps keep less of each
+TINY = 1e-30
 EXPLAINED = 0.01  # share of its displacements that a sampler's response leaves unexplained, at most
 
 
-def sampled_elements(value: Tensor, limit: int = ELEMENTS) -> Tensor:
-    """At most `limit` elements `(P,)` of `value`, float32 on the CPU; the same places for each tensor of its size."""
+def sampled_elements(value: Tensor, limit: int = ELEMENTS, sizes: Sequence[int] = ()) -> Tensor:
+    """At most `limit` elements `(P,)` of `value`, float32 on the CPU; the same places for each tensor of its size.
+
+    `sizes`: of its modalities, each of which has an equal share of the limit: sound is a thousandth of a clip.
+    """
+    parts = apart(value, sizes)
+    drawn = [_drawn(part, limit // len(parts)) for part in parts]
+    return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
+
+
+def _drawn(value: Tensor, limit: int) -> Tensor:
     flat = value.flatten()
     if len(flat) > limit:
         chosen = torch.randint(len(flat), (limit,), generator=torch.Generator().manual_seed(0))
@@ -34,31 +46,63 @@ def relative_l2(value: Tensor, reference: Tensor) -> float:
     return distance if isfinite(distance) else inf
 
 
+def drifts_by_modality(value: Tensor, reference: Tensor, sizes: Sequence[int]) -> tuple[float, ...]:
+    """Drift of each modality of two packed latents; of the whole where there is but one."""
+    return tuple(map(relative_l2, apart(value, sizes), apart(reference, sizes)))
+
+
 @dataclass(frozen=True, eq=False)  # tensors have no one truth value
 class Recording:
     """An uncached sampling of N steps.
 
     `nodes` `(N,)`: sigma of each step. `response`: of its sampler. `states`, `outputs` `(N, P)`: state before each
-    step, guided output.
+    step, guided output. `sizes`: of the modalities of a latent that holds several; `lengths`: their shares of the P
+    elements; `scales`: factors of their elements.
     """
 
     nodes: tuple[float, ...]
     response: Response
     states: Tensor
     outputs: Tensor
+    sizes: tuple[int, ...] = ()
+    lengths: tuple[int, ...] = ()
+    scales: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, timeline: Timeline, states: Tensor, outputs: Tensor) -> "Recording":
-        """Recording of `states` and `outputs` `(N, P)` of a sampling."""
-        return cls(timeline.sigmas[:-1], timeline.responds, states, outputs)
+    def of(cls, timeline: Timeline, states: Tensor, outputs: Tensor, batch: int = 1) -> "Recording":
+        """Recording of `states` and `outputs` `(N, P)` of a sampling of `batch` latents."""
+        sizes = tuple(modality.size for modality in timeline.modalities)
+        lengths = tuple(min(elements(timeline.steps) // len(sizes), batch * size) for size in sizes)
+        return cls(timeline.sigmas[:-1], timeline.responds, states, outputs, sizes, lengths)
 
     def step_of(self, sigma: float) -> int | None:
         """Step at `sigma`; None between two steps."""
         return next((step for step, node in enumerate(self.nodes) if same(sigma, node)), None)
 
     def sampled_elements(self, value: Tensor) -> Tensor:
-        """Elements `(P,)` of a state or output, those that this recording has."""
-        return sampled_elements(value, self.outputs.shape[-1])
+        """Elements `(P,)` of a state or output, those that this recording has, scaled as they are."""
+        parts = apart(value, self.sizes)
+        drawn = map(_drawn, parts, self.lengths or (self.outputs.shape[-1],))
+        scales = self.scales or (1.0,) * len(parts)
+        return torch.cat([scale * flat for scale, flat in zip(scales, drawn, strict=True)])
+
+    def apart(self) -> tuple["Recording", ...]:
+        """A recording of each modality."""
+        if not self.sizes:
+            return (self,)
+        each = zip(*(kept.split(list(self.lengths), dim=-1) for kept in (self.states, self.outputs)), strict=True)
+        return tuple(Recording(self.nodes, self.response, states, outputs) for states, outputs in each)
+
+    def balanced(self, shares: Sequence[float] = ()) -> "Recording":
+        """The recording with each modality's elements relative to the norm of its last state, times its share, so that
+        an error counts as a drift does, in whichever modality it is."""
+        if not self.sizes:
+            return self
+        norms = [float(part.norm()) for part in self.states[-1].split(list(self.lengths))]
+        shares = shares or (1.0,) * len(norms)
+        scales = tuple(share / max(norm, TINY) for share, norm in zip(shares, norms, strict=True))
+        factors = torch.tensor(scales).repeat_interleave(torch.tensor(self.lengths))
+        return replace(self, states=self.states * factors, outputs=self.outputs * factors, scales=scales)
 
     def gram(self) -> Tensor:
         """Inner products of the outputs: `(N, N)`, float64."""
@@ -97,6 +141,8 @@ class Recorder:
 
     def __init__(self, timeline: Timeline):
         self.timeline, self._elements = timeline, elements(timeline.steps)
+        self._sizes = [modality.size for modality in timeline.modalities]
+        self._batch = 1
         self._states: dict[int, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
         self._step: int | None = None
@@ -108,11 +154,12 @@ class Recorder:
         self._step = step if same(sigma, self.timeline.sigmas[step]) else None
         self._between = self._between or self._step is None
         if self._step is not None:
-            self._states[step] = sampled_elements(state, self._elements)
+            self._batch = len(state)
+            self._states[step] = sampled_elements(state, self._elements, self._sizes)
 
     def end(self, output: Tensor) -> Tensor:
         if self._step is not None:
-            self._outputs[self._step] = sampled_elements(output, self._elements)
+            self._outputs[self._step] = sampled_elements(output, self._elements, self._sizes)
         return output
 
     def recording(self) -> Recording | None:
@@ -123,14 +170,14 @@ class Recorder:
         states, outputs = (torch.stack([kept[step] for step in steps]) for kept in (self._states, self._outputs))
         if not (states.isfinite().all() and outputs.isfinite().all()):
             return None
-        return Recording.of(self.timeline, states, outputs)
+        return Recording.of(self.timeline, states, outputs, self._batch)
 
 
 class Follower:
     """Watch of the drift of the states `(1, C, ...)` from the recorded ones, by step."""
 
     def __init__(self, recording: Recording):
-        self.recording = recording
+        self.recording = recording.balanced()
         self.drifts: dict[int, float] = {}
 
     def begin(self, sigma: float, state: Tensor) -> None:

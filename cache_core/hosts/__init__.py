@@ -2,4 +2,4 @@
 
 from .families import HOSTS, REFUSED
 from .match import blocks_of, match, matches, required, submodule
-from .spec import Blocks, Call, Fused, Host, Joint, Refused, SiteNames
+from .spec import Blocks, Call, Fused, Host, Inline, Joint, Refused, SiteNames, Spec

@@ -30,7 +30,8 @@ def required(root: nn.Module, path: str) -> nn.Module:
 
 def blocks_of(model: nn.Module, blocks: Blocks) -> list[nn.Module]:
     """The blocks themselves, compiled ones unwrapped."""
-    children = cast(Iterable[nn.Module], submodule(model, blocks.path) or ())
+    found = submodule(model, blocks.path)
+    children = found.values() if isinstance(found, nn.ModuleDict) else cast(Iterable[nn.Module], found or ())
     return [getattr(block, "_orig_mod", block) for block in children]
 
 

@@ -14,25 +14,34 @@ SiteNames = dict[Kind, tuple[str, ...]]  # names of a block's sites, by kind
 @dataclass(frozen=True)
 class Call:
     """Submodules of a block whose output is a site as it is. `outputs` > 1: each returns a tuple of that many sites.
+    `others`: things that the tuple may hold behind them, of which the block needs none where the sites are predicted.
 
     The names are the submodules of one kind that share the block's tokens between them: one for each stream. Blocks
-    after the first may lack some.
+    after the first may lack some, and have `extra` ones.
     """
 
     kind: Kind
     names: tuple[str, ...]
     outputs: int = 1
+    others: int = 0
+    extra: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Submodules that a block must have, as dotted paths."""
         return self.names
 
+    @property
+    def is_tuple(self) -> bool:
+        """True if the submodules return tuples."""
+        return self.outputs + self.others > 1
+
     def sites(self, path: str) -> SiteNames:
         """Names of the sites, by kind, of the block at `path`."""
-        if self.outputs == 1:
-            return {self.kind: tuple(f"{path}.{name}" for name in self.names)}
-        return {self.kind: tuple(f"{path}.{name}.{i}" for name in self.names for i in range(self.outputs))}
+        names = (*self.names, *self.extra)
+        if not self.is_tuple:
+            return {self.kind: tuple(f"{path}.{name}" for name in names)}
+        return {self.kind: tuple(f"{path}.{name}.{i}" for name in names for i in range(self.outputs))}
 
 
 @dataclass(frozen=True)
@@ -81,30 +90,75 @@ class Fused:
 
 
 @dataclass(frozen=True)
+class Inline:
+    """An attention and an MLP that a block runs in its own code, by linear layers `attention` and `mlp`. Neither can be
+    predicted alone: the list can only be merged."""
+
+    attention: tuple[str, ...]
+    mlp: tuple[str, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Submodules that a block must have, as dotted paths."""
+        return (*self.attention, *self.mlp)
+
+    def sites(self, path: str) -> SiteNames:
+        """Names of the sites, by kind, of the block at `path`. They are counted, never reached."""
+        return {kind: (f"{path}.{kind.value}",) for kind in (Kind.ATTENTION, Kind.MLP)}
+
+
+Spec = Call | Joint | Fused | Inline
+
+
+@dataclass(frozen=True)
 class Blocks:
     """A list of blocks of the model, by attribute path, and the mounts of each.
 
     `carries`: the arguments, by name or place, that a block adds to and returns, in the order in which it returns
     them; empty if the model does more to them between blocks than add values that do not depend on them, as ControlNet
-    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture.
+    does. `text`: the names in the mounts that only tokens of text, or sound, pass, none of the picture. `batch`: the
+    axis of the batch in streams and sites. `prefix`: the argument with the number of tokens, first in the first stream,
+    that stay as they are at every step; a call with nothing but them is none of the list's. `first_keys`: the argument
+    by which a block is asked, with an empty tuple, to hand out the keys and values that later calls go on from; such
+    calls are run as they are. `in_parts`: True if the model may pass the list several times in a call, for one part of
+    a long piece after another.
     """
 
     path: str
-    mounts: tuple[Call | Joint | Fused, ...]
+    mounts: tuple[Spec, ...]
     carries: tuple[str | int, ...] = ()
     text: tuple[str, ...] = ()
+    batch: int = 0
+    prefix: str = ""
+    first_keys: str = ""
+    in_parts: bool = False
+
+    @property
+    def separable(self) -> bool:
+        """True if its attention and MLP can be predicted one without the other."""
+        return not any(isinstance(mount, Inline) for mount in self.mounts)
 
 
 @dataclass(frozen=True)
 class Host:
     """A model family: its block lists, and in `needs` other submodules that tell it from others. `classes`: model
-    classes known to match. `models`: their names for users, in messages and docs."""
+    classes known to match. `models`: their names for users, in messages and docs. `swaps`: True if the rows of a call
+    pass the blocks with one another's conditionings, so that what is kept of a row is for the same call alone.
+
+    For estimates: `cells`: latent cells to a token, 0 where the model's own patch size tells; `joined`: names in a
+    conditioning of latents whose tokens join those of the picture. For the documents: `easycache`: whether the model
+    has the hook that core's EasyCache needs; `newer`: whether it is newer than the tested releases."""
 
     name: str
     classes: tuple[str, ...]
     models: str
     blocks: tuple[Blocks, ...]
     needs: tuple[str, ...] = ()
+    swaps: bool = False
+    cells: int = 0
+    joined: tuple[str, ...] = ("reference_latents",)
+    easycache: bool = True
+    newer: bool = False
 
 
 @dataclass(frozen=True)

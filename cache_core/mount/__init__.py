@@ -10,10 +10,13 @@ from ..hosts import Blocks, Host, blocks_of
 from ..run.run import Run
 from ..site import MODULES, Kind
 from ..store import OutOfMemory
+from .arguments import Aside
+from .at_axis import AtAxis
 from .between import Between
 from .block import Kinds, MountedBlock, fresh
 from .footprint import footprint, joins, padded, tokens
 from .mount import Mount, ReadWeights, Weights, is_edited, is_watched
+from .parts import Parts
 from .scoped import Forward, overridden
 from .stack import Stack
 from .state import of_call
@@ -30,18 +33,27 @@ class MountedList:
     """A list of blocks: the sites of each, or, where the run merges them, one residual for all."""
 
     def __init__(self, spec: Blocks, blocks: list[nn.Module], run: Run, read: ReadWeights, between: Between):
-        self.spec = spec
+        self.spec, source = spec, AtAxis(run, spec.batch) if spec.batch else run
+        self.parts = Parts(source) if spec.in_parts else None
         self.blocks = [
-            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, run, read) for i, block in enumerate(blocks)
+            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, self.parts or source, read, spec.first_keys)
+            for i, block in enumerate(blocks)
         ]
         counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         merges = spec.carries and blocks
-        self.stack = Stack(blocks, spec.path, spec.carries, run, counts, between) if merges else None
+        self.stack = Stack(blocks, spec, run, source, counts, between) if merges else None
+        self.aside = Aside(blocks, spec.carries[0], spec.prefix) if spec.prefix else None
         self.began: Stack | None = None  # the stack, if the model call underway merges
 
     def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         """The forwards for the coming model call."""
+        forwards = self._forwards(run)
+        return self.aside.passing(forwards) if self.aside else forwards
+
+    def _forwards(self, run: Run) -> list[tuple[nn.Module, Forward]]:
         self.began = self.stack if self.stack and self.stack.sound and run.merged else None
+        if self.parts:
+            self.parts.begin()
         if self.began is None:
             return [pair for block in self.blocks for pair in block.forwards]
         only_measured = run.measured.open and not run.measured.merged_only and not run.keeps(Kind.BLOCKS)
@@ -57,7 +69,7 @@ class Mounts:
     """
 
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
-        self.run, between = run, Between(run.outside)
+        self.run, self.swaps, between = run, host.swaps, Between(run.outside)
         states = frozenset(state & MODULES for state in run.trying or run.table.states())
         self.states: frozenset[Kinds] = states - {frozenset()}
         self.lists = [MountedList(blocks, blocks_of(model, blocks), run, read, between) for blocks in host.blocks]
@@ -68,6 +80,8 @@ class Mounts:
         run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         for fallback in (fallback for block in self._one_of_each_make() for fallback in block.fallbacks):
             run.demote(fallback)
+        if not all(blocks.separable for blocks in host.blocks):
+            self.merge_only("attention and mlp cannot be told apart in its blocks")
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -104,12 +118,16 @@ class Mounts:
         """True if every list of blocks can be one residual."""
         return all(found.stack for found in self.lists if found.blocks)
 
-    def merge_only(self, reason: str) -> None:
-        """Keep no single site from now on, for `reason`: predictions of single sites are decided inside the model, and
-        a compiled one would be compiled anew for each."""
-        self.run.measured.merged_only = True
+    def compiled(self) -> None:
+        """The model is compiled: predictions of single sites are decided inside it, and it would be compiled anew for
+        each."""
         for stack in (found.stack for found in self.lists if found.stack):
             stack.compiled = True
+        self.merge_only("the model is compiled")
+
+    def merge_only(self, reason: str) -> None:
+        """Keep no single site from now on, for `reason`."""
+        self.run.measured.merged_only = True
         run, rungs = self.run, tuple(rung for rung in self.run.store.ladder if rung.merged)
         if not self.mergeable or not rungs:
             run.measured.open = False  # nothing is kept, so nothing need be measured inside the compiled model
@@ -133,6 +151,8 @@ class Mounts:
                 "none of its blocks is run by its forward: attention and mlp are computed (AB-Cache works on any "
                 "model)",
             )
+        if len(self.run.evaluations) > 1 and any(block.hands_out for block in self.blocks):
+            self.run.demote("a call that hands out the keys and values of a text is computed, however late it comes")
 
     def _one_of_each_make(self) -> Iterator[MountedBlock]:
         seen = set()

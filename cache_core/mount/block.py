@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ..hosts import Call, Fused, Joint, SiteNames
+from ..hosts import Call, Fused, Inline, SiteNames, Spec
 from ..run.engine import Source
 from ..site import Kind
 from ..store import OutOfMemory
+from .arguments import Arguments
 from .call import CallMount
 from .fused import FusedMount
 from .joint import JointMount
@@ -17,7 +18,6 @@ from .replay import Replay, copied, distance, shapes_of, tolerance
 from .scoped import Forward
 
 Kinds = frozenset[Kind]
-Spec = Call | Joint | Fused
 
 
 def signature(block: nn.Module) -> tuple:
@@ -42,27 +42,40 @@ class MountedBlock:
     """A block at `path`. `forwards` replace those of the block and its leaves during a model call.
 
     Each of `specs` has a ladder of mounts, the most capable one first; `demote` steps down a rung. Below the last rung
-    is nothing: the block computes. `fallbacks`: sentences about ladders that start lower than planned. `check`: called
-    in place of the block's first run.
+    is nothing: the block computes. `first_keys`: see Blocks. `fallbacks`: sentences about ladders that start lower than
+    planned. `check`: called in place of the block's first run.
     """
 
-    def __init__(self, block: nn.Module, path: str, specs: tuple[Spec, ...], source: Source, read: ReadWeights):
+    def __init__(
+        self,
+        block: nn.Module,
+        path: str,
+        specs: tuple[Spec, ...],
+        source: Source,
+        read: ReadWeights,
+        first_keys: str = "",
+    ):
         self.block, self.path, self.source, self.signature = block, path, source, signature(block)
+        self.first_keys, self.hands_out = first_keys, False  # whether its last run was to hand out keys and values
         self.original: Forward = block.forward
+        self.arguments = Arguments(self.original)
         self.fallbacks: list[str] = []
         self.ladders = [self._ladder(spec, read) for spec in specs]
         self.sites = [
             site
             for spec, ladder in zip(specs, self.ladders, strict=True)
-            for site in self._reachable(spec, ladder[0]).items()
+            for site in self._reachable(spec, ladder).items()
         ]
         self.check: Callable[[MountedBlock, tuple, dict], object] | None = None
         self.entered = False  # whether the model has ever called its forward
 
-    def _reachable(self, spec: Spec, mount: Mount) -> SiteNames:
-        """The sites that an uncached block calls: those of its first mount, or, if that was a fallback from the start,
-        of its spec."""
+    def _reachable(self, spec: Spec, ladder: list[Mount]) -> SiteNames:
+        """The sites that an uncached block calls: those of its first mount, or, if that was a fallback from the start
+        or there is none, of its spec."""
         planned = spec.sites(self.path)
+        if not ladder:
+            return planned
+        mount = ladder[0]
         return mount.sites if mount.sites.keys() == planned.keys() and not isinstance(mount, KernelMount) else planned
 
     def count(self, kind: Kind) -> int:
@@ -72,6 +85,8 @@ class MountedBlock:
     def _ladder(self, spec: Spec, read: ReadWeights) -> list[Mount]:
         if isinstance(spec, Call):
             return [CallMount(self.block, self.path, spec, self.source)]
+        if isinstance(spec, Inline):
+            return []
         kernel = KernelMount(self.path, self.source)
         try:
             if isinstance(spec, Fused):
@@ -99,6 +114,10 @@ class MountedBlock:
     def forward(self, *args: object, **kwargs: object) -> object:
         """The block's forward during a model call."""
         self.entered = True
+        args, kwargs = self.arguments.with_named_options(args, kwargs)
+        self.hands_out = bool(self.first_keys) and kwargs.get(self.first_keys) == ()
+        if self.hands_out:
+            return self.original(*args, **kwargs)
         if self.check is None:
             return self.run(args, kwargs)
         check, self.check = self.check, None

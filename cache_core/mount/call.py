@@ -19,9 +19,9 @@ class CallMount(Mount):
         super().__init__(source)
         self.kind, self.label = spec.kind, spec.kind.value
         self.layouts: dict[str, tuple[bool, ...]] = {}  # by submodule: which of its outputs are tensors
-        found = {name: module for name in spec.names if (module := submodule(block, name)) is not None}
-        self.sites = replace(spec, names=tuple(found)).sites(path)
-        wrap = self._tensor if spec.outputs == 1 else self._tuple
+        found = {name: module for name in (*spec.names, *spec.extra) if (module := submodule(block, name)) is not None}
+        self.sites = replace(spec, names=tuple(found), extra=()).sites(path)
+        wrap = self._tuple if spec.is_tuple else self._tensor
         self.forwards = [(module, wrap(module.forward, f"{path}.{name}")) for name, module in found.items()]
 
     def _tensor(self, original: Forward, site: str) -> Forward:

@@ -4,16 +4,19 @@ import math
 
 from torch import nn
 
-from ..hosts import Blocks, Call, Fused, Host, Joint, blocks_of, submodule
+from ..hosts import Blocks, Call, Host, Joint, Spec, blocks_of, submodule
 from ..schedule import Table
 from ..site import MODULES, Kind
 from ..store import Footprint, coded_fraction
 
-CELLS = 4  # latent cells to a token, where the model does not say
+CELLS = 4  # latent cells to a token, where neither host nor model says
 
 
-def tokens(model: nn.Module, cells: int) -> int:
-    """Number of image or video tokens of a latent with `cells` cells, by the model's patch size."""
+def tokens(model: nn.Module, host: Host, cells: int) -> int:
+    """Number of tokens of a picture, video or sound whose latent has `cells` cells, by the host, else by the model's
+    patch size."""
+    if host.cells:
+        return math.ceil(cells / host.cells)
     patch = getattr(model, "patch_size", getattr(getattr(model, "patchifier", None), "patch_size", None))
     per_token = CELLS if patch is None else patch**2 if isinstance(patch, int) else math.prod(patch)
     return math.ceil(cells / per_token)
@@ -27,7 +30,7 @@ def padded(model: nn.Module, count: int) -> int:
 
 def joins(host: Host) -> bool:
     """True if the text's tokens go through the blocks. If not, the blocks attend to them in a second attention."""
-    return all(
+    return any(
         [kind for mount in blocks.mounts for kind in mount.sites("")].count(Kind.ATTENTION) == 1
         for blocks in host.blocks
     )
@@ -44,13 +47,16 @@ def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: in
         (blocks, [_sizes(block, blocks, picture, text) for block in blocks_of(model, blocks)]) for blocks in host.blocks
     ]
     every = [[sum(size for kind, size in sites if kind in kinds) for sites in found] for _, found in lists]
-    merged = sum(
+    merged = [
         max((sum(size for kind, size in sites if kind is Kind.MLP) for sites in found), default=0)
-        if blocks.carries
+        if blocks.carries and kinds
         else sum(whole)
         for (blocks, found), whole in zip(lists, every, strict=True)
-        if kinds
-    )
+    ]
+    apart = [
+        sum(whole) if blocks.separable else least
+        for (blocks, _), whole, least in zip(lists, every, merged, strict=True)
+    ]
     widths = [
         _width(block, mount.needs)
         for blocks, _ in lists
@@ -59,8 +65,8 @@ def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: in
     ]
     largest = max((size for whole in every for size in whole), default=0)
     return Footprint(
-        element_size * sum(map(sum, every)),
-        element_size * merged,
+        element_size * sum(apart),
+        element_size * sum(merged),
         2 * element_size * largest,
         coded_fraction(max(widths, default=1), element_size),
     )
@@ -76,11 +82,10 @@ def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tu
     ]
 
 
-def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, picture: int, text: int) -> list[int]:
+def _values(block: nn.Module, blocks: Blocks, mount: Spec, picture: int, text: int) -> list[int]:
     """Number of elements of each site of a mount. One with sites for several streams lacks some in some blocks."""
-    names = (
-        mount.names if isinstance(mount, Call) else (*mount.streams, *mount.extra) if isinstance(mount, Joint) else ()
-    )
+    streams = mount.names if isinstance(mount, Call) else mount.streams if isinstance(mount, Joint) else ()
+    names = (*streams, *mount.extra) if isinstance(mount, Call | Joint) else ()
     if len(names) < 2 and not {*names} & {*blocks.text}:
         return [_width(block, mount.needs) * (picture + text)]
     ends = {name: f"{name}.proj" if isinstance(mount, Joint) else name for name in names}
@@ -92,6 +97,7 @@ def _values(block: nn.Module, blocks: Blocks, mount: Call | Joint | Fused, pictu
 
 
 def _width(block: nn.Module, names: tuple[str, ...]) -> int:
-    """Features C of a token as it enters the submodules of these names: those of the first linear layer below them."""
+    """Features C of a token as it enters the submodules of these names: those of the first linear layer or convolution
+    below them."""
     below = (module for name in names for module in (submodule(block, name) or nn.Module()).modules())
-    return next(filter(None, (getattr(module, "in_features", 0) for module in below)), 0)
+    return next(filter(None, (getattr(m, "in_features", getattr(m, "in_channels", 0)) for m in below)), 0)

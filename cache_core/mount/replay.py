@@ -57,12 +57,8 @@ def copied(value: Any) -> Any:
 
 def distance(got: object, wanted: object) -> float:
     """`max_i ||got_i - wanted_i|| / ||wanted_i||` over the tensors of two block outputs: each a tensor `(B, L, C)`, or
-    tensors and other objects in tuples. NaN if any is."""
-    pairs = (
-        (g.detach().float(), w.detach().float())
-        for g, w in zip(_tensors(got), _tensors(wanted), strict=True)
-        if w.numel()
-    )
+    tensors and other objects in tuples, of which `got` may have None in place of some. NaN if any is."""
+    pairs = ((g.detach().float(), w.detach().float()) for g, w in _pairs(got, wanted) if w.numel())
     apart = torch.stack([(g - w).norm() / w.norm().clamp_min(1e-12) for g, w in pairs])
     return apart.max().item()  # one synchronisation for all of them
 
@@ -75,6 +71,15 @@ def tolerance(output: object) -> float:
 def shapes_of(args: tuple, kwargs: dict) -> list[torch.Size]:
     """Shapes `(B, L, ...)` of the tensors that a block is given: its kept values are for these alone."""
     return [x.shape for x in _tensors((*args, *kwargs.values())) if x.ndim > 2]
+
+
+def _pairs(got: Any, wanted: object) -> Iterator[tuple[Tensor, Tensor]]:
+    if isinstance(wanted, Tensor):
+        yield got, wanted
+    elif isinstance(wanted, tuple | list):
+        for g, w in zip(got, wanted, strict=True):
+            if g is not None:
+                yield from _pairs(g, w)
 
 
 def _tensors(output: object) -> Iterator[Tensor]:

@@ -1,12 +1,14 @@
 """A list of blocks as one site for each of its streams: the sum that the list adds to it."""
 
-import inspect
 from typing import Any
 
 from torch import Tensor, compiler, nn
 
+from ..hosts import Blocks
+from ..run.engine import Source
 from ..run.run import Run
 from ..site import MODULES, Kind
+from .arguments import Arguments
 from .between import Between
 from .scoped import Forward
 
@@ -19,8 +21,10 @@ class Stack:
 
     `carries`: the blocks' arguments that are streams `(B, L, C)`, in the order in which they are returned. A stream's
     residual is `r = x_out - x_in - sum of additions between blocks` `(B, L, C)`: the model's own code makes those
-    additions (ControlNet) again. `counts`: sites of each kind in the list. `sound` turns False when the blocks turn
-    out not to work like this. A residual of another shape than the stream it meets is not added: the list is computed.
+    additions (ControlNet) again. `source`: of the residuals. `counts`: sites of each kind in the list. `sound` turns
+    False when the blocks turn out not to work like this. A residual of another shape than the stream it meets is not
+    added: the list is computed. A long piece may pass the list several times in a call, part by part; each pass has
+    residuals of its own. `separable`: whether its sites can be predicted one by one instead.
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that
     a compiled model has one graph that predicts and one that keeps, and neither is made again when the run goes on.
@@ -29,41 +33,46 @@ class Stack:
     everywhere if the model is `compiled`.
     """
 
-    _added: list[Tensor]  # the residuals that a predicted list adds to its streams
+    _added: list[list[Tensor]]  # the residuals that a predicted list adds to its streams, by pass
     _base: list[Tensor]  # the input of a computed list, and all additions between two of its blocks
     _passed: list[Tensor]  # the output of its last block, or a copy if it was written to since
-    _residuals: list[Tensor]  # of a computed list, once its end is reached
+    _residuals: list[list[Tensor]]  # of a computed list, by pass, once its end is reached
 
     def __init__(
         self,
         blocks: list[nn.Module],
-        path: str,
-        carries: tuple[str | int, ...],
+        spec: Blocks,
         run: Run,
+        source: Source,
         counts: dict[Kind, int],
         between: Between,
     ):
-        self.run, self.path, self.carries, self.counts, self.between = run, path, carries, counts, between
-        self.sound, self.compiled = True, False
-        self._placed: dict[Forward, dict[str, int]] = {}  # places of the arguments of each kind of block, by name
-        self.sites = tuple(f"{path}.{name}" for name in carries)
+        self.run, self.source, self.counts, self.between = run, source, counts, between
+        self.path, self.carries, self.in_parts, self.length = spec.path, spec.carries, spec.in_parts, len(blocks)
+        self.sound, self.compiled, self.separable = True, False, spec.separable
+        self._arguments: dict[Forward, Arguments] = {}  # of each kind of block
+        self.passes = 1  # of the calls that were kept
         self._known = False  # whether any of the blocks has ever been run by its forward
-        self._keeping = [
-            (block, self._keep(block.forward, self._places(block), i == len(blocks) - 1))
-            for i, block in enumerate(blocks)
-        ]
-        self._predicting = [(block, self._predict(self._places(block), computed)) for block, computed in self._keeping]
+        # A number of its own would be a graph of its own, of a compiled block.
+        numbered = [(block, i if spec.in_parts else 0, i == len(blocks) - 1) for i, block in enumerate(blocks)]
+        self._keeping = [(block, self._keep(block, place, last)) for block, place, last in numbered]
+        self._predicting = [(block, self._predict(block, place, last)) for block, place, last in numbered]
         self.drop()
+
+    def sites(self, number: int) -> tuple[str, ...]:
+        """Names of the sites of a pass, counted from 0."""
+        return tuple(f"{self.path}.{name}" + f"~{number + 1}" * bool(number) for name in self.carries)
 
     def begin(self) -> Forwards:
         """Decide for the coming model call: the forwards that predict, that keep, or none."""
         self.drop()
-        predicted = self.run.predicts(Kind.BLOCKS, *self.sites)
+        sites = [self.sites(number) for number in range(self.passes)]
+        predicted = self.run.predicts(Kind.BLOCKS, *(site for several in sites for site in several))
         counter = self.run.tally.predicted_calls if predicted else self.run.tally.computed_calls
         for kind in MODULES:
             counter[kind] += self.counts[kind]
         if predicted:
-            self._added = [self.run.predict(Kind.BLOCKS, site) for site in self.sites]
+            self._added = [[self.source.predict(Kind.BLOCKS, site) for site in several] for several in sites]
             return self._predicting
         self._kept = self.run.keeps(Kind.BLOCKS)
         return self._keeping if self._kept else []
@@ -71,7 +80,7 @@ class Stack:
     def watch(self) -> Forwards:
         """The forwards for a call whose streams are only looked at: a residual is as large."""
         block, _ = self._keeping[0]
-        return [(block, self._watch(block.forward, self._places(block)))]
+        return [(block, self._watch(block.forward, self._arguments_of(block)))]
 
     def end(self) -> None:
         """After the model call: its residuals go to the run."""
@@ -80,17 +89,21 @@ class Stack:
             self._fault = "its blocks are not run by their forward"
         if self._fault:
             self.give_up(self._fault)
-        elif self._kept and not self._residuals:
+        elif self._kept and not self._whole:
             self.run.note(f"{self.path}: a call that leaves out its last block is computed")
         if self._misfit:
             self._recount()
-        for site, value in zip(self.sites, self._residuals, strict=False):
-            self.run.remember(Kind.BLOCKS, site, value)
+        if self._whole:
+            self.passes = len(self._residuals)
+        for number, values in enumerate(self._residuals if self._whole else []):
+            for site, value in zip(self.sites(number), values, strict=True):
+                self.source.remember(Kind.BLOCKS, site, value)
 
     def drop(self) -> None:
         """Hold no tensor any more."""
         self.between.stop()
         self._entered, self._fault = False, ""
+        self._begun, self._at = 0, self.length  # passes begun, and the place of the block reached last
         self._kept = False  # whether its residuals are to be kept
         self._misfit = False  # whether the predicted residuals have other shapes than its streams
         self._added, self._base, self._passed, self._residuals = [], [], [], []
@@ -100,22 +113,27 @@ class Stack:
         """True if no block computes in the model call underway."""
         return bool(self._added)
 
+    @property
+    def _whole(self) -> bool:
+        """True if every pass of this call was computed to its end."""
+        return 0 < self._begun == len(self._residuals)
+
     def give_up(self, reason: str) -> None:
         """Merge no more from the next call on."""
         self.sound = self.run.measured.lists[self.path] = False
-        self.run.demote(f"{self.path} ({reason}): every output is kept")
+        if self.separable:
+            self.run.demote(f"{self.path} ({reason}): every output is kept")
+        else:
+            self.run.bar(MODULES, f"{self.path} ({reason}): attention and mlp are computed")
 
-    def _places(self, block: nn.Module) -> dict[str, int]:
+    def _arguments_of(self, block: nn.Module) -> Arguments:
         code = getattr(block.forward, "__func__", block.forward)
-        if code not in self._placed:
-            self._placed[code] = {name: place for place, name in enumerate(inspect.signature(block.forward).parameters)}
-        return self._placed[code]
+        if code not in self._arguments:
+            self._arguments[code] = Arguments(block.forward)
+        return self._arguments[code]
 
-    def _streams(self, places: dict[str, int], args: tuple, kwargs: dict) -> list[Tensor]:
-        return [
-            kwargs[name] if name in kwargs else args[name if isinstance(name, int) else places[name]]
-            for name in self.carries
-        ]
+    def _streams(self, arguments: Arguments, args: tuple, kwargs: dict) -> list[Tensor]:
+        return [arguments.value(name, args, kwargs) for name in self.carries]
 
     def _recount(self) -> None:
         """The list was computed in place of predicted."""
@@ -123,50 +141,72 @@ class Stack:
         for kind in MODULES:
             tally.predicted_calls[kind] -= self.counts[kind]
             tally.computed_calls[kind] += self.counts[kind]
-        tally.predicted_calls[Kind.BLOCKS] -= len(self.sites)
+        tally.predicted_calls[Kind.BLOCKS] -= sum(map(len, self._added))
         self.run.note_new_shapes()
 
-    def _predict(self, places: dict[str, int], computed: Forward) -> Forward:
+    def _begins(self, place: int) -> bool:
+        """True if the block at this place is the first that a pass reaches."""
+        begins = place <= self._at if self.in_parts else not self._entered
+        self._entered, self._at = True, place
+        if begins:
+            self._begun += 1
+        return begins
+
+    def _predict(self, block: nn.Module, place: int, last: bool) -> Forward:
+        original: Forward = block.forward
+        arguments = self._arguments_of(block)
+
         def forward(*args: Any, **kwargs: Any) -> Any:
-            streams = self._streams(places, args, kwargs)
-            if not self._entered and [x.shape for x in streams] != [added.shape for added in self._added]:
-                self._misfit = True
+            streams, begins = self._streams(arguments, args, kwargs), self._begins(place)
+            if begins:
+                added = self._added[self._begun - 1] if self._begun <= len(self._added) else []
+                self._misfit = self._misfit or [x.shape for x in streams] != [x.shape for x in added]
             if self._misfit:
-                return computed(*args, **kwargs)
-            if not self._entered:  # the first block that this call reaches
-                self._entered = True
-                streams = [x + added for x, added in zip(streams, self._added, strict=True)]
+                return self._computed(original, begins, last, streams, args, kwargs)
+            if begins:
+                streams = [x + residual for x, residual in zip(streams, added, strict=True)]
             return streams[0] if len(streams) == 1 else tuple(streams)
 
         return forward
 
-    def _watch(self, original: Forward, places: dict[str, int]) -> Forward:
+    def _watch(self, original: Forward, arguments: Arguments) -> Forward:
         def forward(*args: Any, **kwargs: Any) -> Any:
-            for site, x in zip(self.sites, self._streams(places, args, kwargs), strict=True):
-                self.run.remember(Kind.BLOCKS, site, x)
+            self._begins(0)
+            for site, x in zip(self.sites(self._begun - 1), self._streams(arguments, args, kwargs), strict=True):
+                self.source.remember(Kind.BLOCKS, site, x)
             return original(*args, **kwargs)
 
         return forward
 
-    def _keep(self, original: Forward, places: dict[str, int], last: bool) -> Forward:
+    def _keep(self, block: nn.Module, place: int, last: bool) -> Forward:
+        original: Forward = block.forward
+        arguments = self._arguments_of(block)
+
         def forward(*args: Any, **kwargs: Any) -> Any:
             if self._fault:
                 return original(*args, **kwargs)
-            streams = self._streams(places, args, kwargs)
-            self._before(streams)
-            out = original(*args, **kwargs)
-            if not self._fault:
-                self._after(streams, (out,) if isinstance(out, Tensor) else out, last)
-            return out
+            streams = self._streams(arguments, args, kwargs)
+            return self._computed(original, self._begins(place), last, streams, args, kwargs)
 
         return forward
 
-    def _before(self, streams: list[Tensor]) -> None:
-        """A block is about to compute from `streams`."""
+    def _computed(
+        self, original: Forward, begins: bool, last: bool, streams: list[Tensor], args: tuple, kwargs: dict
+    ) -> Any:
+        """The output of a computed block."""
+        if not self._fault:
+            self._before(streams, begins)
+        out = original(*args, **kwargs)
+        if not self._fault:
+            self._after(streams, (out,) if isinstance(out, Tensor) else out, last)
+        return out
+
+    def _before(self, streams: list[Tensor], begins: bool) -> None:
+        """A block is about to compute from `streams`. `begins`: it is the first of its pass."""
         if not self._reckons:
             self.between.reached(self._passed)
-        if not self._entered:
-            self._entered, self._base = True, self._copies(streams)  # blocks write into what they are given and return
+        if begins:  # blocks write into what they are given and return
+            self._base, self._passed = self._copies(streams), []
         for base, passed, x in zip(self._base, self._passed, streams, strict=False):
             if x.shape != passed.shape:
                 self._fault = "its streams change shape between its blocks"
@@ -182,7 +222,7 @@ class Stack:
             self._fault, self._base, self._passed = "its blocks do not return what they are given", [], []
         elif last:
             with self.run.outside():
-                self._residuals = [x - base for x, base in zip(after, self._base, strict=True)]
+                self._residuals.append([x - base for x, base in zip(after, self._base, strict=True)])
             self._base, self._passed = [], []
         elif self._reckons:
             self._passed = self._copies(after)

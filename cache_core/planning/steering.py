@@ -9,8 +9,7 @@ import numpy as np
 
 from ..predictor import Fit, lagrange
 
-REACH = 3  # computed outputs besides the newest that a correction may use
-BETWEEN = 3  # computed outputs that a prediction may use
+REACH = 3  # computed outputs that a prediction may use, and a correction besides the newest
 RIDGE = 1e-4  # of the diagonal
 
 Kept = tuple[int, np.ndarray]  # step of a computed output, and its elements (P,)
@@ -46,9 +45,16 @@ class Steering:
     """
 
     def __init__(
-        self, nodes: Sequence[float], final: Sequence[float], reference: np.ndarray, normal: Normal, share: float = 1.0
+        self,
+        nodes: Sequence[float],
+        final: Sequence[float],
+        reference: np.ndarray,
+        normal: Normal,
+        share: float = 1.0,
+        reach: int = REACH,
     ):
-        self.nodes, self.final, self.reference, self.normal, self.share = nodes, final, reference, normal, share
+        self.nodes, self.final, self.reference, self.normal = nodes, final, reference, normal
+        self.share, self.reach = share, reach
         self.fits: dict[int, Fit] = {}
         self._displaced: np.ndarray | float = 0.0  # of the final state, by the outputs before the last one
         self._last: tuple[int, np.ndarray] | None = None  # step of the last output, and its displacement
@@ -60,13 +66,13 @@ class Steering:
     def predicted(self, step: int, kept: Sequence[Kept]) -> Fit:
         """The fit of a prediction, from at least two `kept` outputs, newest first: order 2, and what brings it nearer
         to the target."""
-        kept = kept[:BETWEEN]
+        kept = kept[: self.reach]
         order_2 = lagrange([self.nodes[other] for other, _ in kept[:2]], self.nodes[step])
         return self._fit(step, kept, (*order_2, *(0.0 for _ in kept[2:])))
 
     def corrected(self, step: int, kept: Sequence[Kept]) -> Fit:
         """The fit of a computed output, the first of at least two `kept`: it shows the error of the gap before it."""
-        kept = kept[: 1 + REACH]
+        kept = kept[: 1 + self.reach]
         return self._fit(step, kept, (1.0, *(0.0 for _ in kept[1:])))
 
     def note(self, step: int, output: np.ndarray) -> None:

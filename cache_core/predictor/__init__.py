@@ -29,6 +29,10 @@ class Predictor(Protocol):
         """Weights of the newest outputs, computed at the sigmas `nodes`, newest first, for a prediction at `at`."""
         ...
 
+    def of(self, modality: int) -> "Predictor":
+        """The predictor of one modality of the latent, by its place; this one where there is but one."""
+        ...
+
     def correction(self, nodes: Sequence[float]) -> tuple[float, ...]:
         """Weights that correct the output just computed at `nodes[0]`; none where it stays as it is."""
         ...

@@ -53,6 +53,10 @@ class Extrapolation:
         """No weights: computed outputs stay as they are."""
         return ()
 
+    def of(self, modality: int) -> "Extrapolation":
+        """The predictor of a modality: the same for all."""
+        return self
+
     def pair(self) -> tuple["Extrapolation", "Extrapolation"]:
         """Embedded pair: this predictor, of order 2 at least, and the one of an order less.
 

@@ -28,8 +28,8 @@ class EmbeddedPair:
             return False
         predictor = plan.predictor if isinstance(plan.predictor, Extrapolation) else Extrapolation(2)
         high, low = predictor.pair()
-        # the streams of the last computed evaluation
-        newest = [history for history in store.of(Kind.MODEL) if history.nodes[0] == self.node]
-        self._disagreement += disagreement(newest, high, low, sigma)
+        # the streams of the last computed evaluation; of several modalities the one that is furthest off counts
+        sites = [[h for h in histories if h.nodes[0] == self.node] for histories in store.by_site(Kind.MODEL)]
+        self._disagreement += max([disagreement(newest, high, low, sigma) for newest in sites], default=float("inf"))
         self._in_a_row += 1
         return plan.adaptive.computes(self._disagreement, self._in_a_row - 1)

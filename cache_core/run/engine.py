@@ -9,9 +9,10 @@ from typing import Protocol
 import torch
 from torch import Size, Tensor
 
+from ..modality import apart
 from ..site import Kind
 from ..store import OutOfMemory
-from .run import MODEL_SITE, Run
+from .run import Run, model_site
 
 
 class Source(Protocol):
@@ -65,15 +66,17 @@ def evaluate(
     mounts: Installable | None = None,
     device: torch.device | None = None,
     once: bool = False,
+    sizes: Sequence[int] = (),
 ) -> Tensor:
     """Raw output `(B, C, ...)` of one call of the model on `device`, whose B rows belong to `conditionings` in order
     (see Run.calling).
 
     `once`: the call must not be repeated when memory runs out in it, because it gathers results of other threads.
+    `sizes`: lengths of the modalities that the output is packed from, each of which is predicted from its own past.
     """
 
     def output() -> Tensor:
-        return run.corrected(call(run, Kind.MODEL, MODEL_SITE, lambda: _installed(model, mounts)))
+        return _output(run, sizes, lambda: _installed(model, mounts))
 
     with run.calling(conditionings, signature, device):
         return _surviving(run, output, once)
@@ -91,6 +94,25 @@ def pass_through(
     within it are. Other arguments as of `evaluate`."""
     with run.calling(conditionings, signature, device):
         return _surviving(run, lambda: _installed(model, mounts))
+
+
+def _output(run: Run, sizes: Sequence[int], compute: Callable[[], Tensor]) -> Tensor:
+    """Output `(B, C, ...)`: predicted, one modality after the other, if all of them can be; else computed, remembered,
+    and corrected."""
+    places = range(max(1, len(sizes)))
+    if run.predicts(Kind.MODEL, *map(model_site, places)):
+        return _packed([run.predict(Kind.MODEL, model_site(place), place) for place in places])
+    value = compute()
+    parts = apart(value, sizes)
+    for place, part in enumerate(parts):
+        run.remember(Kind.MODEL, model_site(place), part)
+    corrected = [run.corrected(part, place) for place, part in enumerate(parts)]
+    unchanged = all(own is part for own, part in zip(corrected, parts, strict=True))
+    return value if unchanged else _packed(corrected)
+
+
+def _packed(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-1)
 
 
 def _installed(model: Callable[[], Tensor], mounts: Installable | None) -> Tensor:

@@ -61,9 +61,9 @@ class Measured:
         return max(added.values(), default=0) * self.lists[path] or sum(within.values())
 
     def _by_block(self, sizes: Counter[tuple[Kind, str]]) -> Counter[str]:
-        """Bytes of each block, by its path."""
+        """Bytes of each block, by its path, whatever number of times it runs in a call."""
         blocks: Counter[str] = Counter()
         for (_, site), size in sizes.items():
             path = next(path for path in self.lists if site.startswith(f"{path}."))
-            blocks[f"{path}.{site.removeprefix(f'{path}.').split('.')[0]}"] += size
+            blocks[f"{path}.{site.removeprefix(f'{path}.').split('.')[0].split('~')[0]}"] += size
         return blocks

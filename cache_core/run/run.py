@@ -22,6 +22,11 @@ from .streams import BlockShapes, Streams
 MODEL_SITE = "model"
 
 
+def model_site(modality: int) -> str:
+    """Name of the site that is the model's output, or one modality of it, by its place."""
+    return f"{MODEL_SITE}.{modality}" if modality else MODEL_SITE
+
+
 class Run(Memory):
     """The engine's memory for one sampling.
 
@@ -166,29 +171,31 @@ class Run(Memory):
             return False
         return all((kind, site, stream) in self.store for site in sites for stream in call.streams)
 
-    def predict(self, kind: Kind, site: str) -> Tensor:
+    def predict(self, kind: Kind, site: str, modality: int = 0) -> Tensor:
         """Predicted value `(B, ...)` of `site`, the rows of the call's streams in order: `sum_j w_j v_j` over its kept
         samples `v_j`. A fresh tensor: callers may write into it."""
         call, keys = self._keys(kind, site)
-        predictor, sigma = REUSE if self.reusing else self.agenda.plan(kind).predictor, self.evaluation.sigma
+        planned = self.agenda.plan(kind).predictor.of(modality)
+        predictor, sigma = REUSE if self.reusing else planned, self.evaluation.sigma
         call.tally.predicted_calls[kind] += 1
         with self.lock:
             rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
         return rows[0] if len(rows) == 1 else torch.cat(rows)
 
-    def corrected(self, value: Tensor) -> Tensor:
-        """The model's output `value` `(B, C, ...)`, just computed and remembered, corrected by the plan for the
-        displacement of its predictions: `sum_j w_j v_j`, `v_0` the newest. `value` itself where there is no
-        correction."""
+    def corrected(self, value: Tensor, modality: int = 0) -> Tensor:
+        """The model's output `value` `(B, C, ...)`, or one modality of it, just computed and remembered, corrected by
+        the plan for the displacement of its predictions: `sum_j w_j v_j`, `v_0` the newest. `value` itself where there
+        is no correction."""
         plan = self.correcting
         if plan is None or self.reusing:
             return value
         with self.lock:
-            _, keys = self._keys(Kind.MODEL, MODEL_SITE)
+            _, keys = self._keys(Kind.MODEL, model_site(modality))
             sigma = self.evaluation.sigma
             if any(key not in self.store or self.store[key].nodes[0] != sigma for key in keys):
                 return value
-            weights = [plan.predictor.correction(self.store[key].nodes) for key in keys]
+            predictor = plan.predictor.of(modality)
+            weights = [predictor.correction(self.store[key].nodes) for key in keys]
             if not all(weights):
                 return value
             return afforded(lambda: torch.cat(list(map(self.store.combine, keys, weights))), value)

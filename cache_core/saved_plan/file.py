@@ -23,7 +23,9 @@ from .curves import BANDS, MOST_AGES, REUSED, STAGES, Curves
 from .saved_plan import Origin, SavedPlan
 
 KEY, VERSION = "feb_ab_cache_plan", 1
-TENSORS = ("sigmas", "fits", "curves")  # others in a file are left alone: older packs wrote `expected`
+MOST_MODALITIES = 4
+OTHERS = tuple(f"fits_{place}" for place in range(1, MOST_MODALITIES))  # of the modalities behind the first
+TENSORS = ("sigmas", "fits", *OTHERS, "curves")  # others in a file are left alone: older packs wrote `expected`
 NUMBERS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 BUNDLED = Path(__file__).parent / "bundled"  # published lists that come with the pack (scripts/make_plans.py)
 MOST_BYTES, MOST_SAMPLES, MOST_WEIGHT = 2**20, 8, 1000
@@ -50,6 +52,7 @@ def save(plan: SavedPlan, path: Path) -> None:
         **_optional(plan),
     }
     tensors = {"sigmas": torch.tensor(plan.sigmas, dtype=torch.float64), "fits": packed(plan.fits)}
+    tensors |= {name: packed(fits) for name, fits in zip(OTHERS, plan.others, strict=False)}
     if plan.curves:
         tensors["curves"] = torch.tensor(plan.curves.errors, dtype=torch.float64)
     write_atomically(path, as_safetensors(tensors, {KEY: json.dumps(facts)}))
@@ -58,7 +61,8 @@ def save(plan: SavedPlan, path: Path) -> None:
 def _optional(plan: SavedPlan) -> dict[str, dict]:
     """Facts that files of version 1 may lack: packs that do not know them read the rest."""
     given = {"corrector": plan.corrector if plan.corrector.active else None, "costs": plan.costs}
-    return {name: asdict(value) for name, value in given.items() if value}
+    drifts = {"drifts": dict(plan.drifts)} if plan.drifts else {}
+    return {name: asdict(value) for name, value in given.items() if value} | drifts
 
 
 def load(path: Path) -> SavedPlan:
@@ -109,6 +113,8 @@ def _plan(facts: dict, tensors: dict[str, Tensor]) -> SavedPlan:
         _corrector(facts.get("corrector")),
         _costs(facts.get("costs")),
         _curves(tensors.get("curves")),
+        tuple(unpacked(tensors[name]) for name in OTHERS if name in tensors),
+        _drifts(facts.get("drifts", {})),
     )
 
 
@@ -139,6 +145,12 @@ def _drift(given: float | None) -> float | None:
         return None
     check_range("drift", float(given), 0.0, sys.float_info.max)
     return float(given)
+
+
+def _drifts(given: dict) -> tuple[tuple[str, float], ...]:
+    """Drifts of the modalities. Raises ConfigError for more than there can be."""
+    check_range("modalities", len(given), 0, MOST_MODALITIES)
+    return tuple((_word(name), _drift(drift) or 0.0) for name, drift in given.items())
 
 
 def _corrector(given: dict | None) -> NoiseScale:

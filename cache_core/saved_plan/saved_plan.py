@@ -51,7 +51,8 @@ class SavedPlan:
     `schedule`: table at the sigmas it was made for. `fits`: weights of corrections, and of the predictions that do
     not follow `order`. `drift`: relative L2 distance of its latents to the uncached ones, as measured when it was
     made; None if not measured. `costs`: of reuse, as measured on the device of the calibration. `curves`: errors of
-    reuse that it was made from.
+    reuse that it was made from. `others`: fits of the modalities behind the first, where the latent holds several;
+    `drifts`: of each modality, by name, the largest of them the plan's.
     """
 
     origin: Origin
@@ -62,6 +63,8 @@ class SavedPlan:
     corrector: NoiseScale = OFF
     costs: Costs | None = None
     curves: Curves | None = None
+    others: tuple[tuple[Fit, ...], ...] = ()
+    drifts: tuple[tuple[str, float], ...] = ()
 
     @property
     def table(self) -> Table:
@@ -108,7 +111,7 @@ class SavedPlan:
             return self._unfitted()
         # the gaps of a calibrated plan for the model's output were measured with this extrapolation, unlimited
         limit = inf if self.table.kinds == OUTPUT else GAIN_LIMIT
-        return Fitted(self.fits, Extrapolation(self.order, gain_limit=limit))
+        return Fitted(self.fits, Extrapolation(self.order, gain_limit=limit), self.others)
 
     def _moved(self, timeline: Timeline) -> str:
         """Note on other sigmas; empty if they are its own."""
@@ -164,6 +167,7 @@ class SavedPlan:
     def _speed_text(self) -> str:
         gain = "less compute" if self.costs else "fewer evaluations"
         weights = f"weights fitted at {len(self.fits)} steps" if self.fits else f"order {self.order}"
+        weights += ", for each modality its own" if self.others else ""
         return f"{self.speedup:.2f}x {gain}; {weights}"
 
     def _extras_text(self) -> list[str]:
@@ -174,7 +178,11 @@ class SavedPlan:
     def _drift_text(self) -> str:
         if self.drift is None:
             return "drift not measured"
-        return f"drift {self.drift:.4f}: relative L2 distance to the uncached samples"
+        return f"drift {self.drift:.4f}{self.drifts_text()}: relative L2 distance to the uncached samples"
+
+    def drifts_text(self) -> str:
+        """Drifts of the modalities in brackets; empty where there is but one."""
+        return f" ({', '.join(f'{name} {drift:.4f}' for name, drift in self.drifts)})" if self.drifts else ""
 
 
 def _span(sigmas: tuple[float, ...]) -> str:

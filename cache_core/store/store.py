@@ -61,6 +61,11 @@ class Store:
         """The histories of `kind`, of all sites and streams."""
         return [history for key, history in self._histories.items() if key[0] is kind]
 
+    def by_site(self, kind: Kind) -> list[list[History]]:
+        """The histories of `kind`, of all streams, site by site."""
+        sites = dict.fromkeys(key[1] for key in self._histories if key[0] is kind)
+        return [[h for key, h in self._histories.items() if key[:2] == (kind, site)] for site in sites]
+
     @property
     def bytes(self) -> int:
         """Bytes on the device that holds most."""

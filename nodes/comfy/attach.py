@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ...cache_core import ConfigError, Plan, Timeline
 from ...cache_core.calibrate import Watch
-from ...cache_core.hosts import match
+from ...cache_core.errors import HostError
+from ...cache_core.hosts import Host, match
 from ...cache_core.plan import check_together
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
 from . import KEY, unseen
+from .companions import companions
 from .controlnet import overheard, waiting
 from .foresight import cfg_of, timeline_of
 from .learning import settle
@@ -17,7 +19,8 @@ from .memory import without_guest
 from .rivals import refuse_rivals
 from .sampling import mask_of
 from .session import Session
-from .sessions import Sessions
+from .sessions import Sessions, reported
+from .streams import shapes_of
 
 
 class Attachment:
@@ -38,15 +41,18 @@ class Attachment:
         def sample(sigmas, *rest, **named):
             return executor(noise, latent_image, sampler, sigmas, denoise_mask, *rest, **named)
 
-        refuse_rivals(guider.model_patcher, guider.model_options, sampler)  # one may have come behind this node
+        for patcher in (guider.model_patcher, *companions(guider)):
+            refuse_rivals(patcher, guider.model_options, sampler)  # one may have come behind this node
         if len(sigmas) < 2:  # no steps
             return sample(sigmas, *rest, **named)
-        timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider))
+        shapes = shapes_of(*rest, **named)
+        timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider), shapes)
         settings, lesson, note = settle(self.settings, guider, sampler, sigmas, timeline, noise, mask)
         session = lesson.session(guider) if lesson else Session.begin(settings, guider, timeline, self.watch, mask)
-        if note:
-            session.run.note(note)
-        with self.sessions.opened(session, guider, self.mailboxes):
+        mailboxes, beside = reported(guider, self.mailboxes)
+        for each in filter(None, (note, beside)):
+            session.run.note(each)
+        with self.sessions.opened(session, guider, mailboxes):
             samples = sample(sigmas, *rest, **named)
             if self.watch:
                 _check_calibrated(session)
@@ -144,6 +150,16 @@ def _wrapped(model, attachment: Attachment):
     return clone
 
 
-def require_blocks(model) -> None:
-    """Raise HostError unless the model's attention and MLP can be cached separately."""
-    match(model.get_model_object("diffusion_model"))
+def require_blocks(model) -> Host:
+    """The host of the model. Raises HostError unless attention and MLP inside its blocks can be cached."""
+    return match(model.get_model_object("diffusion_model"))
+
+
+def require_separable(model) -> None:
+    """Raise HostError unless the model's attention and MLP can be tried one without the other."""
+    host = require_blocks(model)
+    if not all(blocks.separable for blocks in host.blocks):
+        raise HostError(
+            f"site 'attention and MLP' cannot be calibrated for {host.name}: attention and mlp cannot be told apart in "
+            "its blocks. FEB-Cache Apply merges them without a plan; calibrate site 'model output' for AB-Cache Apply."
+        )

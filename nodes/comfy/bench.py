@@ -38,16 +38,18 @@ class ComfyBench:
         self.latent = comfy.sample.fix_empty_latent_channels(model, latent["samples"])[:1]
         mask = latent.get("noise_mask")
         self.mask = mask if mask is None else mask[:1]
-        self.timeline = timeline_of(model, sampler, sigmas, cfg)
+        parts = self.latent.unbind() if getattr(self.latent, "is_nested", False) else [self.latent]
+        self.timeline = timeline_of(model, sampler, sigmas, cfg, [part.shape for part in parts])
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None):
-        """The final latent of sample `number` (see calibrate.Bench)."""
+        """The final latent of sample `number` (see calibrate.Bench); `(1, 1, L)`, packed, where it holds several."""
         import comfy.sample
+        import comfy.utils
         from comfy.model_management import throw_exception_if_processing_interrupted
 
         seed = (self.seed + number) % 2**64
         noise = comfy.sample.prepare_noise(self.latent, seed)
-        return comfy.sample.sample_custom(
+        final = comfy.sample.sample_custom(
             attach.watched(self.model, plans, watch),
             noise,
             self.cfg,
@@ -61,6 +63,7 @@ class ComfyBench:
             disable_pbar=True,
             seed=seed,
         )
+        return comfy.utils.pack_latents(final.unbind())[0] if getattr(final, "is_nested", False) else final
 
     @property
     def clock(self) -> Callable[[], float]:

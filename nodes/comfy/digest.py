@@ -43,6 +43,8 @@ class Digest:
             self.add((type(value).__name__, dict(value.named_parameters()), dict(value.named_buffers())), dtype)
         elif isinstance(value, list | tuple | str | int | float):  # a class of its own
             self.add(list(value) if isinstance(value, list | tuple) else str(value), dtype)
+        elif getattr(value, "is_nested", False):  # ComfyUI's, of several latents
+            self.add(list(value.unbind()), dtype)
         else:
             self.words.append(getattr(value, "__qualname__", type(value).__name__))
             self.add(getattr(value, "weights", None), dtype)

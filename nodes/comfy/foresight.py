@@ -8,20 +8,22 @@ from types import SimpleNamespace
 
 from ...cache_core import Timeline
 from ...cache_core.calibrate import probed
+from ...cache_core.modality import modalities_of
 from ...cache_core.response import Response
 from . import sampling
 
 log = logging.getLogger("feb_ab_cache")
 
 
-def timeline_of(patcher, sampler, sigmas, cfg: float) -> Timeline:
-    """The timeline of a sampling with guidance `cfg`, 1 = none. It can be foreseen where the sampler's response is
-    known."""
+def timeline_of(patcher, sampler, sigmas, cfg: float, shapes=()) -> Timeline:
+    """The timeline of a sampling with guidance `cfg`, 1 = none, of latents of these `shapes`. It can be foreseen where
+    the sampler's response is known."""
     model_sampling = patcher.get_model_object("model_sampling")
     plain = sampling.timeline(model_sampling, sigmas, sampling.sampler_name(sampler))
     noisy = sampling.noisy_name(sampling.sampler_name(sampler))
     response = None if noisy or plain.rises else response_of(patcher, sampler, sigmas, plain)
-    return replace(plain, response=response, guidance=cfg, slopes=plain.slopes and response is not None)
+    slopes, modalities = plain.slopes and response is not None, modalities_of(shapes)
+    return replace(plain, response=response, guidance=cfg, slopes=slopes, modalities=modalities)
 
 
 def cfg_of(guider) -> float:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from . import KEY
+from .companions import companions
 from .digest import digest
+from .weights import fingerprint
 
 DECIMALS = 2  # of a number: a guidance of 3.5 is one of 3.501
 PASSING = ("seed", "uuid", "curr", "start_t")  # in names of values that change with each picture, or in a sampling
@@ -22,7 +24,8 @@ def guidance(guider, sampler, masked: bool) -> str:
     """A name for the guider with its numbers, ControlNets with their ranges, hooks, patches by kind, options of the
     sampler, and a mask that keeps a part of the picture. The same for other seeds, prompts and pictures."""
     facts = (_guider(guider), _options(guider.model_patcher), _numbers(getattr(sampler, "extra_options", {})), masked)
-    return digest(facts)[:16]
+    beside = [(fingerprint(patcher), _options(patcher)) for patcher in companions(guider)]
+    return digest((*facts, *beside))[:16]
 
 
 def _guider(guider) -> tuple:

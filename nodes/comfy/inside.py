@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager, nullcontext
 
-from ...cache_core import Run
+from ...cache_core import HostError, Run
 from ...cache_core.hosts import match
 from ...cache_core.mount import Mounts
 from ...cache_core.run.rung_choice import RungChoice
@@ -91,7 +91,12 @@ class Inside:
                 "computed",
             )
             return None
-        mounts = Mounts(diffusion_model, match(diffusion_model), self.run, full_weights)
+        try:
+            host = match(diffusion_model)
+        except HostError as error:  # of a guider's second model; the first one is looked at by the node
+            self.run.demote(f"the guider's second model is computed: {error}")
+            return None
+        mounts = Mounts(diffusion_model, host, self.run, full_weights)
         if self.compiled:
-            mounts.merge_only("the model is compiled")
+            mounts.compiled()
         return mounts

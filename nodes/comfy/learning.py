@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ...cache_core import OUTPUT, Kind, Plan, Timeline, evenly
 from ...cache_core.calibrate import Recorder, Recording, Watch, fit, steps_for
-from ...cache_core.calibrate.recording import relative_l2
+from ...cache_core.calibrate.learn import named
+from ...cache_core.calibrate.recording import drifts_by_modality
 from ...cache_core.plan import MIN_STEPS, MOST_STEPS
 from ...cache_core.planning import prior_fits, prior_steps
 from ...cache_core.predictor import Fit
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger("feb_ab_cache")
+FAIR, TRIES = 2.0, 2  # drift of sound relative to the video's that is fair, and plans that try to mend more
 MOST_DRIFT = 0.1  # of a plan on its own picture; on others it is further off
 SETTINGS_CHANGE = (
     "no plan is learned now, the widgets count: the last plans were never used, because size, guidance or other "
@@ -77,8 +79,9 @@ class Lesson:
         took = sum(evaluation.seconds for evaluation in session.run.evaluations)
         learned = (
             f"a plan was learned: from the next run on {self._runs} at {computed} of {steps} steps; on this picture it "
-            f"drifts by {plan.drift:.4f} ({in_words(plan.drift or 0.0)}), {unlearned}. That saves {steps - computed} "
-            f"steps, about {took * (1 - computed / steps):.1f} of the {took:.1f} seconds that this sampling took"
+            f"drifts by {plan.drift:.4f}{plan.drifts_text()} ({in_words(plan.drift or 0.0)}), {unlearned}. That saves "
+            f"{steps - computed} steps, about {took * (1 - computed / steps):.1f} of the {took:.1f} seconds that this "
+            "sampling took"
         )
         session.run.note(learned)
         log.info("%s: %s", self.learner.name, learned)
@@ -116,29 +119,54 @@ class Lesson:
         def sample(plan: Plan, tracker: Watch) -> Tensor:
             return again(self._fixed(plan, "fitting"), tracker)
 
-        steps = steps_for([recording], count, self.recorder.timeline.signal, tick)
-        fits, final = fit(sample, [recording], self.learner.kinds, steps)
-        return self._saved(steps, fits, relative_l2(final, samples))
+        def planned(shares: Sequence[float]) -> SavedPlan:
+            steps = steps_for([recording], count, self.recorder.timeline.signal, tick, shares)
+            fits, final = fit(sample, [recording], self.learner.kinds, steps)
+            return self._drifting(self._saved(steps, *fits), final, samples)
+
+        return fairest(planned, len(recording.sizes))
 
     def _unlearned(self, learned: SavedPlan, samples: Tensor, again: Again) -> tuple[SavedPlan, str]:
         """A plan that needs no picture, as fast as the learned one, and its name: the foreseen one, or even steps."""
         timeline, count = self.recorder.timeline, len(learned.table.computed(self._kind))
         if foreseeable(timeline):
             steps, name = prior_steps(timeline, count), "without learning"
-            bare = self._saved(steps, prior_fits(timeline, steps), 0.0)
+            bare = self._saved(steps, prior_fits(timeline, steps))
         else:
-            bare, name = self._saved(evenly(timeline.steps, count), (), 0.0), "even steps"
+            bare, name = self._saved(evenly(timeline.steps, count)), "even steps"
         final = again(self._fixed(bare.plan(timeline, name), "comparing"), None)
-        return replace(bare, drift=relative_l2(final, samples)), name
+        return self._drifting(bare, final, samples), name
 
     def _fixed(self, plan: Plan, doing: str) -> Settings:
         memory = getattr(self.learner, "memory", 0.0)
         return FixedSettings(replace(plan, name=f"{self.learner.name}, {doing}"), memory)
 
-    def _saved(self, steps: Sequence[int], fits: tuple[Fit, ...], drift: float) -> SavedPlan:
+    def _saved(self, steps: Sequence[int], fits: tuple[Fit, ...] = (), *others: tuple[Fit, ...]) -> SavedPlan:
         sigmas = self.recorder.timeline.sigmas
         table = TableAt(from_steps(self.learner.kinds, steps, len(sigmas) - 1), sigmas)
-        return SavedPlan(self.origin, table, fits, drift=drift)
+        return SavedPlan(self.origin, table, fits, others=others)
+
+    def _drifting(self, plan: SavedPlan, final: Tensor, samples: Tensor) -> SavedPlan:
+        """The plan with the drift of its `final` latent: of several modalities the largest."""
+        modalities = self.recorder.timeline.modalities
+        drifts = drifts_by_modality(final, samples, [modality.size for modality in modalities])
+        return replace(plan, drift=max(drifts), drifts=named(modalities, drifts))
+
+
+def fairest(planned: Callable[[Sequence[float]], SavedPlan], modalities: int) -> SavedPlan:
+    """The best of a few plans, each made with other shares of the modalities in the choice of steps.
+
+    Sound that drifts more than twice as far as the video counts more in the next one. `planned`: the plan for given
+    shares; none = alike.
+    """
+    best, shares = planned(()), [1.0] * modalities
+    for _ in range(TRIES if modalities else 0):
+        drifts = [drift for _, drift in best.drifts]
+        if max(drifts) <= FAIR * drifts[0]:
+            break
+        shares = [share * drift / drifts[0] for share, drift in zip(shares, drifts, strict=True)]
+        best = min(best, planned(shares), key=lambda plan: plan.drift or 0.0)
+    return best
 
 
 def learnable(steps: int, sampler: str) -> bool:
@@ -167,7 +195,7 @@ def settle(
     patcher, name = guider.model_patcher, sampling.sampler_name(sampler)
     model, cells = type(patcher.model.diffusion_model).__name__, plan_folder.cells_of(noise.shape)
     origin = Origin(model, fingerprint(patcher), name, cells, 1, str(date.today()), guided)
-    key = plan_folder.key_of(origin, timeline.sigmas, learner.learns, learner.kinds)
+    key = plan_folder.key_of(origin, timeline.sigmas, learner.learns, learner.kinds, len(timeline.modalities))
     note = hindrance(name, key)
     if note or timeline.rises or not learnable(timeline.steps, name):
         return settings, None, note

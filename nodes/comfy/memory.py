@@ -57,13 +57,20 @@ def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprin
     cells = math.prod(noise_shape[2:])
     if noise_shape[1] == 1:  # latents of several kinds, packed in a row
         cells //= base_model.latent_format.latent_channels
-    latents = (latent for cond in conds for latent in cond.get("reference_latents") or ())
-    references = sum(tokens(model, math.prod(latent.shape[2:])) for latent in latents)
+    latents = (latent for cond in conds for name in host.joined for latent in _latents(cond.get(name)))
+    references = sum(tokens(model, host, math.prod(latent.shape[2:])) for latent in latents)
     text = sum(padded(model, _text(base_model, cond)) for cond in conds) if joins(host) else 0
-    picture = len(conds) * padded(model, tokens(model, cells)) + references
+    picture = len(conds) * padded(model, tokens(model, host, cells)) + references
     dtype = base_model.manual_cast_dtype or base_model.get_dtype()
     kept = noise_shape[0] * samples
     return footprint(model, host, run.table, kept * picture, kept * text, dtype.itemsize)
+
+
+def _latents(given) -> list:
+    """The latents in a conditioning's value: one, several, or the `latent` of each of several references."""
+    items = [] if given is None else given if isinstance(given, list | tuple) else [given]
+    latents = [item.get("latent") if isinstance(item, dict) else item for item in items]
+    return [latent for latent in latents if latent is not None]
 
 
 def _text(base_model, cond: dict) -> int:

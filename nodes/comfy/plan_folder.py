@@ -94,11 +94,15 @@ def read(name: str) -> SavedPlan:
     return load(path)
 
 
-def key_of(origin: Origin, sigmas: tuple[float, ...], speedup: float, kinds: frozenset[Kind]) -> str:
-    """One name for all samplings that share a learned plan for `kinds`; sizes within a factor of about 1.4 do."""
+def key_of(
+    origin: Origin, sigmas: tuple[float, ...], speedup: float, kinds: frozenset[Kind], modalities: int = 0
+) -> str:
+    """One name for all samplings that share a learned plan for `kinds`; sizes within a factor of about 1.4 do.
+    `modalities`: number of them, 0 for a latent that is one."""
     shown, size = [f"{sigma:.4g}" for sigma in sigmas], size_class(origin.cells)
     facts = (METHOD, names(kinds), origin.model, origin.weights, origin.sampler, shown, size, speedup, origin.guidance)
-    return sha256(repr(facts).encode()).hexdigest()[:16]
+    several = (modalities,) if modalities else ()
+    return sha256(repr(facts + several).encode()).hexdigest()[:16]
 
 
 def size_class(cells: int) -> int:

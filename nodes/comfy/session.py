@@ -17,6 +17,7 @@ from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import SavedPlanSettings
 from ...cache_core.show.report import report
 from . import compiler, sampling, streams
+from .companions import companions, others_of
 from .controlnet import arrived
 from .inside import Inside
 from .remembering import observed
@@ -34,8 +35,9 @@ class Session(Inside):
 
     `remembers`: True if later calls of the model need what earlier ones have left. `thread`: the sampler's; others may
     call the model. `followed`: the plans of this run, given or learned; `given`: those of a node; `learned`: the one
-    for the next run. `hooks`: functions of other nodes on the guided output; a sampler may add its own. `parts`:
-    denoised conditional and unconditional outputs of this evaluation.
+    for the next run. `others`: numbers of the models that the guider calls beside its own, by id. `hooks`: functions of
+    other nodes on the guided output; a sampler may add its own. `parts`: denoised conditional and unconditional outputs
+    of this evaluation.
     """
 
     def __init__(self, run: Run, model_sampling, model_name: str, watch: Watch | None = None, **inside):
@@ -49,6 +51,7 @@ class Session(Inside):
         self.followed: tuple[SavedPlan, ...] = ()
         self.given: tuple[SavedPlan, ...] = ()
         self.learned: SavedPlan | None = None
+        self.others: dict[int, int] = {}
         self.hooks: frozenset = frozenset()
         self.trace = SamplerTrace()
         self.parts: list = []
@@ -61,7 +64,7 @@ class Session(Inside):
         like the latent."""
         patcher = guider.model_patcher
         model_sampling = patcher.get_model_object("model_sampling")
-        compiled = sampling.is_compiled(patcher)
+        compiled = any(map(sampling.is_compiled, (patcher, *companions(guider))))
         keeping = nullcontext if compiled else compiler.outside_recording()
         run = Run(tuple(s.plan(timeline) for s in settings), timeline, keeping)
         session = cls(
@@ -78,6 +81,7 @@ class Session(Inside):
         session.followed = tuple(s.given for s in planned)
         session.given = tuple(s.given for s in planned if not s.learned)
         session.learned = next((s.given for s in planned if s.learned), None)
+        session.others = others_of(guider)
         session.hooks = sampling.hooks_of(guider.model_options)
         session.trace = SamplerTrace(None if mask is None else mask >= 1)
         intended = "; ".join([outlook(run.plans, run.table), *run.notes])
@@ -142,7 +146,9 @@ class Session(Inside):
             return model()
         # after an error in one device's thread ComfyUI leaves another's answer for the next evaluation
         several = "multigpu_clones" in options
-        return self._through_engine(("guided",), (tuple(x.shape), x.dtype), x, timestep, model, None, once=several)
+        signature, sizes = (tuple(x.shape), x.dtype), streams.sizes_of(x, (), self.run.timeline.modalities)
+        ours = self.model_sampling
+        return self._through_engine(("guided",), signature, x, timestep, model, None, ours, sizes, once=several)
 
     def _watched(self, watch: Watch, x, timestep, denoised):
         """The denoised output that the sampling goes on with, once the watch has seen the raw one."""
@@ -176,12 +182,17 @@ class Session(Inside):
         if not self.run.evaluations or (self.guided and not self.modules_cached):
             return model()
         diffusion_model, inside = executor.class_obj.diffusion_model, self.modules_cached
-        conditionings, signature = streams.of_call(x, c_crossattn if inside else None, options)
+        number = self.others.get(id(executor.class_obj))
+        model_sampling = executor.class_obj.model_sampling if number else self.model_sampling
+        conditionings, signature = streams.of_call(x, c_crossattn if inside else None, options, number)
         # mounts take the block's own forwards, which another call may have replaced
         with turn(diffusion_model):
             mounts = self._prepared(executor.class_obj, x, c_crossattn, options) if inside else None
+            if mounts and mounts.swaps:
+                signature = signature, conditionings
             if self.model_cached and self.guided is None and self.run.evaluation.sigma:  # at 0 x0 holds no raw output
-                return self._through_engine(conditionings, signature, x, t, model, mounts)
+                sizes = streams.sizes_of(x, kwargs.get("latent_shapes", ()), self.run.timeline.modalities)
+                return self._through_engine(conditionings, signature, x, t, model, mounts, model_sampling, sizes)
             return pass_through(self.run, conditionings, signature, model, mounts, x.device)
 
     def _let_be(self, option: str) -> None:
@@ -193,15 +204,17 @@ class Session(Inside):
             "not: running uncached",
         )
 
-    def _through_engine(self, conditionings, signature, x, sigma, model, mounts, once: bool = False):
+    def _through_engine(
+        self, conditionings, signature, x, sigma, model, mounts, model_sampling, sizes=(), once: bool = False
+    ):
         """The denoised output of `model`, or one rebuilt from a predicted raw output, which is all the engine sees."""
         denoised = raw = None
 
         def compute():
             nonlocal denoised, raw
             denoised = model()
-            raw = sampling.raw_output(self.model_sampling, sigma, x, denoised)
+            raw = sampling.raw_output(model_sampling, sigma, x, denoised)
             return raw
 
-        out = evaluate(self.run, conditionings, signature, compute, mounts, x.device, once)
-        return denoised if out is raw else self.model_sampling.calculate_denoised(sigma, out, x)
+        out = evaluate(self.run, conditionings, signature, compute, mounts, x.device, once, sizes)
+        return denoised if out is raw else model_sampling.calculate_denoised(sigma, out, x)

@@ -9,6 +9,7 @@ from threading import get_ident
 
 from ...cache_core.show.run_chart import drawn_of
 from . import KEY
+from .companions import companions
 from .mailbox import Display, Mailbox
 from .session import Session
 
@@ -36,7 +37,7 @@ class Sessions:
             del self.open[session]
             report = session.end(finished)
             for mailbox in mailboxes:
-                mailbox.deliver(report, drawn_of(session.run, report, session.followed))
+                mailbox.deliver(report, drawn_of(session.run, report, session.followed), ends_of(session))
             for display in displays:
                 display.ended(session, report)
 
@@ -68,6 +69,29 @@ class Sessions:
                 "several samplings call the model from other threads, and a call did not name its own: it is computed"
             )
         return None
+
+
+def reported(guider, mailboxes: tuple[Mailbox, ...]) -> tuple[tuple[Mailbox, ...], str]:
+    """Everybody who gets the report of a sampling: these mailboxes, and those of companions with Apply nodes of their
+    own; and a note on the companions, empty where there are none."""
+    from comfy.patcher_extension import WrappersMP
+
+    beside = companions(guider)
+    if not beside or getattr(guider, "cfg", None) == 1.0:  # then the negative conditioning is left out
+        return mailboxes, ""
+    attachments = [w.__self__ for p in beside for w in p.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY)]
+    known = {id(mailbox.letters) for mailbox in mailboxes}
+    more = {id(box.letters): box for own in attachments for box in own.mailboxes if id(box.letters) not in known}
+    names = ", ".join(type(patcher.model.diffusion_model).__name__ for patcher in beside)
+    ignored = "; its own Apply node is not asked" if more else ""
+    note = f"the guider runs a second model ({names}): it is cached as the first one is, from its own outputs{ignored}"
+    return (*mailboxes, *more.values()), note
+
+
+def ends_of(session: Session) -> tuple[float, float]:
+    """The sigmas at which a sampling begins and ends."""
+    sigmas = session.run.timeline.sigmas
+    return sigmas[0], sigmas[-1]
 
 
 @contextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EVENT = "feb_cache.progress"
 SCRIPTS = Path(__file__).resolve().parents[2] / "web" / "js"
 PAUSE = 0.1  # least seconds between two events of a node
-NODES = 64  # nodes of which the last state is kept
+NODES = 64  # timelines of which the last state is kept: one for each model of a node
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,28 @@ class Known:
     facts: Facts | None = None
 
 
-_known: OrderedDict[tuple[str, str], Known] = OrderedDict()
+_known: OrderedDict[tuple[str, str, int], Known] = OrderedDict()
 _keeping = Lock()  # samplings may run in several threads
 
 
-def known(node: str, cls: str) -> Known:
-    """The last state and facts of a node, by its id in a prompt; empty where it has not run in this server."""
-    return _known.get((node, cls), Known())
+def known(node: str, cls: str, part: int = 0) -> Known:
+    """The last state and facts of a node, by its id in a prompt; empty where it has not run in this server. `part`: 1
+    for runs of its second model."""
+    return _known.get((node, cls, part), Known())
 
 
-def page_timeline(node: str, cls: str) -> PageTimeline | None:
+def page_timeline(node: str, cls: str, part: int = 0) -> PageTimeline | None:
     """The timeline of the node of class `cls` with this id. None for a node without id, and where the page's scripts
     are missing: a page without a listener writes every event to its console."""
-    return PageTimeline(str(node), cls) if node and SCRIPTS.is_dir() else None
+    return PageTimeline(str(node), cls, part) if node and SCRIPTS.is_dir() else None
 
 
 class PageTimeline:
-    """A node's timeline on the page, a `comfy.mailbox.Display`. Each event is the whole state, so that a lost one does
-    no harm."""
+    """A node's timeline on the page, a `comfy.mailbox.Display`; of its second model where `part` is 1. Each event is
+    the whole state, so that a lost one does no harm."""
 
-    def __init__(self, node: str, cls: str):
-        self.node, self.cls = node, cls
+    def __init__(self, node: str, cls: str, part: int = 0):
+        self.node, self.cls, self.part = node, cls, part
         self._told = 0.0
         self._planned: view.Cells = {}
 
@@ -105,6 +106,7 @@ class PageTimeline:
         state = self._keep().state = {
             "node": self.node,
             "class": self.cls,
+            "part": self.part,
             "running": running,
             "steps": run.timeline.steps,
             "planned": self._planned,
@@ -119,7 +121,7 @@ class PageTimeline:
 
     def _keep(self) -> Known:
         """The node's entry, to be written to. The entry of the node that ran longest ago is dropped."""
-        key = (self.node, self.cls)
+        key = (self.node, self.cls, self.part)
         with _keeping:
             kept = _known.setdefault(key, Known())
             _known.move_to_end(key)

@@ -66,7 +66,7 @@ class Ahead:
         ConfigError for widgets, or a plan, that cannot be run."""
         if node.plan is not None:
             given = self._given(node, node.plan)
-            return SavedPlanSettings("plan", given), _drift(given.drift)
+            return SavedPlanSettings("plan", given), _drift(given)
         settings, steps = node.settings(), self.timeline.steps
         if not settings.learns or not learnable(steps, self.sampler):
             return settings, ""
@@ -75,7 +75,7 @@ class Ahead:
         count = computed_steps(steps, settings.learns)
         learned = self.last.learned if self.last else None
         if learned and self._is_for(learned, node, count):
-            return SavedPlanSettings(f"{settings.name}, learned", learned, learned=True), _drift(learned.drift)
+            return SavedPlanSettings(f"{settings.name}, learned", learned, learned=True), _drift(learned)
         return ComputedSettings(f"{settings.name}, recording", node.kind.kinds), (
             "learn: the first picture of a model, size and sampler computes every step; those after it about "
             f"{count} of {steps} ({steps / count:.1f}x)"
@@ -142,10 +142,10 @@ class Ahead:
         return round(memory.bytes * max(plan.predictor.order for plan in run.plans) / memory.order)
 
 
-def _drift(drift: float | None) -> str:
-    if drift is None:
+def _drift(plan: SavedPlan) -> str:
+    if plan.drift is None:
         return "drift not measured"
-    return f"drift {drift:.4f} (relative L2 to the uncached picture): {in_words(drift)}"
+    return f"drift {plan.drift:.4f}{plan.drifts_text()}, relative L2 to the uncached picture: {in_words(plan.drift)}"
 
 
 def _cells(node: Node, settings: Settings, run: Run) -> view.Cells:

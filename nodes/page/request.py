@@ -9,6 +9,7 @@ from typing import Any
 
 from ...cache_core import CacheError, Kind, Table
 from ...cache_core.errors import brief
+from ...cache_core.plan import MOST_STEPS
 from ...cache_core.settings import ABSettings, FEBSettings, WidgetSettings
 from ...cache_core.settings.presets import AUTO
 from .sigmas import Described
@@ -43,7 +44,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Request:
-    """`beside`: the other Apply nodes on the way of the model. `sampling`: None where the page finds no sampler.
+    """`beside`: the other Apply nodes on the way of the model. `sampling`: None where the page finds no steps.
     `edit`: cells of the timeline to change, not yet checked against a table (`cells_of`); None for none."""
 
     node: Node
@@ -63,8 +64,7 @@ def parsed(asked: object) -> Request:
     given = _object(asked, "The request")
     node = _node(given)
     beside = tuple(_node(_object(other, "beside")) for other in _list(given.get("beside") or [], "beside"))
-    sampling = _object(given.get("sampling") or {}, "sampling")
-    described, edit = _described(sampling) if sampling else None, given.get("edit")
+    described, edit = _described(_object(given.get("sampling") or {}, "sampling")), given.get("edit")
     return Request(node, beside, described, None if edit is None else _object(edit, "edit"))
 
 
@@ -105,8 +105,18 @@ def _node(asked: Mapping[str, Any]) -> Node:
     return Node(kind, widgets, _like("name", _object(plan, "plan").get("name", ""), "") if plan else None)
 
 
-def _described(given: Mapping[str, Any]) -> Described:
-    return Described(**_known(given, {field.name: field.default for field in fields(Described)}))
+def _described(given: Mapping[str, Any]) -> Described | None:
+    """The sampling that the page describes; None where it says nothing of it, or only that nobody knows its steps."""
+    known = _known(given, {field.name: field.default for field in fields(Described) if field.name != "sigmas"})
+    if "sigmas" in given:
+        known["sigmas"] = _sigmas(given["sigmas"])
+    return Described(**known) if known else None
+
+
+def _sigmas(given: object) -> tuple[float, ...]:
+    if not isinstance(given, list) or len(given) > MOST_STEPS + 1:
+        raise RequestError(f"sigmas is {brief(repr(given))}; it must be a list of {MOST_STEPS + 1} numbers at most.")
+    return tuple(_like("sigmas", sigma, 0.0) for sigma in given)
 
 
 def _known(given: Mapping[str, Any], examples: Mapping[str, Any]) -> dict[str, Any]:

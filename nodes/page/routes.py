@@ -33,8 +33,9 @@ def answer(body: bytes) -> tuple[int, dict]:
     except (ValueError, RecursionError) as error:
         return 400, {"error": f"The request is no JSON: {error}"}
     node, cls = (str(asked.get(key, "")) if isinstance(asked, dict) else "" for key in ("node", "class"))
+    part = int(isinstance(asked, dict) and asked.get("part") == 1)
     try:
-        return 200, preview(parsed(asked), known(node, cls).facts)
+        return 200, preview(parsed(asked), known(node, cls, part).facts)
     except CacheError as error:
         return 400 if isinstance(error, RequestError) else 200, {"error": brief(str(error), MOST_SAID)}
 
@@ -61,7 +62,8 @@ def register() -> None:
         return web.json_response(shown, status=status)
 
     async def get_state(request: web.Request) -> web.Response:
-        return web.json_response(known(request.query.get("node", ""), request.query.get("class", "")).state)
+        node, cls, part = (request.query.get(name, "") for name in ("node", "class", "part"))
+        return web.json_response(known(node, cls, int(part == "1")).state)
 
     server().routes.post(PREVIEW)(post_preview)
     server().routes.get(STATE)(get_state)

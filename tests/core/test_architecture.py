@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST = ("comfy", "folder_paths", "server", "execution")
+HOST = ("comfy", "comfy_execution", "folder_paths", "server", "execution")
 SIBLINGS = ("schedule", "predictor", "noise_scale", "hosts")
 ABOVE = {"show", "saved_plan", "settings", "calibrate"}  # rooms that the engine does not know
 

@@ -28,6 +28,7 @@ FEB = SavedPlan(
     costs=Costs(0.7, 0.6, 0.2, 0.1),
     curves=CURVES,
 )
+CLIP = replace(PLAN, others=(FITS[:1], FITS[1:]), drifts=(("video", 0.01), ("audio", 0.0123)))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ FEB = SavedPlan(
         model_plan((0, 9), SIGMAS, Origin("")),
         SavedPlan(Origin("Flux"), TableAt(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3),
         FEB,
+        CLIP,
     ],
 )
 def test_what_is_saved_is_loaded(plan, tmp_path):
@@ -51,6 +53,12 @@ def test_the_day_a_plan_was_made_is_no_part_of_what_plans_are_compared_by():
     assert other == PLAN
     assert hash(other.origin) == hash(PLAN.origin)
     assert replace(PLAN, origin=replace(PLAN.origin, samples=2)) != PLAN
+
+
+def test_a_plan_for_a_clip_says_what_each_modality_drifts_by():
+    assert "(video 0.0100, audio 0.0123)" in CLIP.text()
+    assert "for each modality its own" in CLIP.text()
+    assert "video" not in PLAN.text()
 
 
 def damaged(tmp_path, change=None, **tensors):

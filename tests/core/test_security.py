@@ -11,7 +11,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACK = [ROOT / "__init__.py", *sorted((ROOT / "cache_core").rglob("*.py")), *sorted((ROOT / "nodes").rglob("*.py"))]
 PAGES = sorted((ROOT / "web" / "js").glob("*.js"))
-NEEDED = {"torch", "numpy", "safetensors", "PIL", "comfy", "folder_paths"}  # all of them there with ComfyUI
+NEEDED = {
+    "torch",
+    "numpy",
+    "safetensors",
+    "PIL",
+    "comfy",
+    "comfy_execution",
+    "folder_paths",
+}  # all of them there with ComfyUI
 HARMLESS = {
     "__future__",
     "asyncio",

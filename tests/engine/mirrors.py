@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cache_core.hosts import Call, Fused, Joint, submodule
+from cache_core.hosts import Call, Fused, Inline, Joint, submodule
 
 WIDTH, HEADS, WIDE = 8, 2, 12
 
@@ -36,12 +36,13 @@ def attend(q, k, v, options):
 class Several(nn.Module):
     """Returns a tuple."""
 
-    def __init__(self, outputs):
+    def __init__(self, outputs, others):
         super().__init__()
+        self.others = others
         self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(outputs))
 
     def forward(self, x):
-        return tuple(layer(x) for layer in self.layers)
+        return *(layer(x) for layer in self.layers), *(None for _ in range(self.others))
 
 
 class Norm(nn.Module):
@@ -80,10 +81,15 @@ class Block(nn.Module):
         for mount in spec.mounts:
             if isinstance(mount, Call):
                 for name in mount.names:
-                    plant(self, name, nn.Linear(WIDTH, WIDTH) if mount.outputs == 1 else Several(mount.outputs))
+                    plant(
+                        self, name, Several(mount.outputs, mount.others) if mount.is_tuple else nn.Linear(WIDTH, WIDTH)
+                    )
             elif isinstance(mount, Joint):
                 for name in mount.streams:
                     plant(self, name, Stream(mount.norms))
+            elif isinstance(mount, Inline):
+                for name in mount.needs:
+                    plant(self, name, nn.Linear(WIDTH, WIDTH))
             else:
                 plant(self, mount.first, nn.Linear(WIDTH, 3 * WIDTH + WIDE))
                 plant(self, mount.last, nn.Linear(WIDTH + WIDE, WIDTH))
@@ -100,17 +106,24 @@ class Block(nn.Module):
     def added(self, mount, x, options):
         if isinstance(mount, Call):
             outputs = [submodule(self, name)(x) for name in mount.names]
-            return sum(outputs if mount.outputs == 1 else [x for several in outputs for x in several])
+            return sum([x for several in outputs for x in several[: mount.outputs]] if mount.is_tuple else outputs)
         if isinstance(mount, Joint):
             streams = [submodule(self, name) for name in mount.streams]
             q, k, v = (torch.cat(parts, 2) for parts in zip(*(stream.split(x) for stream in streams), strict=True))
             mixed = attend(q, k, v, options).chunk(len(streams), 1)
             return sum(stream.proj(part) for stream, part in zip(streams, mixed, strict=True))
+        if isinstance(mount, Inline):
+            return sum(submodule(self, name)(x) for name in mount.needs)
         assert isinstance(mount, Fused)
         first, last, norm, act = (submodule(self, name) for name in mount.needs)
         qkv, wide = first(x).split([3 * WIDTH, WIDE], -1)
         q, k, v = qkv.unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
         return last(torch.cat((attend(*norm(q, k, v), v, options), act(wide)), -1))
+
+
+def turned(x, batch):
+    """`(B, L, C)` as `(L, 1, ..., B, C)`, with the batch at that axis."""
+    return x.transpose(0, 1)[(slice(None), *[None] * (batch - 1))] if batch else x
 
 
 class Mirror(nn.Module):
@@ -129,10 +142,12 @@ class Mirror(nn.Module):
         vec = 1 + 0.1 * self.time(t.view(-1, 1, 1))
         for spec in self.host.blocks:
             carries = spec.carries or (0,)
+            x, times = turned(x, spec.batch), turned(vec, spec.batch)
             streams = [x for _ in carries]
             for block in submodule(self, spec.path):
                 named = {name: s for name, s in zip(carries, streams, strict=True) if isinstance(name, str)}
-                out = block(*([] if named else streams), vec=vec, transformer_options=options, **named)
+                out = block(*([] if named else streams), vec=times, transformer_options=options, **named)
                 streams = [out] if isinstance(out, torch.Tensor) else list(out)
             x = sum(streams) / len(streams)
+            x = x.flatten(0, spec.batch - 1).transpose(0, 1) if spec.batch else x
         return x

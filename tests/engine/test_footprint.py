@@ -1,13 +1,14 @@
 """What a plan is foreseen to keep, the rung that is chosen for a budget, and what is then really kept."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 from toy import Bench, inputs, plan, prepare_runs, small_flux, toy, watch_stores
 
 from cache_core import MODULES, report
-from cache_core.hosts import match
+from cache_core.hosts import HOSTS, match
 from cache_core.mount import footprint, tokens
 from cache_core.plan import outlook
 from cache_core.store import Budget, Footprint, Rung
@@ -175,11 +176,12 @@ def test_only_kinds_that_the_table_predicts_are_foreseen():
     ("patch", "cells", "count"),
     [(None, 400, 100), (2, 400, 100), (1, 400, 400), ((1, 2, 2), 400, 100), ((1, 2, 2), 401, 101)],
 )
-def test_tokens_are_counted_by_the_models_patch_size(patch, cells, count):
-    model = torch.nn.Module()
+def test_tokens_are_counted_by_the_models_patch_size_where_the_host_does_not_say(patch, cells, count):
+    model, host = torch.nn.Module(), HOSTS[0]
     if patch:
         model.patch_size = patch
-    assert tokens(model, cells) == count
+    assert tokens(model, host, cells) == count
+    assert tokens(model, replace(host, cells=2), cells) == (cells + 1) // 2
 
 
 def many_blocks():

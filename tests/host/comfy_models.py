@@ -81,7 +81,7 @@ def fill(module: torch.nn.Module, seed: int = 0) -> None:
             noise = torch.randn(p.shape, generator=generator)
             if name.endswith("bias"):
                 p.copy_(0.02 * noise)
-            elif p.ndim == 1:
+            elif p.ndim < 2:
                 p.copy_(1 + 0.02 * noise)
             else:
                 p.copy_(noise / p[0].numel() ** 0.5 * (0.6 if "mod" in name else 1.0))
@@ -103,13 +103,16 @@ def comfy_model(kind: str, config: dict, module: str, params: str, dtype=torch.f
     return comfy_model_from(kind, {key: value for key, value in config.items() if key in known}, dtype)
 
 
-def comfy_model_from(kind: str, config: dict, dtype=torch.float32):
-    """A model of ComfyUI's class `kind` with just this configuration."""
+def comfy_model_from(kind: str, config: dict, dtype=torch.float32, weights=dict, change=None):
+    """A model of ComfyUI's class `kind` with just this configuration. `weights`: makes those that its constructor asks
+    for. `change`: of the diffusion model, before it is filled."""
     import comfy.supported_models
 
     supported = getattr(comfy.supported_models, kind)(config)
     supported.set_inference_dtype(dtype, None if dtype == torch.float32 else torch.float32)
-    base = supported.get_model({}, "", device=torch.device("cpu"))
+    base = supported.get_model(weights(), "", device=torch.device("cpu"))
+    if change:
+        change(base.diffusion_model)
     fill(base.diffusion_model)
     return patcher(base.eval())
 
@@ -193,7 +196,8 @@ def ksample(
 
 
 def applying(pack, node: str):
-    """The node as a function of a model and its moved widgets; the others show their defaults."""
+    """The node as a function of a model and its moved widgets; the others show their defaults. It returns the model and
+    the mailbox, and the second model where there is one."""
     kind = pack.NODE_CLASS_MAPPINGS[node]
     defaults = {
         name: spec[1]["default"]
@@ -204,6 +208,7 @@ def applying(pack, node: str):
     defaults |= {name: False for name in defaults if name == "learn"}  # or the first run of each test would be a lesson
 
     def apply(model, preset: str = "custom", **widgets):
-        return kind().apply(model, **{**defaults, "preset": preset, **widgets})
+        made = kind().apply(model, **{**defaults, "preset": preset, **widgets})
+        return made if "model_2" in widgets else made[:2]
 
     return apply

@@ -26,3 +26,15 @@ def feb(pack):
 @pytest.fixture
 def ab(pack):
     return applying(pack, "ABCacheApply")
+
+
+@pytest.fixture
+def plans(pack, tmp_path, monkeypatch):
+    """A folder of plans of its own for each test."""
+    import folder_paths
+
+    library = __import__(f"{pack.__name__}.nodes.comfy.plan_folder", fromlist=["library"])
+    for name in ("unlearnable", "_lessons", "_unsaved"):
+        monkeypatch.setattr(library, name, {})
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "cache_plans", ([str(tmp_path)], {".safetensors"}))
+    return tmp_path

@@ -4,10 +4,12 @@ stopped."""
 import pytest
 import torch
 from comfy_models import flux
-from test_learning import apart, model, plans, prompt  # noqa: F401 (fixtures)
+from test_learning import apart, model, prompt  # noqa: F401 (fixtures)
 from test_weights import with_lora
 
 from lab.condition import UNCONDITIONAL
+
+pytestmark = pytest.mark.usefixtures("plans")
 
 STEPS = 16
 ASKED = {

@@ -3,8 +3,11 @@
 import pytest
 import torch
 from test_calibrate import apart, calibrate, sampled  # noqa: F401 (a fixture)
-from test_learning import model, plans  # noqa: F401 (fixtures)
+from test_learning import model  # noqa: F401 (fixtures)
+from tiny import TINY
 from work_clock import work_clock  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.usefixtures("plans")
 
 
 def test_attention_and_mlp_are_calibrated_too(pack, model, calibrate, feb, work_clock):  # noqa: F811
@@ -37,3 +40,8 @@ def test_attention_and_mlp_are_planned_for_a_drift_too(model, calibrate, work_cl
 def test_what_cannot_be_asked_of_attention_and_mlp_is_refused(model, calibrate, asked, message):  # noqa: F811
     with pytest.raises(ValueError, match=message):
         calibrate(model, **{"site": "attention and MLP", **asked})
+
+
+def test_blocks_that_cannot_be_taken_apart_are_not_calibrated(calibrate):  # noqa: F811
+    with pytest.raises(TypeError, match=r"CogVideoX.*cannot be told apart.*'model output'"):
+        calibrate(TINY["cogvideox"].build(), site="attention and MLP")

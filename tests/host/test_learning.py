@@ -11,6 +11,7 @@ from lab.condition import UNCONDITIONAL, condition
 from lab.families import FLUX
 from lab.in_comfyui import comfyui_model
 
+pytestmark = pytest.mark.usefixtures("plans")
 STEPS = 24
 
 
@@ -32,18 +33,6 @@ def ksample(model, label=1, **how):
 @pytest.fixture(scope="module")
 def model():
     return comfyui_model(FLUX)
-
-
-@pytest.fixture(autouse=True)
-def plans(pack, tmp_path, monkeypatch):
-    """A folder of plans of its own for each test."""
-    import folder_paths
-
-    library = __import__(f"{pack.__name__}.nodes.comfy.plan_folder", fromlist=["library"])
-    for name in ("unlearnable", "_lessons", "_unsaved"):
-        monkeypatch.setattr(library, name, {})
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "cache_plans", ([str(tmp_path)], {".safetensors"}))
-    return tmp_path
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 import torch
 from comfy_models import comfy_model_from, conditioning, ksample
 from test_families import flux2
-from tiny import ANIMATE_2, TINY, WAN, Tiny, noise, sampled
+from tiny import ANIMATE_2, TINY, Tiny, noise, sampled
+from tiny_video import WAN
 
 EVERY_THIRD = {"attention_interval": 3, "mlp_interval": 3, "fragile_interval": 3, "memory": 1.0}
 MLP_ALONE = {**EVERY_THIRD, "attention_interval": 1, "fragile_interval": 1}

@@ -145,8 +145,13 @@ def of_flux2():
     return flux2()[0], ksample, {"channels": 128, "cfg": 2.0}
 
 
-# sound and picture come in one row; attention and MLP differ in the text's width: a few per cent of a real clip
-HARD = ("ltx2", "mochi")
+# sound and picture come in one row; attention and MLP differ in the text's width, or one of two attentions has no text:
+# a few per cent of a real clip or picture; text is heard but passes no block, or only once; a long song comes in parts
+# that overlap
+HARD = (
+    *("ltx2", "ltx25", "h3", "h3_references", "mochi", "boogu"),
+    *("tripo_splat", "minimax_music", "minimax_music_long", "hidream_o1"),
+)
 FORESEEN = {
     "FLUX": lambda: (flux(), ksample, {}),
     "Kontext, 1": lambda: kontext(1),

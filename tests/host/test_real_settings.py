@@ -3,11 +3,13 @@
 
 import pytest
 import torch
-from test_learning import STEPS, apart, ksample, learning, model, plans, prompt  # noqa: F401 (fixtures)
+from test_learning import STEPS, apart, ksample, learning, model, prompt  # noqa: F401 (fixtures)
 from test_weights import with_lora
 
 from cache_core import evenly
 from lab.condition import UNCONDITIONAL
+
+pytestmark = pytest.mark.usefixtures("plans")
 
 
 @pytest.mark.parametrize("cfg", [1.0, 3.5])
@@ -54,15 +56,15 @@ def test_two_experts_learn_a_plan_each_and_use_both(model, learning, plans):
         assert apart(near, pair(model, with_lora(model), seed)) < 0.1
 
 
-def expert(model, latent, seed, disable_noise=False, **part):
-    """What the KSamplerAdvanced node does with 20 steps."""
+def expert(model, latent, seed, disable_noise=False, steps=20, **part):
+    """What the KSamplerAdvanced node does."""
     import comfy.samplers
 
     noise = torch.randn((1, 16, 16, 16), generator=torch.Generator().manual_seed(seed))
     latent = torch.zeros_like(noise) if latent is None else latent
     worker = comfy.samplers.KSampler(
         model,
-        steps=20,
+        steps=steps,
         device=model.load_device,
         sampler="euler",
         scheduler="simple",

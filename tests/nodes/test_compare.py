@@ -12,7 +12,9 @@ def pictures(batch=2, height=24, width=32, seed=0):
 
 @pytest.fixture
 def compare(pack):
-    return lambda *args: pack.NODE_CLASS_MAPPINGS["CacheCompare"]().compare(*args)["result"]
+    """Difference, wipe, text, PSNR and SSIM of two batches of pictures."""
+    node = pack.NODE_CLASS_MAPPINGS["CacheCompare"]()
+    return lambda uncached, cached, amplify, at: node.compare(amplify, at, uncached, cached)["result"][:5]
 
 
 def test_pictures_that_are_alike_say_so(compare):
@@ -69,3 +71,22 @@ def test_pictures_of_other_sizes_or_numbers_are_refused_with_both(compare, shape
 def test_pictures_too_small_for_ssim_are_refused(compare):
     with pytest.raises(ValueError, match="11 x 11 at least"):
         compare(pictures(1, 8, 8), pictures(1, 8, 8), 1.0, 0.5)
+
+
+@pytest.mark.parametrize(("one", "other"), [("uncached", "cached"), ("cached", "uncached")])
+def test_one_picture_alone_is_refused_and_it_says_which_lacks(pack, one, other):
+    with pytest.raises(ValueError, match=f"^{one} is connected and {other} has nothing to compare it with"):
+        pack.NODE_CLASS_MAPPINGS["CacheCompare"]().compare(4.0, 0.5, **{one: pictures()})
+
+
+def test_nothing_connected_is_refused_with_what_to_connect(pack):
+    with pytest.raises(ValueError, match="uncached and cached, or uncached_audio and cached_audio"):
+        pack.NODE_CLASS_MAPPINGS["CacheCompare"]().compare(4.0, 0.5)
+
+
+def test_pictures_alone_have_no_numbers_of_sound_and_a_picture_says_so(pack):
+    result = pack.NODE_CLASS_MAPPINGS["CacheCompare"]().compare(4.0, 0.5, pictures(), pictures())["result"]
+    assert all(map(math.isnan, result[6:]))
+    assert result[5].shape == (1, 36, 900, 3)
+    assert result[5].min() < 0.5 < result[5].max()  # words
+    assert "sound" not in result[2]

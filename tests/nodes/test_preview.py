@@ -75,6 +75,40 @@ def test_steps_a_ksampler_leaves_out_at_its_ends_are_no_cells(ask):
     assert ask("FEBCacheApply", steps=30, sampling={"start": 5, "end": 20})["steps"] == 15
 
 
+@pytest.mark.parametrize(
+    ("sampling", "steps"),
+    [
+        ({"steps": 4, "sigmas": [1, 0.9, 0.75, 0.5, 0.0]}, 4),
+        ({"steps": 4, "sigmas": [14.6, 6.0, 2.5, 1.0, 0.03]}, 4),  # no flow's
+        ({"steps": 4, "start": 1, "end": 3, "sigmas": [1, 0.9, 0.75, 0.5, 0.0]}, 2),
+        ({"steps": 20, "flipped": True}, 20),
+    ],
+)
+def test_written_and_flipped_sigmas_have_their_steps(ask, sampling, steps):
+    assert ask("ABCacheApply", sampling=sampling)["steps"] == steps
+
+
+def test_written_sigmas_say_where_a_stage_ends(ask):
+    late = [1 - i / 200 for i in range(20)] + [0.0]  # nearly all steps are above the boundary
+    found = ask("FEBCacheApply", preset="custom", sampling={"steps": 20, "sigmas": late})
+    even = ask("FEBCacheApply", preset="custom", sampling={"steps": 20})
+    assert even["boundary"] < 20
+    assert found["boundary"] is None or found["boundary"] > even["boundary"]
+
+
+def test_sigmas_that_rise_are_all_computed(ask):
+    found = ask("ABCacheApply", preset="balanced", learn=False, sampling={"flipped": True})
+    assert set(found["cells"]["model"]) == {"computed"}
+    assert "the sigmas rise" in " ".join(found["lines"])
+
+
+def test_a_sampling_without_steps_is_shown_as_no_sampling(answer):
+    asked = [
+        {"class": "ABCacheApply", "sampling": sampling} for sampling in ({}, {"by": "KSampler", "unknown": "Math"})
+    ]
+    assert answer(json.dumps(asked[0]).encode()) == answer(json.dumps(asked[1]).encode())
+
+
 def test_an_edit_of_feb_changes_the_one_cell_whatever_else_the_preset_would_do(ask):
     before = ask("FEBCacheApply", preset="auto", learn=False)
     step = before["cells"]["mlp"].index("predicted")

@@ -1,5 +1,6 @@
 """What a node's timeline is told while a run goes on, and what is known after it."""
 
+import json
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -124,6 +125,19 @@ def test_a_node_of_a_subgraph_is_not_taken_for_one_with_its_id_outside(progress,
     progress.PageTimeline("7:3", "ABCacheApply").began(stepped())
     assert progress.known("7:3", "ABCacheApply").state
     assert not progress.known("3", "ABCacheApply").state
+
+
+def test_runs_of_a_node_s_second_model_are_told_and_kept_apart(progress, told, answer):
+    run = stepped()
+    run.close()
+    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
+    progress.PageTimeline("7", "ABCacheApply", 1).ended(session, report(run, "Toy", True))
+    assert told[-1]["part"] == 1
+    assert progress.known("7", "ABCacheApply").facts is None
+    kept, asked = progress.known("7", "ABCacheApply", 1), {"class": "ABCacheApply", "node": "7"}
+    kept.facts = replace(kept.facts, model_sampling=None)
+    steps = [answer(json.dumps({**asked, **part}).encode())[1]["steps"] for part in ({}, {"part": 0}, {"part": 1})]
+    assert steps == [20, 20, STEPS]  # those of the model's last run, where the page finds no sampler
 
 
 def test_an_apply_node_of_a_prompt_has_a_timeline_on_the_page(progress):

@@ -95,6 +95,8 @@ def requests(nodes: dict[str, dict[str, dict]]) -> st.SearchStrategy:
             "start": st.one_of(st.integers(0, 5), NUMBERS),
             "end": st.one_of(st.integers(1, 99), NUMBERS),
             "whole": st.one_of(st.booleans(), JSON),
+            "sigmas": st.one_of(st.lists(st.floats(0, 2), max_size=12), st.lists(NUMBERS, max_size=3), JSON),
+            "flipped": st.one_of(st.booleans(), JSON),
         },
     )
     plans = st.one_of(

@@ -1,4 +1,5 @@
 // Cache Compare's wipe; prints, as JSON, what test_compare_page.py asserts. ... RENDERING
+import { readFileSync } from "node:fs";
 import { browse, rest } from "./browser.mjs";
 
 const [rendering] = rest, CLASS = "CacheCompare";
@@ -67,4 +68,37 @@ await page.keyboard.press("Control+z");
 await wait(() => app.graph._nodes.find((node) => node.type === "CacheCompare").widgets[0].value === 4);
 await wait(() => document.querySelectorAll(".feb-wipe img").length === 2);
 facts.undone = await page.locator(".feb-wipe").count();
+
+// With sound: the spectrograms below the pictures; and alone.
+const compared = (extra) => ({ 1: graph[1], 2: graph[2], 4: { class_type: "TinySounds", inputs: {} }, 3: { class_type: CLASS, inputs: { amplify: 4, wipe_at: 0.25, ...extra } } });
+const sounds = { uncached_audio: ["4", 0], cached_audio: ["4", 1] }, pictures = { uncached: ["1", 0], cached: ["2", 0] };
+const sizes = () => page.locator(".feb-wipe img").evaluateAll((images) => images.map((image) => [image.naturalWidth, image.naturalHeight]));
+async function run(extra, images) {
+  await loadApi(compared(extra), { [CLASS]: [0, 0] });
+  const before = await page.evaluate(() => app.graph._nodes.find((node) => node.type === "CacheCompare").size[1]);
+  await page.evaluate(() => app.queuePrompt(0, 1));
+  await wait((images) => { const all = [...document.querySelectorAll(".feb-wipe img")]; return all.length === images && all.every((image) => image.complete && image.naturalWidth); }, images);
+  await view(CLASS);
+  return page.evaluate((before) => {
+    const node = app.graph._nodes.find((node) => node.type === "CacheCompare"), box = (cls) => document.querySelector(cls).getBoundingClientRect().toJSON();
+    const [shown, sound] = [box(".feb-wipe"), box(".feb-wipe-sound")];
+    return { frame: box(".feb-wipe-frame"), sound, grown: node.size[1] - before, inside: sound.bottom <= shown.bottom };
+  }, before);
+}
+facts.beside = { ...(await run({ ...pictures, ...sounds }, 3)), sizes: await sizes() };
+await shot("with_sound");
+facts.alone = { ...(await run(sounds, 1)), sizes: await sizes() };
+await shot("sound");
+await loadApi(compared(pictures), { [CLASS]: [0, 0] });
+await page.evaluate(() => app.queuePrompt(0, 1));
+await wait(() => document.querySelectorAll(".feb-wipe img").length === 2);
+await wait(() => [...document.querySelectorAll(".feb-wipe img")].every((image) => image.naturalWidth));
+facts.again = await sizes();
+
+// Saved when the pictures were required, amplify set and wipe_at led to by a link.
+await load(JSON.parse(readFileSync(new URL("saved/compare_before_sound.json", import.meta.url))));
+facts.loaded = await page.evaluate(async () => {
+  const { output } = await app.graphToPrompt(), node = app.graph._nodes.find((node) => node.type === "CacheCompare");
+  return { inputs: Object.values(output).find((each) => each.class_type === "CacheCompare").inputs, sockets: node.inputs.map((input) => input.name) };
+});
 await close();

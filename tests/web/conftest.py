@@ -71,12 +71,12 @@ def stood_in(log: Path) -> Iterator[str]:
         yield address
 
 
-def driven(url: str, script: str, *arguments: object) -> dict:
-    """What a script of this folder prints, run on the page. Skips the test where it prints that the front end does
-    not support what it is about."""
+def driven(url: str, script: str, *arguments: object, seconds: float = 300) -> dict:
+    """What a script of this folder prints within `seconds`, run on the page. Skips the test where it prints that the
+    front end does not support what it is about."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     command = [NODE, ROOT / "tests" / "web" / script, url, PLAYWRIGHT, CHROMIUM, SHOTS, *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
     if "unsupported" in found:

@@ -75,6 +75,22 @@ class TinyVAE(Tiny):
         return latent[:, :3].repeat_interleave(8, 2).repeat_interleave(8, 3).movedim(1, -1).sigmoid()
 
 
+class TinySounds(Tiny):
+    """A sound that rises, and the same with half of its low tones: as caches spoil it."""
+
+    RETURN_TYPES = ("AUDIO", "AUDIO")
+
+    def make(self) -> tuple:
+        import torch
+
+        rate, turns = 32000, 2 * torch.pi
+        time = torch.arange(5 * rate) / rate
+        tones = torch.stack([(turns * n * (200 + 40 * time) * time).sin() / (5 * n) for n in range(1, 20)])
+        swell = 0.5 + 0.5 * (turns * 3 * time).sin()
+        whole, thin = tones.sum(0) * swell, (tones[:3].sum(0) / 2 + tones[3:].sum(0)) * swell
+        return tuple({"waveform": wave.expand(1, 2, -1), "sample_rate": rate} for wave in (whole, thin))
+
+
 class TinyEnd:
     RETURN_TYPES, FUNCTION, CATEGORY, OUTPUT_NODE = (), "end", "testing", True
     controlled = 0  # runs of the ControlNet since the last TinyEnd
@@ -88,4 +104,4 @@ class TinyEnd:
         return {"ui": {"text": (str(float(samples["samples"].std())),), "controlled": (runs,)}}
 
 
-NODE_CLASS_MAPPINGS = {cls.__name__: cls for cls in (TinyFlux, TinyControlNet, TinyVAE, TinyEnd)}
+NODE_CLASS_MAPPINGS = {cls.__name__: cls for cls in (TinyFlux, TinyControlNet, TinyVAE, TinySounds, TinyEnd)}

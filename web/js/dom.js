@@ -13,13 +13,24 @@ export function addStyle(id, text) {
   if (!document.getElementById(id)) element("style", "", document.head, { id, textContent: text });
 }
 
-/** A widget that shows `shown`, at least `height` pixels high; it is neither saved with the workflow nor sent with the prompt. */
+/**
+ * A widget that shows `shown`, at least `height` pixels high; it is neither saved with the workflow nor sent with the prompt. Returns a function that gives it
+ * another least height.
+ */
 export function addWidget(node, name, type, shown, height, width) {
   const widget = node.addDOMWidget(name, type, shown, { serialize: false, hideOnZoom: false, getMinHeight: () => height });
+  const hold = (pixels) => {
+    height = pixels;
+    shown.style.minHeight = `${height - 2 * widget.margin}px`; // for the rendering that asks the element
+  };
   widget.serialize = false;
-  shown.style.minHeight = `${height - 2 * widget.margin}px`; // for the rendering that asks the element
+  hold(height);
   shown.addEventListener("wheel", (event) => shown.closest("[data-node-id]") || app.canvas.processMouseWheel?.(event), { passive: false });
   node.setSize([Math.max(node.size[0], width), node.computeSize()[1]]);
+  return (pixels) => {
+    hold(pixels);
+    node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
+  };
 }
 
 /** The Vue rendering keeps the elements of a node that an undo loads anew, that of the node that was there before among them. */

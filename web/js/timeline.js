@@ -3,9 +3,11 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
-import { idOf, setWidget, sourceOf, valueOf, widgetOf } from "./links.js";
-import { findSampling } from "./timeline_sampler.js";
+import { idOf, setWidget, widgetOf } from "./links.js";
+import { joinedCells, joinedPlan, joinedRun } from "./pair.js";
+import { findSamplings } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
+import { sourceOf, valueOf } from "./values.js";
 
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
@@ -24,7 +26,7 @@ async function ask(path, body) {
 
 /** An Apply node for the route. */
 function described(node) {
-  const planned = sourceOf(node, "plan"), plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
+  const planned = sourceOf(node, "plan")?.node, plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
   const widgets = Object.fromEntries(node.widgets.filter(({ name }) => name !== WIDGET).map(({ name }) => [name, widgetOf(node, name)[1].value]));
   return { class: node.comfyClass, widgets, plan };
 }
@@ -36,79 +38,98 @@ function own(cells, kinds) {
   return found.every(([, states]) => states) ? Object.fromEntries(found) : null;
 }
 
+/** What is shown of a plan, or of its run, where there is one: the `cells`, and how many are `done`. */
+function shownOf(plan, run) {
+  const kinds = Object.keys(plan.cells), became = own(run?.cells, kinds), intended = own(run?.planned, kinds);
+  if (!became) return { run: null, cells: plan.cells, done: 0 };
+  const cells = Object.fromEntries(kinds.map((kind) => [kind, became[kind].map((state, step) => state ?? intended[kind][step])]));
+  return { run, cells, done: became[kinds[0]].filter(Boolean).length };
+}
+
 class Timeline {
   constructor(node) {
     this.node = node;
     this.strip = new Strip((kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
-    this.plan = this.run = this.error = null;
-    this.key = this.runKey = ""; // what was asked for the plan that is shown, and when the run was
+    [this.requests, this.plans, this.error] = [[], [], null]; // a plan for each sampling of the node's models, in turn
+    this.runs = {}; // the last run of each model, by its part
+    this.key = this.runKey = ""; // what was asked for the plans that are shown, and when the runs were
     this.busy = this.restored = false;
     this.turn = 0;
   }
 
-  /** What the route is asked: all that the plan depends on. */
-  #request() {
-    const { node } = this, { sampling, beside } = findSampling(node, (other) => other.comfyClass in EDITS);
-    return { ...described(node), node: idOf(node), beside: beside.map(described), sampling: sampling ?? {} };
+  /** What the route is asked for each sampling: all that its plan depends on. */
+  #asked() {
+    const { node } = this, found = findSamplings(node, (other) => other.comfyClass in EDITS);
+    return found.map(({ sampling, beside, part }) => ({ ...described(node), node: idOf(node), part, beside: beside.map(described), sampling: sampling ?? {} }));
   }
 
   /** Looks whether anything has changed, and shows the plan for it. */
   async look() {
     if (this.busy || !this.node.graph || this.node.id < 0) return;
     takePlace(this.strip.element, this.node);
-    const request = this.#request(), key = JSON.stringify(request);
+    const requests = this.#asked(), key = JSON.stringify(requests);
     if (key === this.key) return;
-    await this.#renew(request, key);
+    await this.#renew(requests, key);
   }
 
-  async #renew(request, key) {
+  async #renew(requests, key) {
     this.busy = true;
     const turn = ++this.turn;
     let next = 0;
     try {
-      const answer = await ask("/feb_cache/preview", request);
+      const answers = await Promise.all(requests.map((request) => ask("/feb_cache/preview", request)));
       if (turn !== this.turn) return; // asked again since, when a run ended
-      this.#take(answer, request);
-      if (!this.restored) await this.#restore(request, key);
+      this.#take(answers, requests);
+      if (!this.restored) await this.#restore(key);
     } catch {
       [this.error, key, next] = ["The server does not answer; the timeline is drawn again when it does.", "", RETRY];
     }
     this.key = key;
     setTimeout(() => (this.busy = false), next);
-    if (this.runKey !== this.key && !this.run?.running) this.run = null;
+    if (this.runKey !== this.key && !this.#running()) this.runs = {};
     this.#draw();
   }
 
-  #take(answer, request) {
-    this.error = answer.error ?? null;
-    if (!answer.error) this.plan = answer;
-    this.sampling = request.sampling;
+  #running() {
+    return Object.values(this.runs).some((run) => run.running);
   }
 
-  /** After a reload or an undo: the node's last run, if it was one of the plan that is shown, or goes on. */
-  async #restore(request, key) {
+  #take(answers, requests) {
+    this.error = answers.find((answer) => answer.error)?.error ?? null;
+    if (!this.error) this.plans = answers;
+    this.requests = requests;
+  }
+
+  /** After a reload or an undo: the node's last runs, if they were of the plans that are shown, or go on. */
+  async #restore(key) {
     this.restored = true;
-    const state = await ask(`/feb_cache/state?node=${encodeURIComponent(request.node)}&class=${request.class}`);
-    const same = this.plan && JSON.stringify(own(state.planned, Object.keys(this.plan.cells))) === JSON.stringify(this.plan.cells);
-    if (!this.run && (state.running || same)) [this.run, this.runKey] = [state, key];
+    const states = await Promise.all(this.requests.map((request) =>
+      ask(`/feb_cache/state?node=${encodeURIComponent(request.node)}&class=${request.class}&part=${request.part}`)));
+    states.forEach((state, i) => {
+      const { part } = this.requests[i], plan = this.plans[i];
+      const same = plan && JSON.stringify(own(state.planned, Object.keys(plan.cells))) === JSON.stringify(plan.cells);
+      if (!this.runs[part] && (state.running || same)) [this.runs[part], this.runKey] = [state, key];
+    });
   }
 
   /** A message of the server about a run of this node. */
   follow(state) {
-    [this.run, this.runKey] = [state, this.key];
+    const parts = this.requests.map(({ part }) => part), begins = state.running && parts[0] === state.part;
+    this.runs = { ...(begins ? {} : this.runs), [state.part]: state }; // without that of the other model in an earlier picture
+    this.runKey = this.key;
     this.restored = true;
     this.#draw();
     if (!state.running) {
-      const request = this.#request(); // more is known now: the sigmas, the seconds of a step, what was learned
-      this.#renew(request, JSON.stringify(request)).catch(() => {});
-      this.runKey = JSON.stringify(request);
+      const requests = this.#asked(); // more is known now: the sigmas, the seconds of a step, what was learned
+      this.#renew(requests, JSON.stringify(requests)).catch(() => {});
+      this.runKey = JSON.stringify(requests);
     }
   }
 
   async #edit(edit) {
     let answer;
     try {
-      answer = await ask("/feb_cache/preview", { ...this.#request(), edit });
+      answer = await ask("/feb_cache/preview", { ...this.#asked()[0], edit });
     } catch {
       answer = { error: "The server does not answer; nothing was changed." };
     }
@@ -132,31 +153,45 @@ class Timeline {
   }
 
   #draw() {
-    if (!this.plan) {
+    if (!this.plans.length) {
       if (this.error) this.strip.words.textContent = this.error;
       return;
     }
-    const kinds = Object.keys(this.plan.cells), became = own(this.run?.cells, kinds), intended = own(this.run?.planned, kinds), run = became && this.run;
-    const done = became && became[kinds[0]].filter(Boolean).length;
-    const cells = became ? Object.fromEntries(kinds.map((kind) => [kind, became[kind].map((state, step) => state ?? intended[kind][step])])) : this.plan.cells;
-    const same = cells[kinds[0]].length === this.plan.steps;
-    const { boundary, scale } = same ? this.plan : {};
+    const shown = this.plans.map((plan, i) => shownOf(plan, this.runs[this.requests[i]?.part]));
+    const plan = joinedPlan(this.plans), cells = joinedCells(shown.map((one) => one.cells)), run = joinedRun(shown);
+    const same = Object.values(cells)[0].length === plan.steps;
+    const { boundary, scale, change } = same ? plan : {};
     const [, edits] = widgetOf(this.node, EDITS[this.node.comfyClass]);
     this.strip.show({
-      cells, boundary, scale, words: this.#words(run, done), editable: this.plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
-      reached: run?.running ? done : null,
+      cells, boundary, scale, change, words: this.#words(plan, run), editable: plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
+      reached: run?.running ? run.done : null, example: this.#example && !run,
     });
   }
 
-  #words(run, done) {
-    const { by, scheduler } = this.sampling ?? {}, { steps, exact, lines, fixed } = this.plan;
-    const where = by ? `${steps} steps (${by}${scheduler ? `, ${scheduler}` : ""})` : `${steps} steps ${exact ? "as in the last run" : "assumed"}: ${LOST}`;
-    const said = [[`${where}${exact ? "" : "; stages estimated until the first run"}`, ""], ...(fixed ? [[fixed, ""]] : [])];
+  /** True if steps that are shown are nobody's: those of a sampling are not known, and there was no run. */
+  get #example() {
+    return this.plans.some(({ exact }, i) => !exact && !this.requests[i].sampling.steps);
+  }
+
+  /** The steps of each sampling, and its sampler. */
+  #where({ steps, exact }) {
+    const samplings = this.requests.map(({ sampling }) => sampling), lost = samplings.find(({ by, unknown }) => !by || unknown);
+    if (!lost) {
+      const by = new Set(samplings.map(({ by, scheduler }) => [by, scheduler].filter(Boolean).join(", ")));
+      const split = this.plans.length > 1 ? `, ${this.plans.map((plan) => plan.steps).join(" + ")} by two models` : "";
+      return `${steps} steps (${[...by].join("; then ")})${split}${exact ? "" : "; stages estimated until the first run"}`;
+    }
+    const why = lost.unknown ? `the steps of ${lost.by} come from ${lost.unknown}, and only a run can tell them` : LOST;
+    return this.#example ? `No steps are known, ${steps} are an example: ${why}` : `${steps} steps as in the last run: ${why}`;
+  }
+
+  #words(plan, run) {
+    const { lines, fixed } = plan, said = [[this.#where(plan), this.#example ? "strong" : ""], ...(fixed ? [[fixed, ""]] : [])];
     if (this.error) said.unshift([this.error, "wrong"]);
-    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 ? "strong" : ""])];
+    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 && !this.#example ? "strong" : ""])];
     const rate = run.rate === null ? "" : `, ${run.rate.toFixed(2)}x`;
     const [head, ...rest] = run.lines;
-    if (run.running) return [[`running: ${done} of ${run.steps} steps${rate}${rate && " so far"}`, "strong"], [head, ""], ...rest.map((line) => [line, ""])];
+    if (run.running) return [[`running: ${run.done} of ${run.steps} steps${rate}${rate && " so far"}`, "strong"], [head, ""], ...rest.map((line) => [line, ""])];
     const [did, ...notes] = rest.map((line) => [line, ""]);
     return [[`last run: ${head}`, "strong"], did, [`next run: ${lines[1]}`, ""], ...notes, ...said];
   }

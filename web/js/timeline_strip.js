@@ -33,9 +33,12 @@ const STYLE = `
 .feb-strip [data-state="resting"] { border-bottom: 2px solid var(--descrip-text, #999); }
 .feb-strip [data-state="open"] { border: 1px dashed var(--input-text, #ddd); }
 .feb-strip [data-ahead] { opacity: 0.35; }
+.feb-strip-example > .feb-strip-chart { opacity: 0.45; }
 .feb-strip [data-now] { outline: 2px solid var(--input-text, #fff); }
 .feb-strip [data-pending] { outline: 2px dashed var(--input-text, #fff); outline-offset: -1px; }
 .feb-strip-stage { position: absolute; top: -2px; bottom: -2px; width: 0; border-left: 2px solid var(--input-text, #fff); pointer-events: none; }
+.feb-strip-change { position: absolute; top: -3px; bottom: -3px; width: 0; border-left: 4px double var(--input-text, #fff); pointer-events: none; }
+.feb-strip-key > .feb-strip-change { position: static; width: 4px; }
 .feb-strip-curve { width: 100%; height: 16px; overflow: visible; }
 .feb-strip-curve polyline { fill: none; stroke: var(--input-text, #ddd); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .feb-strip-axis { position: relative; height: 12px; font-size: 10px; color: var(--descrip-text, #999); }
@@ -69,32 +72,33 @@ export class Strip {
 
   /**
    * Shows `cells` by kind, each a state by step, and `words`, a list of [text, strong or wrong or nothing]. `reached` is null, or, while a run goes on,
-   * how many steps are done: those ahead are pale.
+   * how many steps are done: those ahead are pale, and so are all of an `example`. `change`: the step at which another model takes over, if there is one.
    */
-  show({ cells, boundary, scale, words, editable, edited, reached = null }) {
+  show({ cells, boundary, scale, change, words, editable, edited, reached = null, example = false }) {
     this.editable = editable;
+    this.element.classList.toggle("feb-strip-example", example);
     this.element.classList.toggle("feb-strip-editable", Boolean(editable));
-    this.#shape(cells, boundary, scale);
+    this.#shape(cells, boundary, scale, change);
     for (const [kind, states] of Object.entries(cells)) {
       states.forEach((state, step) => this.#paint(this.cells.get(kind)[step], kind, step, state, reached));
     }
-    this.#legend(new Set(Object.values(cells).flat()), edited);
+    this.#legend(new Set(Object.values(cells).flat()), edited, change);
     this.words.replaceChildren(...words.map(([text, how]) => element("p", how ? `feb-strip-${how}` : "", null, { textContent: text })));
   }
 
-  #shape(cells, boundary, scale) {
-    const shape = JSON.stringify([Object.entries(cells).map(([kind, states]) => [kind, states.length]), boundary, scale]);
+  #shape(cells, boundary, scale, change) {
+    const shape = JSON.stringify([Object.entries(cells).map(([kind, states]) => [kind, states.length]), boundary, scale, change]);
     if (shape === this.shape) return;
     this.shape = shape;
     this.cells.clear();
     this.chart.replaceChildren();
     const steps = Object.values(cells)[0].length;
-    for (const kind of Object.keys(cells)) this.#row(kind, steps, boundary);
+    for (const kind of Object.keys(cells)) this.#row(kind, steps, boundary, change);
     if (scale) this.#curve(scale);
     this.#axis(steps);
   }
 
-  #row(kind, steps, boundary) {
+  #row(kind, steps, boundary, change) {
     element("span", "", this.chart, { textContent: kind });
     const row = element("div", "feb-strip-row", this.chart);
     const made = Array.from({ length: steps }, (_, step) => element("button", "feb-strip-cell", row, { type: "button", tabIndex: step ? -1 : 0 }));
@@ -103,6 +107,7 @@ export class Strip {
     if (boundary > 0 && boundary < steps) {
       element("div", "feb-strip-stage", row).style.left = `calc(${(100 * boundary) / steps}% - 1px)`;
     }
+    if (change) element("div", "feb-strip-change", row).style.left = `calc(${(100 * change) / steps}% - 2px)`;
   }
 
   #curve(scale) {
@@ -138,8 +143,8 @@ export class Strip {
     cell.setAttribute("aria-label", cell.title);
   }
 
-  #legend(states, edited) {
-    const known = JSON.stringify([...states].sort()) + edited;
+  #legend(states, edited, change) {
+    const known = JSON.stringify([...states].sort()) + edited + Boolean(change);
     if (known === this.legend) return;
     this.legend = known;
     this.head.replaceChildren();
@@ -147,6 +152,11 @@ export class Strip {
       const key = element("span", "feb-strip-key", this.head, { title: MEANING[state] });
       element("i", "", key).dataset.state = state;
       key.append(state === "open" ? "decided in the run" : state === "resting" ? "not run" : state);
+    }
+    if (change) {
+      const key = element("span", "feb-strip-key", this.head, { title: "the other model takes over" });
+      element("i", "feb-strip-change", key);
+      key.append("other model");
     }
     if (edited) this.head.append(this.clearButton);
   }

@@ -1,12 +1,12 @@
-// Cache Compare's two pictures behind a wipe that follows the pointer, or the slider below. Without this file the output "wipe" shows the same, where
-// wipe_at says.
+// Cache Compare's two pictures behind a wipe that follows the pointer, or the slider below, and its spectrograms. Without this file the outputs "wipe",
+// where wipe_at says, and "spectrograms" show the same.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addStyle, addWidget, element, takePlace } from "./dom.js";
 
 const NAME = "feb_ab_cache.wipe";
 const WIDGET = "compared";
-const HEIGHT = 300; // of the widget, at least
+const HEIGHT = 300, SOUND = 340; // of the pictures and of the spectrograms, at least
 const SETTLED = 300; // milliseconds, in which a node that was loaded anew is on the page
 
 const STYLE = `
@@ -18,14 +18,18 @@ const STYLE = `
 .feb-wipe-name { position: absolute; top: 4px; padding: 0 5px; border-radius: 3px; color: #fff; background: rgb(0 0 0 / 65%); pointer-events: none; }
 .feb-wipe-words { margin: auto; text-align: center; }
 .feb-wipe-slider { width: 100%; margin: 0; flex: none; }
+.feb-wipe-sound { flex: 1 1 0; min-height: 0; width: 100%; object-fit: contain; pointer-events: none; }
+.feb-wipe-heard > :not(.feb-wipe-sound) { display: none; }
 `;
+
+const picture = (file, parent) => element("img", "", parent, { src: api.apiURL(`/view?${new URLSearchParams({ ...file, rand: Math.random() })}`), draggable: false });
 
 class Wipe {
   constructor() {
     addStyle("feb-wipe-style", STYLE);
     this.element = element("div", "feb-wipe", null);
     this.frame = element("div", "feb-wipe-frame", this.element);
-    this.words = element("p", "feb-wipe-words", this.frame, { textContent: "Queue to see both pictures here." });
+    this.words = element("p", "feb-wipe-words", this.frame, { textContent: "Queue to see both pictures, or sounds, here." });
     this.slider = element("input", "feb-wipe-slider", this.element, { type: "range", min: 0, max: 100, step: 0.5, title: "Uncached left of the wipe, cached right of it" });
     this.slider.setAttribute("aria-label", "Where the wipe is");
     this.slider.addEventListener("input", () => this.#place(Number(this.slider.value) / 100));
@@ -33,11 +37,18 @@ class Wipe {
     for (const kind of ["pointerdown", "pointermove"]) this.element.addEventListener(kind, (event) => event.stopPropagation()); // or the node would be dragged
   }
 
-  /** Shows two pictures of the server's, as it names them, the wipe `at` a share of their width. */
-  show(uncached, cached, at) {
-    const picture = (file) => element("img", "", this.frame, { src: api.apiURL(`/view?${new URLSearchParams({ ...file, rand: Math.random() })}`), draggable: false });
+  /** Shows two pictures of the server's, as it names them, the wipe `at` a share of their width; and the spectrograms below. Either may be missing. */
+  show([uncached], [cached], [spectrograms], at) {
+    this.element.classList.toggle("feb-wipe-heard", !uncached);
+    this.sound?.remove();
+    this.sound = spectrograms && Object.assign(picture(spectrograms, this.element), { className: "feb-wipe-sound", alt: "Spectrograms" });
+    if (uncached) this.#compare(uncached, cached, at);
+    return (uncached ? HEIGHT : 0) + (spectrograms ? SOUND : 0);
+  }
+
+  #compare(uncached, cached, at) {
     this.frame.replaceChildren();
-    [this.cached, this.uncached] = [cached, uncached].map(picture);
+    [this.cached, this.uncached] = [cached, uncached].map((file) => picture(file, this.frame));
     this.line = element("div", "feb-wipe-line", this.frame);
     element("span", "feb-wipe-name", this.frame, { textContent: "uncached" }).style.left = "4px";
     element("span", "feb-wipe-name", this.frame, { textContent: "cached" }).style.right = "4px";
@@ -60,10 +71,11 @@ class Wipe {
 
 function add(node) {
   const wipe = new Wipe();
-  addWidget(node, WIDGET, "feb_cache_wipe", wipe.element, HEIGHT, 480);
+  const hold = addWidget(node, WIDGET, "feb_cache_wipe", wipe.element, HEIGHT, 480);
   const show = (output) => {
+    const { a_images = [], b_images = [], spectrograms = [] } = output ?? {};
     const at = node.widgets.find((widget) => widget.name === "wipe_at")?.value ?? 0.5;
-    if (output?.a_images?.length) wipe.show(output.a_images[0], output.b_images[0], at);
+    if (a_images.length + spectrograms.length) hold(wipe.show(a_images, b_images, spectrograms, at));
   };
   const { onExecuted, onConfigure } = node;
   node.onExecuted = function (output) {

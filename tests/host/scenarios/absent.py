@@ -46,7 +46,7 @@ REASONS = (
         "batch dimension elsewhere",
         "H18",
         "Cosmos 1, Hunyuan3D",
-        "no host of those families; AB-Cache keeps whole rows of the latent",
+        "none of these columns; tests/host/test_rows.py has those families",
     ),
     (
         "replaced classes",
