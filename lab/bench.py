@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from cache_core import Plan
 from cache_core.calibrate import Watch
+from cache_core.modality import Modalities
 
 from .demo import GUIDANCE
 from .families import Family
@@ -28,7 +29,7 @@ class LabBench:
         sigmas: tuple[float, ...] | None = None,
         solver: str = "euler",
         guidance: float = GUIDANCE,
-        modalities: tuple = (),
+        modalities: Modalities = (),
     ):
         self.family, self.first, self.solver, self.guidance = family, first, solver, guidance
         self.modalities = modalities

@@ -6,17 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
+from cache_core.modality import Modality
+
 from . import codec, tones
 from .scenes import CLASSES, moving
 
-try:
-    from cache_core.modality import Modality
-except ImportError:  # an engine that predicts all of a latent with the same weights
-    Modality = None
-
 VIDEO, AUDIO = (codec.CHANNELS, 3, 8, 8), (tones.BANDS, tones.SIDES, tones.FRAMES)
 SIZES = (prod(VIDEO), prod(AUDIO))
-MODALITIES = (Modality("video", SIZES[0]), Modality("audio", SIZES[1])) if Modality else ()
+MODALITIES = (Modality("video", SIZES[0]), Modality("audio", SIZES[1]))
 LATENTS = (1, sum(SIZES))
 SHIFT, AUDIO_SHIFT = 12.0, 3.0  # of the sigmas of video and audio, as released
 CARRIED = SHIFT / AUDIO_SHIFT  # the factor of a clean audio latent where both are sampled as one

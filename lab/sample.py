@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
 from cache_core.calibrate import Watch, probed
 from cache_core.hosts import match
+from cache_core.modality import Modalities
 from cache_core.mount import Mounts, footprint
 from cache_core.run.engine import evaluate
 from cache_core.store import Budget, Footprint
@@ -67,7 +68,7 @@ def sample(
     budget: Budget | None = None,
     watch: Watch | None = None,
     solver: str = "euler",
-    modalities: tuple = (),
+    modalities: Modalities = (),
 ) -> tuple[Tensor, RunReport | None]:
     """Samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
@@ -107,10 +108,10 @@ def sample(
 
 @cache
 def timeline_of(
-    sigmas: tuple[float, ...], guidance: float = 1.0, solver: str = "euler", modalities: tuple = ()
+    sigmas: tuple[float, ...], guidance: float = 1.0, solver: str = "euler", modalities: Modalities = ()
 ) -> Timeline:
     """The timeline of a sampling, with the response of its solver."""
-    plain = replace(Timeline.flow(sigmas), guidance=guidance, **({"modalities": modalities} if modalities else {}))
+    plain = replace(Timeline.flow(sigmas), guidance=guidance, modalities=modalities)
     if solver == "euler":
         return plain
     return replace(plain, response=probed(lambda output, x: SOLVERS[solver](output, x, sigmas), plain))
@@ -171,6 +172,6 @@ def _velocity(
 
     if run is None:
         return compute()
-    modalities = getattr(run.timeline, "modalities", ())
-    apart = {"sizes": [modality.size for modality in modalities]} if modalities else {}
-    return evaluate(run, conditionings, (tuple(x.shape[1:]), len(x) // len(conditionings)), compute, mounts, **apart)
+    signature = (tuple(x.shape[1:]), len(x) // len(conditionings))
+    sizes = [modality.size for modality in run.timeline.modalities]
+    return evaluate(run, conditionings, signature, compute, mounts, sizes=sizes)

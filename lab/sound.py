@@ -45,7 +45,7 @@ SETTINGS = [
     Setting(solver, cfg, apart)
     for solver in ("euler", "res_multistep")
     for cfg in (1.0, 3.0)
-    for apart in ([False, True] if MODALITIES else [False])
+    for apart in (False, True)
 ]
 
 
