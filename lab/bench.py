@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from cache_core import Plan
 from cache_core.calibrate import Watch
+from cache_core.modality import Modalities
 
 from .demo import GUIDANCE
 from .families import Family
@@ -16,7 +17,8 @@ FIRST_CALIBRATED = 1000  # seeds from 0 on are tested; those from here on are le
 
 class LabBench:
     """A `cache_core.calibrate.Bench`: one picture or clip for each number, of the seed `first` + number and a class
-    of its own. `sigmas`: None = the family's even steps, shifted."""
+    of its own. `sigmas`: None = the family's even steps, shifted. `modalities`: of a packed latent (lab.packed), each
+    predicted apart."""
 
     def __init__(
         self,
@@ -27,11 +29,13 @@ class LabBench:
         sigmas: tuple[float, ...] | None = None,
         solver: str = "euler",
         guidance: float = GUIDANCE,
+        modalities: Modalities = (),
     ):
         self.family, self.first, self.solver, self.guidance = family, first, solver, guidance
+        self.modalities = modalities
         self.model: nn.Module = model or load(family)[0]
         self.sigmas = sigmas or flow_sigmas(steps, family.shift)
-        self.timeline = timeline_of(self.sigmas, guidance, solver)
+        self.timeline = timeline_of(self.sigmas, guidance, solver, modalities)
 
     def drawn(self, seeds: range) -> tuple[Tensor, Tensor]:
         """Noise and labels of some seeds."""
@@ -44,4 +48,5 @@ class LabBench:
 
     def run(self, noise: Tensor, labels: Tensor, plans: tuple[Plan, ...] = (), watch: Watch | None = None) -> Tensor:
         """Samples from `noise` `(B, C, ...)`."""
-        return sample(self.model, noise, labels, self.sigmas, plans, self.guidance, watch=watch, solver=self.solver)[0]
+        options = {"watch": watch, "solver": self.solver, "modalities": self.modalities}
+        return sample(self.model, noise, labels, self.sigmas, plans, self.guidance, **options)[0]

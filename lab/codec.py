@@ -18,10 +18,10 @@ CELL, CHANNELS = 4, 16
 SCALES = (1.571, 0.313, 0.093, 0.045, 0.287, 0.108, 0.05, 0.083, 0.045, 0.043, 1.583, 0.322, 0.293, 1.596, 0.32, 0.292)
 
 
-def _cosine_basis() -> Tensor:
-    """Orthonormal type-II cosine basis, `(4, 4)`: row = frequency, column = place."""
-    place, frequency = torch.arange(CELL) + 0.5, torch.arange(CELL)[:, None]
-    basis = torch.cos(math.pi / CELL * frequency * place) * math.sqrt(2 / CELL)
+def cosine_basis(size: int = CELL) -> Tensor:
+    """Orthonormal type-II cosine basis, `(size, size)`: row = frequency, column = place."""
+    place, frequency = torch.arange(size) + 0.5, torch.arange(size)[:, None]
+    basis = torch.cos(math.pi / size * frequency * place) * math.sqrt(2 / size)
     basis[0] /= math.sqrt(2)
     return basis
 
@@ -34,7 +34,7 @@ def _colour_basis() -> Tensor:
 
 def _code() -> Tensor:
     """`(16, 48)` with orthonormal rows: cell values (colour, row, column) to kept coefficients."""
-    cosine, colour, rows = _cosine_basis(), _colour_basis(), []
+    cosine, colour, rows = cosine_basis(), _colour_basis(), []
     for axis, reach in ((0, 3), (1, 1), (2, 1)):
         for i in range(CELL):
             for j in range(CELL):

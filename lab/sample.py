@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cache_core import Plan, Run, RunReport, Timeline, report, scale_noise
 from cache_core.calibrate import Watch, probed
 from cache_core.hosts import match
+from cache_core.modality import Modalities
 from cache_core.mount import Mounts, footprint
 from cache_core.run.engine import evaluate
 from cache_core.store import Budget, Footprint
@@ -67,14 +68,15 @@ def sample(
     budget: Budget | None = None,
     watch: Watch | None = None,
     solver: str = "euler",
+    modalities: Modalities = (),
 ) -> tuple[Tensor, RunReport | None]:
     """Samples, shaped like `noise`, of classes `labels` `(B,)`, and the report of the run if there are `plans`.
 
     `guidance` above 1 is true classifier-free guidance: two conditionings, in one call or, with `split`, in two.
     `budget`: the memory of the cache; None is as much as it takes. `watch` sees each state and guided velocity, for
-    calibration.
+    calibration. `modalities`: of a packed latent, each predicted with weights of its own.
     """
-    run = Run(plans, timeline_of(sigmas, guidance, solver)) if plans else None
+    run = Run(plans, timeline_of(sigmas, guidance, solver, modalities)) if plans else None
     mounts = _mounts(model, run, noise, guidance, budget) if run and run.table.kinds - {"model"} else None
     corrector = next((plan.corrector for plan in plans if plan.corrector.active), None)
     finished = False
@@ -105,9 +107,11 @@ def sample(
 
 
 @cache
-def timeline_of(sigmas: tuple[float, ...], guidance: float = 1.0, solver: str = "euler") -> Timeline:
+def timeline_of(
+    sigmas: tuple[float, ...], guidance: float = 1.0, solver: str = "euler", modalities: Modalities = ()
+) -> Timeline:
     """The timeline of a sampling, with the response of its solver."""
-    plain = replace(Timeline.flow(sigmas), guidance=guidance)
+    plain = replace(Timeline.flow(sigmas), guidance=guidance, modalities=modalities)
     if solver == "euler":
         return plain
     return replace(plain, response=probed(lambda output, x: SOLVERS[solver](output, x, sigmas), plain))
@@ -168,4 +172,6 @@ def _velocity(
 
     if run is None:
         return compute()
-    return evaluate(run, conditionings, (tuple(x.shape[1:]), len(x) // len(conditionings)), compute, mounts)
+    signature = (tuple(x.shape[1:]), len(x) // len(conditionings))
+    sizes = [modality.size for modality in run.timeline.modalities]
+    return evaluate(run, conditionings, signature, compute, mounts, sizes=sizes)

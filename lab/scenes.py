@@ -34,6 +34,7 @@ class Brush:
         self.batch, self.generator, self.frames = batch, generator, frames
         axis = (torch.arange(SIZE) + 0.5) * (2 / SIZE) - 1
         self.y, self.x = (c.expand(batch * frames, -1, -1) for c in torch.meshgrid(axis, axis, indexing="ij"))
+        self.motion = torch.zeros(batch, 3)  # of each clip: the way right, the way down, and the turn in radians
 
     def _drawn(self, values: Tensor) -> Tensor:
         return values.repeat_interleave(self.frames, 0)
@@ -51,9 +52,10 @@ class Brush:
     def move(self) -> None:
         """Let the grid drift and turn from frame to frame, so that what is drawn next moves across the canvas."""
         time = torch.linspace(-0.5, 0.5, self.frames).repeat(self.batch).view(-1, 1, 1)
-        heading, turn = self.uniform(-math.pi, math.pi), self.uniform(-0.5, 0.5) * time
-        distance = self.uniform(0.4, 0.9) * time
-        x, y = self.x - distance * heading.cos(), self.y - distance * heading.sin()
+        heading, turned = self.uniform(-math.pi, math.pi), self.uniform(-0.5, 0.5)
+        way, turn = self.uniform(0.4, 0.9), turned * time
+        self.motion = torch.cat([way * heading.cos(), way * heading.sin(), turned], 1)[:: self.frames, :, 0]
+        x, y = self.x - way * time * heading.cos(), self.y - way * time * heading.sin()
         self.x, self.y = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
 
     def placed(self, low: float, high: float, turn: float = 0.3) -> tuple[Tensor, Tensor]:
@@ -178,13 +180,19 @@ def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
 def film(labels: Tensor, generator: torch.Generator, frames: int) -> Tensor:
     """Clips `(B, 3, frames, 64, 64)` in [-1, 1]: the scenes of `draw`, whose shape drifts and turns before a still
     background."""
-    clips = torch.empty(len(labels), 3, frames, SIZE, SIZE)
+    return moving(labels, generator, frames)[0]
+
+
+def moving(labels: Tensor, generator: torch.Generator, frames: int) -> tuple[Tensor, Tensor]:
+    """The clips of `film`, and how their shapes move from the first frame to the last, `(B, 3)`: the way right and
+    down, where the canvas is 2 wide, and the turn in radians."""
+    clips, motion = torch.empty(len(labels), 3, frames, SIZE, SIZE), torch.zeros(len(labels), 3)
     for label in labels.unique().tolist():
         rows = labels == label
-        clips[rows] = (
-            _scene(label, Brush(int(rows.sum()), generator, frames)).unflatten(0, (-1, frames)).transpose(1, 2)
-        )
-    return clips.clamp_(-1, 1)
+        brush = Brush(int(rows.sum()), generator, frames)
+        clips[rows] = _scene(label, brush).unflatten(0, (-1, frames)).transpose(1, 2)
+        motion[rows] = brush.motion
+    return clips.clamp_(-1, 1), motion
 
 
 def _scene(label: int, brush: Brush) -> Tensor:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, ensure
 
 TOGETHER = ("quality", "shifts", "ablation", "feb", "distribution")  # what `quality` measures
-MEASUREMENTS = ("settings", *TOGETHER, "memory", "sweep", "overhead", "blocks", "rivals")
+MEASUREMENTS = ("settings", *TOGETHER, "sound", "memory", "sweep", "overhead", "blocks", "rivals")
 
 
 def commands(arguments: list[str]) -> list[list[str]]:
