@@ -16,7 +16,7 @@ import { wordsIn } from "./words.js";
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = { FEBCacheApply: 272, ABCacheApply: 230 }; // of the widget, at least: what the words after a run take
+const HEIGHT = { FEBCacheApply: 196, ABCacheApply: 158 }; // of the widget, at least: what the first lines take
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
 const RETRY = 2000; // milliseconds, when the server does not answer
 
@@ -130,8 +130,8 @@ class Timeline {
     this.runKey = this.key;
     this.restored = true;
     if (begins) this.failed = "";
-    this.#draw();
-    if (!state.running) {
+    if (state.running) this.#draw();
+    else {
       const requests = this.#asked(); // more is known now: the sigmas, the seconds of a step, what was learned
       this.runKey = JSON.stringify([requests, this.rivals]);
       this.#renew(requests, this.runKey).catch(() => {});

@@ -4,13 +4,12 @@ const seconds = (count) => `${count < 1 ? count.toFixed(2) : count < 10 ? count.
 const times = (rate) => (rate < 10 ? rate.toFixed(1) : String(Math.round(rate)));
 const size = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 const percent = (share) => Math.round(100 * share);
-const LEAST = 1.05; // a speed-up that is worth a word
 
 /** How much faster the next picture is. */
-function head(say, { learns, rate, seconds: known }) {
+function head(say, { learns, rate, seconds: known, computed, steps, least }) {
   if (learns) return say("first", { rate: times(learns) });
   if (rate === null) return say("open");
-  if (rate < LEAST) return say("normal");
+  if (!least && Object.values(computed).every((count) => count === steps)) return say("normal");
   return known ? say("faster", { rate: times(rate), next: seconds(known[0]), plain: seconds(known[1]) }) : say("most", { rate: times(rate) });
 }
 
@@ -36,8 +35,8 @@ function ranHead(say, { report, done, steps }, plan) {
     return plan.seconds ? say("learned", { next: seconds(next), plain: seconds(plain) }) : say("learnedRate", { head: head(say, plan) });
   }
   if (saved === null) return say("lastOnly", { seconds: seconds(report.seconds) });
+  if (Object.values(report.shares).every((share) => share === 1)) return say("lastNormal", { seconds: seconds(report.seconds) });
   const rate = (report.seconds + saved) / Math.max(report.seconds, 1e-9);
-  if (report.computed === report.evaluations && rate < LEAST) return say("lastNormal", { seconds: seconds(report.seconds) });
   return say("last", { rate: times(rate), seconds: seconds(report.seconds), plain: seconds(report.seconds + saved) });
 }
 
