@@ -134,7 +134,8 @@ class RunReport:
             "shares": self.shares,
             "bytes": self.peak_bytes,
             "host": self.peak_host_bytes,
-            "notes": [*self.demotions, *self._interruptions(), *self.notes],
+            "less": [*self.demotions],
+            "notes": [*self._interruptions(), *self.notes],
         }
 
 

@@ -105,7 +105,7 @@ class Ahead:
             "learned": any(getattr(s, "learned", False) for s in counting),
             "kept": bool(learns) and (self.last is None or self.last.origin is None) and _learned_before(),
             "left": every[0].left,
-            "alike": _alike([s.plan.drift for s in every if s.plan and s.plan.drift is not None]),
+            **_alike([s.plan for s in every if s.plan and s.plan.drift is not None]),
             "notes": [*filter(None, (s.note for s in every)), *run.notes],
         }
 
@@ -129,11 +129,17 @@ class Ahead:
         return round(memory.bytes * max(plan.predictor.order for plan in run.plans) / memory.order)
 
 
-def _alike(drifts: list[float]) -> list | None:
-    """How like the uncached picture the next one is, by the plan that is furthest from it: PSNR in dB, and in words;
-    None where no plan knows."""
-    decibels = decibels_of(max(drifts)) if drifts else None
-    return None if decibels is None else [decibels, to_the_eye(decibels)]
+def _alike(plans: Sequence[SavedPlan]) -> dict:
+    """How like the uncached picture the next one is, by the plan that is furthest from it: `alike`, PSNR in dB, and in
+    words, None where no plan knows; and `apart`, PSNR by modality, where there are several."""
+    if not plans:
+        return {"alike": None, "apart": {}}
+    furthest = max(plans, key=lambda plan: plan.drift or 0.0)
+    decibels = decibels_of(furthest.drift or 0.0)
+    return {
+        "alike": [decibels, to_the_eye(decibels)],
+        "apart": {name: decibels_of(drift) for name, drift in furthest.drifts},
+    }
 
 
 def _learned_before() -> bool:

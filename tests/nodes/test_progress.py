@@ -125,7 +125,7 @@ def test_a_summary_names_seconds_shares_peak_and_demotions():
     run.close()
     said = replace(report(run, "Toy", True), demotions=("out of memory at step 4",)).summary()
     assert (said["saved"] > 0, said["shares"]["model"], said["bytes"]) == (True, pytest.approx(5 / 12), 0)
-    assert "out of memory at step 4" in said["notes"]
+    assert said["less"] == ["out of memory at step 4"]
 
 
 def test_a_node_of_a_subgraph_is_not_taken_for_one_with_its_id_outside(progress, told):

@@ -40,7 +40,8 @@ function promiseOf(pair) {
   const learns = pair.some((plan) => plan.learns) ? rateOf(steps, pair.map((plan) => plan.learns || plan.rate || 1)) : 0;
   const alike = pair.map((plan) => plan.alike).filter(Boolean).sort((a, b) => a[0] - b[0])[0] ?? null;
   const any = (name) => pair.some((plan) => plan[name]);
-  return { seconds, rate, learns, alike, learned: any("learned"), kept: any("kept"), left: any("left"), least: any("least") };
+  const { apart } = pair.find((plan) => plan.alike === alike) ?? pair[0];
+  return { seconds, rate, learns, alike, apart, learned: any("learned"), kept: any("kept"), left: any("left"), least: any("least") };
 }
 
 /** Cells by kind, one after the other; of the kinds that both have. */
@@ -84,6 +85,7 @@ function joinedReport(pair) {
     bytes: Math.max(...of("bytes")),
     host: Math.max(...of("host")),
     lesson: of("lesson").find(Boolean) ?? "",
+    less: [...new Set(of("less").flat())],
     notes: notesOf(pair),
   };
 }

@@ -194,7 +194,7 @@ class Timeline {
 
   /** What is wrong: with the last run, with the graph, or with the widgets. */
   get #wrong() {
-    return [this.failed, this.rivals.length && this.say("rival", { names: this.rivals.join(", ") }), this.error].filter(Boolean);
+    return [this.failed || (this.rivals.length && this.say("rival", { names: this.rivals.join(", ") })), this.error].filter(Boolean);
   }
 
   /** The steps of each sampling, and its sampler, in words; `unsure`: true if the graph does not tell them. */

@@ -5,11 +5,14 @@ const times = (rate) => (rate < 10 ? rate.toFixed(1) : String(Math.round(rate)))
 const size = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 const percent = (share) => Math.round(100 * share);
 
+/** True if a plan computes everything. */
+const isWhole = ({ computed, steps, least }) => !least && Object.values(computed).every((count) => count === steps);
+
 /** How much faster the next picture is. */
 function head(say, { learns, rate, seconds: known, computed, steps, least }) {
   if (learns) return say("first", { rate: times(learns) });
   if (rate === null) return say("open");
-  if (!least && Object.values(computed).every((count) => count === steps)) return say("normal");
+  if (isWhole({ computed, steps, least })) return say("normal");
   return known ? say("faster", { rate: times(rate), next: seconds(known[0]), plain: seconds(known[1]) }) : say("most", { rate: times(rate) });
 }
 
@@ -55,12 +58,17 @@ function runningHead(say, { learning, done, steps, rate }) {
   return rate ? say("runningAt", { done, steps, rate: times(rate) }) : say("running", { done, steps });
 }
 
+function apartIn({ apart }) {
+  const each = Object.entries(apart).map(([name, decibels]) => `${name} ${decibels} dB`);
+  return each.length ? [each.join(" · ")] : [];
+}
+
 /**
  * `{lines, more}`: lines as [text, strong or wrong or nothing], and those behind "details". `wrong`: errors, which stand in place of a speed-up. `where`: the steps
  * and the sampler, in words; `unsure`: true if they are not those of the graph, and `example`: if they are nobody's. `run`: null where there is none.
  */
 export function told(say, { plan, run, where, unsure, example, wrong }) {
-  const behind = [...(unsure ? [] : [where]), ...(plan.exact ? [] : [say("about")]), ...(plan.fixed ? [say(plan.fixed)] : [])];
+  const behind = [...(unsure ? [] : [where]), ...apartIn(plan), ...(plan.exact ? [] : [say("about")]), ...(plan.fixed ? [say(plan.fixed)] : [])];
   const left = plan.left && !run?.running ? [[say("left"), ""]] : [];
   const lines = wrong.map((text) => [text, "wrong"]);
   if (run?.running) {
@@ -70,10 +78,13 @@ export function told(say, { plan, run, where, unsure, example, wrong }) {
   if (unsure) lines.push([where, example ? "strong" : ""]);
   if (wrong.length) return { lines: [...lines, ...left], more: behind };
   if (run) {
-    lines.push([ranHead(say, run, plan), "strong"], [ranBelow(say, run, plan), ""], ...left);
-    const next = run.report.lesson === "learned" ? below(say, plan) : say("next", { head: head(say, plan) });
-    return { lines, more: [next, ...run.report.notes, ...behind, plan.name] };
+    const learned = run.report.lesson === "learned", [did, ahead] = [ranBelow(say, run, plan), below(say, plan)];
+    lines.push([ranHead(say, run, plan), "strong"], [learned ? ahead : did, ""], ...left);
+    const next = learned ? did : say("next", { head: head(say, plan) });
+    const { less, notes } = run.report;
+    return { lines: [...lines, ...less.slice(0, 1).map((text) => [text, ""])], more: [next, ...less.slice(1), ...notes, ...behind, plan.name] };
   }
-  lines.push([head(say, plan), example ? "" : "strong"], [below(say, plan), ""], ...left);
-  return { lines, more: [...behind, ...plan.notes, plan.name] };
+  const why = isWhole(plan) && !plan.learns ? 1 : 0; // what is not cached is not left unsaid
+  lines.push([head(say, plan), example ? "" : "strong"], [below(say, plan), ""], ...left, ...plan.notes.slice(0, why).map((text) => [text, ""]));
+  return { lines, more: [...behind, ...plan.notes.slice(why), plan.name] };
 }
