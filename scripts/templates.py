@@ -74,7 +74,7 @@ def shown(seen: Mapping[str, Any], model: Sampled) -> int | None:
 def said(seen: Mapping[str, Any], key: str) -> int | None:
     """The steps in the words of the strip of an AB-Cache node; None where it says that they are not known."""
     words = next((node["words"] for node in seen["nodes"] if node["inner"] == key.rpartition(":")[2]), "")
-    found = re.match(r"(\d+) steps \(", words)
+    found = re.search(r"(\d+) steps \(", words)
     return int(found[1]) if found else None
 
 

@@ -178,7 +178,7 @@ class SavedPlan:
     def _drift_text(self) -> str:
         if self.drift is None:
             return "drift not measured"
-        return f"drift {self.drift:.4f}{self.drifts_text()}: relative L2 distance to the uncached samples"
+        return f"drift {self.drift:.4f}{self.drifts_text()} from the uncached samples"
 
     def drifts_text(self) -> str:
         """Drifts of the modalities in brackets; empty where there is but one."""

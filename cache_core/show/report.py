@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean, median
 from textwrap import fill
+from typing import Any
 
 from ..run.evaluation import Evaluation
 from ..run.run import Run
@@ -117,17 +118,25 @@ class RunReport:
         """Speed-up over the uncached run, as measured; None if no evaluation was fully computed."""
         return None if self.seconds_saved is None else measured_rate(self.seconds, self.seconds_saved)
 
-    def summary(self) -> list[str]:
-        """A few sentences, for a person who sees the steps beside them."""
-        shares = ", ".join(f"{kind} {share:.0%}" for kind, share in self.shares.items())
+    def headline(self) -> str:
+        """The seconds, and what was saved, in one line."""
         ended = "" if self.finished else f"stopped after {self.evaluations} evaluations; "
-        return [
-            f"{ended}{self.seconds:.1f} s; {self._saved()}",
-            f"computed: {shares or 'nothing'}; peak cache {self._peak()}",
-            *(f"demoted: {d}" for d in self.demotions),
-            *self._interruptions(),
-            *self.notes,
-        ]
+        return f"{ended}{self.seconds:.1f} s; {self._saved()}"
+
+    def summary(self) -> dict[str, Any]:
+        """Numbers and sentences for the page, which puts the numbers into words; JSON."""
+        return {
+            "finished": self.finished,
+            "evaluations": self.evaluations,
+            "computed": self.computed,
+            "seconds": self.seconds,
+            "saved": self.seconds_saved,
+            "shares": self.shares,
+            "bytes": self.peak_bytes,
+            "host": self.peak_host_bytes,
+            "less": [*self.demotions],
+            "notes": [*self._interruptions(), *self.notes],
+        }
 
 
 def measured_rate(seconds: float, saved: float) -> float:

@@ -13,7 +13,7 @@ from .report import RunReport
 def drawn_of(run: Run, report: RunReport, plans: Sequence[SavedPlan]) -> tuple[Drawing, ...]:
     """Parts for `chart.picture`, without tensors. `plans`: the saved ones that the run used, given or learned."""
     boundary = view.boundary(run)
-    title = f"{report.name} on {report.model}, {report.steps} steps: {report.summary()[0]}"
+    title = f"{report.name} on {report.model}, {report.steps} steps: {report.headline()}"
     strips = [Strip(kind, states, boundary) for kind, states in view.done(run).items()]
     scale = view.noise_scale(run)
     scaled = [Panel("noise scale: factor on the predicted noise, by step", {"scale": scale})] if scale else []

@@ -11,16 +11,26 @@ from ..errors import ConfigError
 WINDOW, SPREAD = 11, 1.5  # of SSIM's Gaussian, in pixels
 STABLE = (0.01**2, 0.03**2)  # SSIM's constants, for a range of 1
 
-# Relative L2 distances of two latents, and how near the pictures are to the eye.
-WORDS = ((0.005, "the same to the eye"), (0.03, "hard to tell apart"), (0.1, "small details differ"))
+# PSNR in dB from which on two pictures are as near to the eye
+WORDS = ((60, "the same to the eye"), (40, "hard to tell apart"), (30, "small details differ"))
 RANGE = 6.0  # width of a latent's range in its own root mean square, as of a Gaussian's
 
 
+def to_the_eye(decibels: float) -> str:
+    """A PSNR in words."""
+    return next((words for least, words in WORDS if decibels >= least), "details differ")
+
+
+def decibels_of(drift: float) -> int:
+    """PSNR in dB of two latents at this relative L2 distance, their range taken as 6 times their root mean square:
+    `20 log10(6 / drift)`."""
+    return round(20 * log10(RANGE / max(drift, 1e-6)))
+
+
 def in_words(drift: float) -> str:
-    """A drift (relative L2 distance of two latents) in words, with the PSNR of the latents, their range taken as 6
-    times their root mean square: `20 log10(6 / drift)`."""
-    eye = next((words for most, words in WORDS if drift <= most), "details differ")
-    return f"PSNR of about {20 * log10(RANGE / max(drift, 1e-6)):.0f} dB, {eye}"
+    """A drift (relative L2 distance of two latents) in words, with the PSNR."""
+    decibels = decibels_of(drift)
+    return f"PSNR of about {decibels} dB, {to_the_eye(decibels)}"
 
 
 def psnr(pictures: Tensor, reference: Tensor, peak: float = 1.0) -> Tensor:

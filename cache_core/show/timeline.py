@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 from ..plan import Plan
 from ..run.evaluation import Evaluation
@@ -54,12 +55,20 @@ def counted_rate(table: Table) -> float:
     return len(table.rows) * len(table.kinds) / sum(map(len, table.rows))
 
 
-def priced_rate(table: Table, known: Mapping[str, float]) -> float | None:
-    """Speed-up, from the seconds of each state in `known`; None if one of the table's states is not in it."""
+def priced(table: Table, known: Mapping[str, float]) -> tuple[float, float] | None:
+    """Seconds of a sampling by the table, and of an uncached one, with one evaluation in a step, from the seconds of
+    each state in `known`; None if one of the table's states is not in it."""
     states = [STATES[table.predicted(step)] for step in range(len(table.rows))]
     if not {COMPUTE, *states} <= known.keys():
         return None
-    return len(states) * known[COMPUTE] / max(sum(known[state] for state in states), 1e-9)
+    return max(sum(known[state] for state in states), 1e-9), len(states) * known[COMPUTE]
+
+
+def counts(run: Run) -> dict[str, Any]:
+    """Numbers of computed steps by kind, as the table has them, and whether they are the least, as a plan decides
+    during the run."""
+    kinds = {kind.value: len(run.table.computed(kind)) for kind in in_order(run.table.kinds)}
+    return {"computed": kinds, "least": any(plan.adaptive for plan in run.plans)}
 
 
 def boundary(run: Run) -> int | None:

@@ -34,7 +34,7 @@ class Rung:
 
     def __str__(self) -> str:
         words = (
-            "one output per list of blocks" if self.merged else "every output",
+            "blocks together" if self.merged else "every output",
             "only steps that predict attention and mlp together" if self.coarser else "",
             "8 bits" if self.eight_bit else "",
             "in host memory" if self.offloaded else "on the device",

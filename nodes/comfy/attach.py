@@ -47,8 +47,9 @@ class Attachment:
             return sample(sigmas, *rest, **named)
         shapes = shapes_of(*rest, **named)
         timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider), shapes)
-        settings, lesson, note = settle(self.settings, guider, sampler, sigmas, timeline, noise, mask)
+        settings, lesson, note, origin = settle(self.settings, guider, sampler, sigmas, timeline, noise, mask)
         session = lesson.session(guider) if lesson else Session.begin(settings, guider, timeline, self.watch, mask)
+        session.origin = origin
         mailboxes, beside = reported(guider, self.mailboxes)
         for each in filter(None, (note, beside)):
             session.run.note(each)
@@ -58,7 +59,10 @@ class Attachment:
                 _check_calibrated(session)
             if lesson and not session.remembers:
                 last, by_name = unseen.quiet(*rest, **named)
-                again = unseen.again(self.sessions, lesson, guider, lambda sigmas: sample(sigmas, *last, **by_name))
+                study = unseen.Study(session, self.sessions.open[session], lesson.unseen_steps)
+                again = unseen.again(
+                    self.sessions, lesson, guider, lambda sigmas: sample(sigmas, *last, **by_name), study
+                )
                 unseen.learn(lesson, session, samples, again)
         return samples
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...cache_core import OUTPUT, Kind, Plan, Timeline, evenly
 from ...cache_core.calibrate import Recorder, Recording, Watch, fit, steps_for
@@ -66,6 +66,12 @@ class Lesson:
         settings = (ComputedSettings(f"{self.learner.name}, recording"),)
         return Session.begin(settings, guider, self.recorder.timeline, self.recorder, self.mask)
 
+    @property
+    def unseen_steps(self) -> int:
+        """Steps of the samplings that follow the recorded one, as long as the first plan is good enough: one to fit,
+        and one by a plan that needs no picture."""
+        return 2 * self.recorder.timeline.steps
+
     def learn(self, session: Session, samples: Tensor, again: Again) -> None:
         """Make the plan and keep it. Raises LearningError if none comes near enough."""
         if session.trace.foreign:
@@ -79,7 +85,7 @@ class Lesson:
         took = sum(evaluation.seconds for evaluation in session.run.evaluations)
         learned = (
             f"a plan was learned: from the next run on {self._runs} at {computed} of {steps} steps; on this picture it "
-            f"drifts by {plan.drift:.4f}{plan.drifts_text()} ({in_words(plan.drift or 0.0)}), {unlearned}. That saves "
+            f"drifts by {plan.drift:.4f}{plan.drifts_text()} ({in_words(plan.drift or 0.0)}), {unlearned}; that saves "
             f"{steps - computed} steps, about {took * (1 - computed / steps):.1f} of the {took:.1f} seconds that this "
             "sampling took"
         )
@@ -106,11 +112,9 @@ class Lesson:
             other, name = self._unlearned(learned, samples, again)
             best = learned if (learned.drift or 0.0) <= (other.drift or 0.0) else other
             if (best.drift or 0.0) <= MOST_DRIFT:
-                return best, f"{name} by {other.drift:.4f} (relative L2)"
+                return best, f"{name} by {other.drift:.4f}"
             drifts.append(f"{best.drift:.4f} with {count} of {timeline.steps} steps computed")
-        raise LearningError(
-            f"with a plan this picture would drift by {', by '.join(drifts)} (relative L2); {MOST_DRIFT} is allowed"
-        )
+        raise LearningError(f"with a plan this picture would drift by {', by '.join(drifts)}; {MOST_DRIFT} is allowed")
 
     def _learned(self, recording: Recording, count: int, samples: Tensor, again: Again) -> SavedPlan:
         """The plan that computes `count` steps, learned from the picture."""
@@ -182,33 +186,41 @@ def hindrance(sampler: str, key: str) -> str:
     return reason and f"no plan is learned for this sampling, the widgets count: {reason}"
 
 
-def settle(
-    settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Timeline, noise, mask=None
-) -> tuple[tuple[Settings, ...], Lesson | None, str]:
-    """The settings, with a learned plan in place of those that it was learned for; or a lesson, where one is to be
-    learned now; and a note."""
+class Settled(NamedTuple):
+    """The settings of a sampling, with a learned plan in place of those that it was learned for; or a `lesson`, where
+    one is to be learned now; and a `note`. `origin`: of plans that can be learned for it; None without a learner."""
+
+    settings: tuple[Settings, ...]
+    lesson: Lesson | None = None
+    note: str = ""
+    origin: Origin | None = None
+
+
+def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Timeline, noise, mask=None) -> Settled:
+    """The settings that count for the sampling at hand."""
     guided = guidance(guider, sampler, mask is not None)
     settings = tuple(replace(s, guidance=guided) if isinstance(s, SavedPlanSettings) else s for s in settings)
     learner = learner_of(settings)
     if learner is None:
-        return settings, None, ""
+        return Settled(settings)
     patcher, name = guider.model_patcher, sampling.sampler_name(sampler)
     model, cells = type(patcher.model.diffusion_model).__name__, plan_folder.cells_of(noise.shape)
     origin = Origin(model, fingerprint(patcher), name, cells, 1, str(date.today()), guided)
     key = plan_folder.key_of(origin, timeline.sigmas, learner.learns, learner.kinds, len(timeline.modalities))
     note = hindrance(name, key)
     if note or timeline.rises or not learnable(timeline.steps, name):
-        return settings, None, note
+        return Settled(settings, note=note, origin=origin)
     known = plan_folder.learned(key)
     if known is not None:
         plan_folder.used(key, origin)
         memory = getattr(learner, "memory", 0.0)
         plan = SavedPlanSettings(f"{learner.name}, learned", known, memory, learned=True, guidance=guided)
-        return tuple(plan if s is learner else s for s in settings), None, ""
+        return Settled(tuple(plan if s is learner else s for s in settings), origin=origin)
     if not plan_folder.worth_learning(key, origin):
-        return settings, None, SETTINGS_CHANGE
+        return Settled(settings, note=SETTINGS_CHANGE, origin=origin)
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    return settings, Lesson(key, origin, Recorder(timeline), conds, sigmas.clone(), learner, mask), ""
+    lesson = Lesson(key, origin, Recorder(timeline), conds, sigmas.clone(), learner, mask)
+    return Settled(settings, lesson, origin=origin)
 
 
 def learner_of(settings: tuple[Settings, ...]) -> WidgetSettings | None:

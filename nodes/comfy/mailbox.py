@@ -23,6 +23,10 @@ class Display(Protocol):
         """An evaluation is done."""
         ...
 
+    def learning(self, run: Run, done: int, steps: int) -> None:
+        """So many of the steps of the samplings are done that follow `run` to learn from it."""
+        ...
+
     def ended(self, session: Session, report: RunReport) -> None:
         """The run has ended."""
         ...

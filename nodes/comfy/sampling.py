@@ -32,6 +32,13 @@ def sampler_name(sampler) -> str:
     return getattr(function, "__name__", type(sampler).__name__).removeprefix("sample_")
 
 
+def function_of(sampler: str) -> str:
+    """The name that `sampler_name` will have for the sampler of this name in a menu: one function serves several."""
+    from comfy import samplers
+
+    return sampler_name(samplers.sampler_object(sampler)) if sampler in samplers.SAMPLER_NAMES else sampler
+
+
 def noisy_name(sampler: str) -> bool:
     """True if a sampler of this name can be expected to add noise: a guess, to spare a lesson. A run goes by the states
     that it sees (SamplerTrace)."""

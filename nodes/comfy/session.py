@@ -25,7 +25,7 @@ from .turns import turn
 
 if TYPE_CHECKING:
     from ...cache_core.calibrate.bench import TrialWatch
-    from ...cache_core.saved_plan.saved_plan import SavedPlan
+    from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
 
 log = logging.getLogger("feb_ab_cache")
 
@@ -34,10 +34,11 @@ class Session(Inside):
     """`run`: the engine's memory; the rest is needed to speak ComfyUI. `watch`: sees the states and guided outputs.
 
     `remembers`: True if later calls of the model need what earlier ones have left. `thread`: the sampler's; others may
-    call the model. `followed`: the plans of this run, given or learned; `given`: those of a node; `learned`: the one
-    for the next run. `others`: numbers of the models that the guider calls beside its own, by id. `hooks`: functions of
-    other nodes on the guided output; a sampler may add its own. `parts`: denoised conditional and unconditional outputs
-    of this evaluation.
+    call the model. `followed`: the plans of this run, given or learned; `given`: those of a node. `origin`: of plans
+    that can be learned for this sampling, None where none can be; `lesson`: the outcome of learning in this run, by the
+    words of `unseen`; `prices`: seconds of evaluations of unseen samplings, by state. `others`: numbers of the models
+    that the guider calls beside its own, by id. `hooks`: functions of other nodes on the guided output; a sampler may
+    add its own. `parts`: denoised conditional and unconditional outputs of this evaluation.
     """
 
     def __init__(self, run: Run, model_sampling, model_name: str, watch: Watch | None = None, **inside):
@@ -50,7 +51,9 @@ class Session(Inside):
         self.remembers, self.thread = False, get_ident()
         self.followed: tuple[SavedPlan, ...] = ()
         self.given: tuple[SavedPlan, ...] = ()
-        self.learned: SavedPlan | None = None
+        self.origin: Origin | None = None
+        self.lesson = ""
+        self.prices: dict[str, float] = {}
         self.others: dict[int, int] = {}
         self.hooks: frozenset = frozenset()
         self.trace = SamplerTrace()
@@ -80,7 +83,6 @@ class Session(Inside):
         planned = [s for s in settings if isinstance(s, SavedPlanSettings)]
         session.followed = tuple(s.given for s in planned)
         session.given = tuple(s.given for s in planned if not s.learned)
-        session.learned = next((s.given for s in planned if s.learned), None)
         session.others = others_of(guider)
         session.hooks = sampling.hooks_of(guider.model_options)
         session.trace = SamplerTrace(None if mask is None else mask >= 1)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import copy
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ...cache_core.plan import outlook
 from ...cache_core.show import timeline as view
 from .server import server
 
 if TYPE_CHECKING:
     from ...cache_core import Run, RunReport, Timeline
-    from ...cache_core.saved_plan.saved_plan import SavedPlan
+    from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
     from ...cache_core.store import Rung
     from ..comfy.session import Session
+    from .request import Scene
 
 EVENT = "feb_cache.progress"
 SCRIPTS = Path(__file__).resolve().parents[2] / "web" / "js"
@@ -40,22 +40,44 @@ class Memory:
 @dataclass(frozen=True)
 class Facts:
     """Facts of a node's last finished run. Numbers only; `model_sampling` is a copy of a few thousand of them, on the
-    CPU. `prices`: seconds of an evaluation by state. `learned`: the plan for the next run. `given`: by the node."""
+    CPU. `prices`: seconds of an evaluation by state; `each`: evaluations in a step. `origin`: of plans learned for this
+    sampling; None where none can be, or it is not known. `given`: plans given to the node."""
 
     timeline: Timeline
     model_sampling: object
     prices: dict[str, float]
-    memory: Memory
-    learned: SavedPlan | None
+    memory: Memory | None
     given: tuple[SavedPlan, ...]
+    origin: Origin | None = None
+    each: float = 1.0
+
+    def elsewhere(self, before: Scene, now: Scene) -> Facts | None:
+        """What of the facts holds in another scene; None for another model."""
+        if before.model != now.model:
+            return None
+        facts = self if before.how == now.how else replace(self, origin=None, prices={})
+        if (before.size, before.batch) == (now.size, now.batch):
+            return facts
+        known, origin = before.size and now.size, facts.origin
+        moved = replace(origin, cells=round(origin.cells * now.size / before.size)) if origin and known else None
+        return replace(facts, origin=moved, prices={}, memory=None)
 
 
 @dataclass
 class Known:
-    """The last state of a node's timeline, as JSON, and the facts behind it."""
+    """The last state of a node's timeline, as JSON, the facts behind it, and the scene that they are of: that of the
+    first question after the run, which the page asks at once."""
 
     state: dict = field(default_factory=dict)
     facts: Facts | None = None
+    scene: Scene | None = None
+
+    def facts_in(self, scene: Scene) -> Facts | None:
+        """The facts that hold in a scene."""
+        if self.facts is None:
+            return None
+        self.scene = self.scene or scene
+        return self.facts.elsewhere(self.scene, scene)
 
 
 _known: OrderedDict[tuple[str, str, int], Known] = OrderedDict()
@@ -86,23 +108,27 @@ class PageTimeline:
     def began(self, run: Run) -> None:
         """Show the plan, before the first evaluation."""
         self._planned = view.planned(run)
-        self._publish(run, [outlook(run.plans, run.table)], running=True)
+        self._publish(run)
 
     def advanced(self, run: Run) -> None:
         """Show the steps that are done, after each evaluation."""
         last = len(run.evaluations) == run.timeline.steps
-        self._publish(run, [outlook(run.plans, run.table), *run.demotions], running=True, urgent=last)
+        self._publish(run, urgent=last)
+
+    def learning(self, run: Run, done: int, steps: int) -> None:
+        """Show how much of what follows the first picture is done."""
+        self._publish(run, urgent=done in (0, steps), learning=[done, steps])
 
     def ended(self, session: Session, report: RunReport) -> None:
         """Show the outcome, after the last evaluation or when sampling was stopped. The page asks for a new preview at
         once, so the facts for it come first."""
         if report.finished and report.rows:
-            self._keep().facts = facts(session, report)
-        self._publish(session.run, report.summary(), running=False, rate=report.rate)
+            kept = self._keep()
+            kept.facts, kept.scene = facts(session, report), None
+        outcome = {**report.summary(), "lesson": session.lesson}
+        self._publish(session.run, running=False, rate=report.rate, report=outcome)
 
-    def _publish(
-        self, run: Run, lines: list[str], running: bool, urgent: bool = True, rate: float | None = None
-    ) -> None:
+    def _publish(self, run: Run, running: bool = True, urgent: bool = True, **more: object) -> None:
         state = self._keep().state = {
             "node": self.node,
             "class": self.cls,
@@ -111,8 +137,10 @@ class PageTimeline:
             "steps": run.timeline.steps,
             "planned": self._planned,
             "cells": view.done(run),
-            "rate": view.rate_so_far(run) if running else rate,
-            "lines": lines,
+            "rate": view.rate_so_far(run) if running else None,
+            **view.counts(run),
+            "notes": [*run.demotions],
+            **more,
         }
         now = time.monotonic()
         if not running or urgent or now - self._told >= PAUSE:
@@ -136,7 +164,8 @@ def facts(session: Session, report: RunReport) -> Facts:
     order = max(plan.predictor.order for plan in run.plans)
     memory = Memory(report.peak_bytes + report.peak_host_bytes, run.store.rung, run.table.states(), order)
     sampling = copy.deepcopy(session.model_sampling).cpu()
-    return Facts(run.timeline, sampling, view.prices(report.rows), memory, session.learned, session.given)
+    prices, each = {**session.prices, **view.prices(report.rows)}, report.evaluations / report.steps
+    return Facts(run.timeline, sampling, prices, memory, session.given, session.origin, each)
 
 
 def send(state: dict) -> None:

@@ -43,6 +43,18 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What a sampling is of, beside its steps, as the page sees it. `model`: a name for all that is on the model's way;
+    `how`: for guidance and conditionings. `size`: places in a picture or video, in any unit, 0 where it is not known;
+    `batch`: number of pictures."""
+
+    model: str = ""
+    how: str = ""
+    size: float = 0.0
+    batch: int = 1
+
+
+@dataclass(frozen=True)
 class Request:
     """`beside`: the other Apply nodes on the way of the model. `sampling`: None where the page finds no steps.
     `edit`: cells of the timeline to change, not yet checked against a table (`cells_of`); None for none."""
@@ -51,6 +63,7 @@ class Request:
     beside: tuple[Node, ...]
     sampling: Described | None
     edit: Mapping[str, Any] | None
+    scene: Scene = Scene()
 
 
 def parsed(asked: object) -> Request:
@@ -58,14 +71,15 @@ def parsed(asked: object) -> Request:
     preview.
 
     `class`, `widgets` by name, `plan` (null, or the `name` of a plan file, empty for a plan of another node), `beside`
-    (a list of the same for the other Apply nodes), `sampling` as in `Described`, and `edit` (null, or `kind`, `steps`
-    and whether to `compute` them).
+    (a list of the same for the other Apply nodes), `sampling` as in `Described`, `scene` as in `Scene`, and `edit`
+    (null, or `kind`, `steps` and whether to `compute` them).
     """
     given = _object(asked, "The request")
     node = _node(given)
     beside = tuple(_node(_object(other, "beside")) for other in _list(given.get("beside") or [], "beside"))
     described, edit = _described(_object(given.get("sampling") or {}, "sampling")), given.get("edit")
-    return Request(node, beside, described, None if edit is None else _object(edit, "edit"))
+    scene = Scene(**_known(_object(given.get("scene") or {}, "scene"), vars(Scene())))
+    return Request(node, beside, described, None if edit is None else _object(edit, "edit"), scene)
 
 
 def cells_of(edit: Mapping[str, Any], table: Table) -> dict[tuple[int, Kind], bool]:

@@ -35,7 +35,8 @@ def answer(body: bytes) -> tuple[int, dict]:
     node, cls = (str(asked.get(key, "")) if isinstance(asked, dict) else "" for key in ("node", "class"))
     part = int(isinstance(asked, dict) and asked.get("part") == 1)
     try:
-        return 200, preview(parsed(asked), known(node, cls, part).facts)
+        request = parsed(asked)
+        return 200, preview(request, known(node, cls, part).facts_in(request.scene))
     except CacheError as error:
         return 400 if isinstance(error, RequestError) else 200, {"error": brief(str(error), MOST_SAID)}
 

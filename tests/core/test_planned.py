@@ -86,7 +86,7 @@ def test_a_plan_in_words():
         "1.54x less compute; order 1",
         "noise scale 0.99 at high noise, 1.02 at low",
         "1 steps reuse one kind only",
-        "drift 0.1000: relative L2 distance to the uncached samples",
+        "drift 0.1000 from the uncached samples",
         "a list, not made from a run: us",
     ]
 

@@ -76,8 +76,7 @@ def test_a_plan_for_single_sites_is_merged_on_a_compiled_model_and_says_so(graph
     coarser = ksample(both, **HOW)
     assert graphs.frame_count <= alone + MOST_EXTRA
     assert mailbox.latest.demotions == (
-        "the model is compiled: one output per list of blocks, only steps that predict attention and mlp together, "
-        "on the device",
+        "the model is compiled: blocks together, only steps that predict attention and mlp together, on the device",
     )
     assert torch.equal(coarser, ksample(feb(tiny(), **NEVER, edited_steps="reuse both 3,5-6", memory=1.0)[0], **HOW))
 

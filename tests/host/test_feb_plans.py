@@ -90,7 +90,7 @@ def test_the_modules_run_just_so_often(model, feb, parts, monkeypatch):
 def test_a_plan_that_always_reuses_both_is_kept_merged_and_one_that_computes_all_changes_nothing(model, feb, parts):
     cached, mailbox = feb(model, plan=planned(parts, model, "###.#..#..##"))
     ksample(cached, steps=STEPS)
-    assert "one output per list" in mailbox.latest.store
+    assert "blocks together" in mailbox.latest.store
     every = feb(model, plan=planned(parts, model, "#" * STEPS))[0]
     assert torch.equal(ksample(every, steps=STEPS), ksample(model, steps=STEPS))
 

@@ -62,13 +62,15 @@ def test_few_steps_are_all_computed_and_cannot_be_edited(ask):
     found = ask("ABCacheApply", steps=6, preset="fast", learn=False)
     assert found["cells"]["model"] == ["computed"] * 6
     assert not found["editable"]
-    assert "uncached" in " ".join(found["lines"])
+    assert found["rate"] == 1
+    assert "uncached" in " ".join(found["notes"])
 
 
 def test_a_run_that_will_be_learned_from_computes_every_step_and_says_so(ask):
     found = ask("ABCacheApply", preset="balanced", learn=True)
     assert set(found["cells"]["model"]) == {"computed"}
-    assert "7 of 20" in " ".join(found["lines"])
+    assert found["learns"] == 20 / 7
+    assert found["computed"] == {"model": 20}
 
 
 def test_steps_a_ksampler_leaves_out_at_its_ends_are_no_cells(ask):
@@ -99,7 +101,7 @@ def test_written_sigmas_say_where_a_stage_ends(ask):
 def test_sigmas_that_rise_are_all_computed(ask):
     found = ask("ABCacheApply", preset="balanced", learn=False, sampling={"flipped": True})
     assert set(found["cells"]["model"]) == {"computed"}
-    assert "the sigmas rise" in " ".join(found["lines"])
+    assert "the sigmas rise" in " ".join(found["notes"])
 
 
 def test_a_sampling_without_steps_is_shown_as_no_sampling(answer):
@@ -183,7 +185,7 @@ def test_beside_ab_cache_steps_of_feb_cache_cannot_be_edited_and_it_is_said_why(
     edit = {"kind": "mlp", "steps": [9], "compute": True}
     found = both("FEBCacheApply", FEB, beside("ABCacheApply", **AB), edit)
     assert (found["editable"], found["widgets"]) == (False, {})
-    assert "count only the steps at which the model runs" in found["fixed"]
+    assert found["fixed"] == "beside"
     ab = both("ABCacheApply", AB, beside("FEBCacheApply", **FEB), {"kind": "model", "steps": [5], "compute": True})
     assert ab["editable"]
     assert ab["cells"]["model"][5] == "computed"
@@ -192,7 +194,7 @@ def test_beside_ab_cache_steps_of_feb_cache_cannot_be_edited_and_it_is_said_why(
 def test_beside_a_run_that_is_learned_from_nothing_is_cached(both):
     found = both("FEBCacheApply", FEB, beside("ABCacheApply", preset="auto", learn=True))
     assert found["cells"] == {kind: ["computed"] * 20 for kind in ("attention", "mlp")}
-    assert "first picture" in " ".join(found["lines"])
+    assert found["learns"] == 20 / 7
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_two_nodes_that_cannot_share_a_model_say_so_before_the_run(both, other, 
 
 
 def test_a_plan_and_too_few_steps_say_why_they_cannot_be_edited(ask, both):
-    assert "fewer than 8" in ask("ABCacheApply", steps=6, learn=False)["fixed"]
+    assert ask("ABCacheApply", steps=6, learn=False)["fixed"] == "few"
     assert ask("ABCacheApply", learn=False)["fixed"] == ""
 
 
@@ -219,7 +221,33 @@ def test_a_plan_that_comes_with_the_pack_is_shown(answer):
     }
     found = answer(json.dumps(asked).encode())[1]
     assert found["cells"]["mlp"].count("reused") > 5
-    assert not found["editable"]
+    assert (found["editable"], found["fixed"]) == (False, "plan")
+
+
+def test_a_plan_of_the_wrong_kind_is_told_before_the_run(answer):
+    asked = {"class": "ABCacheApply", "plan": {"name": "bundled/flux_feb_released.safetensors"}}
+    assert "Connect it to FEB-Cache Apply" in answer(json.dumps(asked).encode())[1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("widgets", "left"),
+    [
+        ({"preset": "auto"}, False),
+        ({"preset": "auto", "interval": 4}, True),
+        ({"preset": "custom"}, True),
+        ({"preset": "custom", "learn": False}, False),
+        ({"preset": "paper"}, False),
+    ],
+)
+def test_widgets_that_leave_learning_say_so(ask, widgets, left):
+    found = ask("ABCacheApply", **{"learn": True} | widgets)
+    assert (found["left"], found["learns"] > 0) == (left, widgets == {"preset": "auto"})
+
+
+def test_an_edit_of_a_run_that_learns_says_that_learning_is_left(ask):
+    found = ask("ABCacheApply", preset="auto", learn=True, edit={"kind": "model", "steps": [9], "compute": False})
+    assert found["left"]
+    assert found["learns"] == 0
 
 
 @pytest.mark.parametrize("cls", ["FEBCacheApply", "ABCacheApply"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cache_core import MODULES, OUTPUT, Extrapolation, Frame, Interval, Kind, Plan, Run, Timeline, report
+from cache_core.saved_plan.saved_plan import Origin
 from cache_core.show import timeline as view
 
 STEPS = 12
@@ -42,6 +43,11 @@ def stepped(watch=None):
     return run
 
 
+def session_of(run, **more):
+    parts = {"model_sampling": torch.nn.Identity(), "given": (), "origin": None, "lesson": "", "prices": {}}
+    return SimpleNamespace(run=run, **parts | more)
+
+
 def test_cells_fill_one_by_one_with_what_was_done():
     left = []
     run = stepped(lambda run: left.append(view.done(run)["model"].count(None)))
@@ -56,8 +62,8 @@ def test_the_running_speed_up_is_of_the_finished_evaluations():
 
 def test_what_a_table_would_take_follows_from_measured_seconds():
     run = Run((Plan(Interval(OUTPUT, 3, Frame(1)), Extrapolation(2)),), Timeline.even(STEPS))
-    assert view.priced_rate(run.table, {"compute": 1.0, "predict model": 0.25}) == pytest.approx(12 / (5 + 7 * 0.25))
-    assert view.priced_rate(run.table, {"compute": 1.0}) is None
+    assert view.priced(run.table, {"compute": 1.0, "predict model": 0.25}) == (pytest.approx(5 + 7 * 0.25), 12)
+    assert view.priced(run.table, {"compute": 1.0}) is None
 
 
 def test_a_step_that_predicts_the_model_costs_that_whatever_rests_in_it():
@@ -68,7 +74,7 @@ def test_a_step_that_predicts_the_model_costs_that_whatever_rests_in_it():
     prices = {"compute": 1.0, "predict model": 0.25, "reuse both": 0.5}
     ran = [row & MODULES for row in both.table.rows if Kind.MODEL in row]
     expected = sum(1.0 if row else 0.5 for row in ran) + 0.25 * (STEPS - len(ran))
-    assert view.priced_rate(both.table, prices) == pytest.approx(STEPS / expected)
+    assert view.priced(both.table, prices) == (pytest.approx(expected), STEPS)
 
 
 def test_events_are_throttled_and_the_first_and_the_last_always_sent(progress, told, monkeypatch):
@@ -92,7 +98,7 @@ def test_the_facts_are_there_before_the_page_is_told_of_the_end(progress, monkey
     run.close()
     at_the_end = []
     monkeypatch.setattr(progress, "send", lambda state: at_the_end.append(progress.known("7", "ABCacheApply").facts))
-    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
+    session = session_of(run)
     progress.PageTimeline("7", "ABCacheApply").ended(session, report(run, "Toy", True))
     assert at_the_end[0].timeline == run.timeline
 
@@ -100,10 +106,10 @@ def test_the_facts_are_there_before_the_page_is_told_of_the_end(progress, monkey
 def test_a_run_that_was_stopped_leaves_words_but_no_facts(progress, told):
     run = stepped()
     run.close()
-    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
+    session = session_of(run)
     progress.PageTimeline("7", "ABCacheApply").ended(session, report(run, "Toy", False))
     assert progress.known("7", "ABCacheApply").facts is None
-    assert "stopped" in told[-1]["lines"][0]
+    assert not told[-1]["report"]["finished"]
 
 
 def test_only_so_many_nodes_are_kept(progress, told):
@@ -117,8 +123,9 @@ def test_only_so_many_nodes_are_kept(progress, told):
 def test_a_summary_names_seconds_shares_peak_and_demotions():
     run = stepped()
     run.close()
-    said = " ".join(replace(report(run, "Toy", True), demotions=("out of memory at step 4",)).summary())
-    assert all(word in said for word in ("saved", "model 42%", "peak cache", "demoted: out of memory at step 4"))
+    said = replace(report(run, "Toy", True), demotions=("out of memory at step 4",)).summary()
+    assert (said["saved"] > 0, said["shares"]["model"], said["bytes"]) == (True, pytest.approx(5 / 12), 0)
+    assert said["less"] == ["out of memory at step 4"]
 
 
 def test_a_node_of_a_subgraph_is_not_taken_for_one_with_its_id_outside(progress, told):
@@ -130,7 +137,7 @@ def test_a_node_of_a_subgraph_is_not_taken_for_one_with_its_id_outside(progress,
 def test_runs_of_a_node_s_second_model_are_told_and_kept_apart(progress, told, answer):
     run = stepped()
     run.close()
-    session = SimpleNamespace(run=run, model_sampling=torch.nn.Identity(), learned=None, given=())
+    session = session_of(run)
     progress.PageTimeline("7", "ABCacheApply", 1).ended(session, report(run, "Toy", True))
     assert told[-1]["part"] == 1
     assert progress.known("7", "ABCacheApply").facts is None
@@ -138,6 +145,51 @@ def test_runs_of_a_node_s_second_model_are_told_and_kept_apart(progress, told, a
     kept.facts = replace(kept.facts, model_sampling=None)
     steps = [answer(json.dumps({**asked, **part}).encode())[1]["steps"] for part in ({}, {"part": 0}, {"part": 1})]
     assert steps == [20, 20, STEPS]  # those of the model's last run, where the page finds no sampler
+
+
+SCENE = {"model": "flux", "how": "cfg 1", "size": 4096.0, "batch": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "cells", "priced", "kept"),
+    [
+        ({}, 64, True, True),
+        ({"model": "wan"}, None, False, False),  # nothing is known
+        ({"how": "cfg 3"}, None, False, True),  # no plan, and other prices
+        ({"size": 8192.0}, 128, False, False),
+        ({"size": 0.0}, None, False, False),
+        ({"batch": 4}, 64, False, False),
+    ],
+)
+def test_what_is_known_of_a_run_holds_in_its_scene(progress, told, change, cells, priced, kept):
+    run, scene = stepped(), sys.modules[progress.__name__.replace("last_runs", "request")].Scene
+    run.close()
+    origin = Origin("Toy", "abc", "euler", 64, 1, "today", "guided")
+    progress.PageTimeline("7", "ABCacheApply").ended(session_of(run, origin=origin), report(run, "Toy", True))
+    known = progress.known("7", "ABCacheApply")
+    assert known.facts_in(scene(**SCENE)).origin == origin  # the first question is of the run's own scene
+    facts = known.facts_in(scene(**SCENE | change))
+    assert (facts is None) == ("model" in change)
+    if facts:
+        origin = facts.origin
+        assert (origin and origin.cells, bool(facts.prices), bool(facts.memory)) == (cells, priced, kept)
+
+
+def test_the_prices_of_unseen_samplings_tell_what_the_next_picture_takes(progress, told):
+    run = stepped()
+    run.close()
+    session = session_of(run, lesson="learned", prices={"compute": 7.0, "reuse both": 0.5})
+    progress.PageTimeline("7", "ABCacheApply").ended(session, report(run, "Toy", True))
+    prices = progress.known("7", "ABCacheApply").facts.prices
+    assert (prices["compute"], prices["reuse both"]) == (1.0, 0.5)
+    assert told[-1]["report"]["lesson"] == "learned"
+
+
+def test_learning_is_told_with_what_is_done_of_it(progress, told):
+    run, timeline = stepped(), progress.PageTimeline("7", "ABCacheApply")
+    timeline.learning(run, 0, 24)
+    timeline.learning(run, 24, 24)
+    assert [(state["running"], state["learning"]) for state in told] == [(True, [0, 24]), (True, [24, 24])]
 
 
 def test_an_apply_node_of_a_prompt_has_a_timeline_on_the_page(progress):

@@ -177,7 +177,7 @@ class Fuzz:
         json.dumps(answer, allow_nan=False)
         if "error" in answer and status in (200, 400):
             raise self.core.ConfigError(answer["error"])
-        if status != 200 or not answer["lines"]:
+        if status != 200 or not answer["steps"]:
             raise ValueError(f"status {status}, {answer}")
 
     def widgets(self, count: int) -> Tally:

@@ -19,7 +19,7 @@ await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().wait
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length === 1);
 await tools.skipWithoutStrips(rendering);
-facts.fresh = await settled((seen) => seen.words.includes("no sampler"));
+facts.fresh = await settled((seen) => seen.words.includes("No sampler"));
 await shot("fresh");
 
 // Move the attention-interval slider.
@@ -57,7 +57,7 @@ await shot("edited");
 facts.position = await page.evaluate(() => [...app.graph._nodes[0].pos]);
 await cell("mlp", 0).click();
 facts.refused = await until((seen) => seen.words.includes("step 0"));
-await page.locator(".feb-strip-words").click();
+await page.locator(".feb-strip-lines").click();
 await page.mouse.click(900, 900);
 await page.keyboard.press("Control+z");
 facts.undone = await settled((seen) => seen.cells.attention[4] === "computed");

@@ -11,7 +11,7 @@ const shown = () => page.evaluate(() => Object.fromEntries([app.graph, ...(app.g
   const strip = node.widgets.find((widget) => widget.name === "timeline").element, cells = {};
   for (const cell of strip.querySelectorAll(".feb-strip-cell")) (cells[cell.dataset.kind] ??= []).push(cell.dataset.state);
   const widgets = Object.fromEntries(node.widgets.filter((widget) => widget.name !== "timeline").map((widget) => [widget.name, widget.value]));
-  return [node.type, { cells, widgets, words: strip.querySelector(".feb-strip-words").innerText, editable: strip.classList.contains("feb-strip-editable"),
+  return [node.type, { cells, widgets, words: [...strip.querySelectorAll(".feb-strip-words p")].map((line) => line.textContent).join("\n"), editable: strip.classList.contains("feb-strip-editable"),
     ahead: strip.querySelectorAll("[data-ahead]").length }];
 })));
 
@@ -70,7 +70,7 @@ for (const zoom of [0.6, 1]) {
 
 // A run fills both.
 await page.evaluate(() => app.queuePrompt(0, 1));
-facts.ran = await until((seen) => [FEB, AB].every((cls) => seen[cls]?.words.includes("last run") && seen[cls].words.includes("by the seconds of the last run")));
+facts.ran = await until((seen) => [FEB, AB].every((cls) => seen[cls]?.words.includes("Last picture") && seen[cls].words.includes("Next picture: About")));
 await shot("ran");
 
 // Without a sampler: how many steps there will be is not seen.
@@ -80,7 +80,7 @@ const lead = (to) => page.evaluate(([cls, to]) => {
   else sampler.disconnectInput(sampler.inputs.findIndex((input) => input.name === "model"));
 }, [AB, to]);
 await lead(false);
-facts.lost = await until((seen) => seen[AB]?.words.includes("no sampler"));
+facts.lost = await until((seen) => seen[AB]?.words.includes("No sampler"));
 await lead(true);
 await until((seen) => seen[AB]?.words.includes("24 steps (KSampler, simple)"));
 
@@ -112,6 +112,6 @@ if (facts.subgraphs) {
   facts.moved = await promote(AB, "warmup_steps", 9);
   await shot("subgraph");
   await page.evaluate(() => app.queuePrompt(0, 1));
-  facts.ranInside = await until((seen) => both(seen, "last run") && both(seen, "by the seconds of the last run"));
+  facts.ranInside = await until((seen) => both(seen, "Last picture") && both(seen, "Next picture: About"));
 }
 await close();

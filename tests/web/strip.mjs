@@ -6,11 +6,14 @@ export function stripOf({ page, path }) {
   const shown = () => page.evaluate(() => {
     const strip = document.querySelector(".feb-strip"), node = app.graph._nodes.find((node) => node.type.endsWith("CacheApply"));
     if (!strip?.querySelector(".feb-strip-row")) return null;
-    const cells = {};
+    const cells = {}, texts = (strip) => { // all of them, and those that are read first
+      const [words, front] = [".feb-strip-words p", ".feb-strip-lines p"].map((which) => [...strip.querySelectorAll(which)].map((line) => line.textContent).join("\n"));
+      return { words, front };
+    };
     for (const cell of strip.querySelectorAll(".feb-strip-cell")) (cells[cell.dataset.kind] ??= []).push(cell.dataset.state);
     const values = node.widgets.filter((widget) => widget.name !== "timeline").map((widget) => [widget.name, widget.value]);
     const labels = [...strip.querySelectorAll(".feb-strip-cell")].every((cell) => cell.ariaLabel && cell.title);
-    return { cells, widgets: Object.fromEntries(values), words: strip.querySelector(".feb-strip-words").innerText, labels };
+    return { cells, widgets: Object.fromEntries(values), ...texts(strip), labels };
   });
 
   /** What is shown once `condition` holds for it. */

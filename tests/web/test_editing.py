@@ -44,7 +44,7 @@ def test_our_scripts_say_nothing_in_the_console_and_ask_no_other_host(facts):
 
 def test_a_node_dragged_in_shows_the_plan_of_twenty_steps_and_says_why_twenty(facts, python_says):
     assert facts["fresh"]["cells"] == python_says(facts["fresh"])
-    assert "No steps are known, 20 are an example: no sampler was found" in facts["fresh"]["words"]
+    assert "No steps are known, 20 are an example. No sampler was found" in facts["fresh"]["words"]
 
 
 def test_moving_the_slider_changes_the_strip_to_pythons_plan(facts, python_says):

@@ -71,14 +71,14 @@ def test_dragging_changes_all_steps_to_what_the_first_became_and_undo_takes_it_b
 def test_a_run_fills_both_strips_with_what_it_did(facts):
     for cls in (FEB, AB):
         assert facts["ran"][cls]["ahead"] == 0
-        assert facts["ran"][cls]["words"].startswith("last run")
+        assert facts["ran"][cls]["words"].startswith("Last picture")
     assert (
         facts["ran"][FEB]["cells"]["mlp"].count("resting") == facts["ran"][AB]["cells"]["model"].count("predicted") > 0
     )
 
 
 def test_where_no_sampler_is_found_it_is_said_and_the_last_runs_steps_are_shown(facts):
-    assert "24 steps as in the last run: no sampler was found" in facts["lost"][AB]["words"]
+    assert "24 steps as in the last run. No sampler was found" in facts["lost"][AB]["words"]
     assert facts["lost"][AB]["cells"]["model"] == facts["undone"][AB]["cells"]["model"]
 
 

@@ -43,9 +43,9 @@ def test_steps_of_a_pair_cannot_be_changed_and_it_says_why(facts):
 
 
 def test_progress_goes_on_over_both_halves(facts):
-    running = [(words, ahead) for words, ahead in facts["filling"] if words.startswith("running")]
+    running = [(words, ahead) for words, ahead in facts["filling"] if words.startswith("Running")]
     done = [int(words.split()[1]) for words, _ in running]
-    assert running[0] == ("running: 0 of 20 steps", 20)
+    assert running[0] == ("Running: 0 of 20 steps.", 20)
     assert done == sorted(done)
     assert all(ahead == 20 - count for count, (_, ahead) in zip(done, running, strict=True))
     assert any(count > 10 for count in done)
@@ -55,7 +55,7 @@ def test_progress_goes_on_over_both_halves(facts):
 
 def test_after_the_run_both_halves_are_what_was_done(facts):
     assert facts["ran"]["cells"] == facts["planned"]["cells"]
-    assert "as measured" in facts["ran"]["words"].splitlines()[0]
+    assert "instead of" in facts["ran"]["front"].splitlines()[0]
 
 
 def test_a_reload_keeps_both_halves(facts):

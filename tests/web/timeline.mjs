@@ -31,26 +31,26 @@ await page.evaluate(() => {
   comfyAPI.api.api.addEventListener("feb_cache.progress", ({ detail }) => window.states.push(detail));
   const note = () => {
     const strip = document.querySelector(".feb-strip"), ahead = strip.querySelectorAll("[data-ahead]").length;
-    window.seen.push([strip.querySelector(".feb-strip-words").innerText.split("\n")[0], ahead]);
+    window.seen.push([strip.querySelector(".feb-strip-lines p").textContent, ahead]);
   };
-  new MutationObserver(note).observe(document.querySelector(".feb-strip-words"), { childList: true });
+  new MutationObserver(note).observe(document.querySelector(".feb-strip-lines"), { childList: true });
   return app.queuePrompt(0, 1);
 });
-await wait(() => window.seen.some(([words]) => words.startsWith("running")));
-facts.ran = await until((seen) => seen.words.includes("last run") && seen.words.includes("by the seconds of the last run"));
+await wait(() => window.seen.some(([words]) => words.startsWith("Running")));
+facts.ran = await until((seen) => seen.words.includes("Last picture") && seen.words.includes("Next picture: About"));
 facts.filling = await page.evaluate(() => window.seen);
 await shot("ran");
 
 // A state from the middle of the run again, for pictures of it.
 await page.evaluate(() => comfyAPI.api.api.dispatchEvent(new CustomEvent("feb_cache.progress", { detail: states[states.length >> 1] })));
-facts.middle = await until((seen) => seen.words.startsWith("running"));
+facts.middle = await until((seen) => seen.words.startsWith("Running"));
 await shot("running");
 
 // Reload: the last run is there.
 const again = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
 await open();
 await load(again);
-facts.reloaded = await until((seen) => seen.words.includes("last run:"));
+facts.reloaded = await until((seen) => seen.words.includes("Last picture"));
 
 // With a plan, which the strip shows, and no cell of which can be changed.
 await page.evaluate(() => {

@@ -33,12 +33,12 @@ await shot("planned");
 await page.evaluate(() => {
   [window.seen, window.states] = [[], []];
   comfyAPI.api.api.addEventListener("feb_cache.progress", ({ detail }) => window.states.push(detail));
-  const words = document.querySelector(".feb-strip-words");
-  new MutationObserver(() => window.seen.push([words.innerText.split("\n")[0], document.querySelectorAll("[data-ahead]").length])).observe(words, { childList: true });
+  const words = document.querySelector(".feb-strip-lines");
+  new MutationObserver(() => window.seen.push([words.querySelector("p").textContent, document.querySelectorAll("[data-ahead]").length])).observe(words, { childList: true });
   return app.queuePrompt(0, 1);
 });
 await wait(() => window.states.some((state) => state.part === 1 && !state.running));
-facts.ran = await until((seen) => seen.words.startsWith("last run") && !seen.words.includes("estimated")); // both are known exactly
+facts.ran = await until((seen) => seen.words.startsWith("Last picture") && seen.words.includes("Next picture: About"));
 facts.filling = await page.evaluate(() => window.seen);
 facts.parts = await page.evaluate(() => window.states.map((state) => state.part));
 await shot("ran");
@@ -48,14 +48,14 @@ await page.evaluate(() => {
   const second = states.filter((state) => state.part === 1 && state.running);
   comfyAPI.api.api.dispatchEvent(new CustomEvent("feb_cache.progress", { detail: second[second.length >> 1] }));
 });
-facts.middle = await until((seen) => seen.words.startsWith("running"));
+facts.middle = await until((seen) => seen.words.startsWith("Running"));
 await shot("running");
 
 // Reload: both halves are there.
 const again = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())));
 await open();
 await load(again);
-facts.reloaded = await until((seen) => seen.words.includes("last run:"));
+facts.reloaded = await until((seen) => seen.words.includes("Last picture"));
 
 // The other way round: the model that is sampled first comes first, whichever input it is at.
 await loadApi({ ...pair, 5: sampler(["4", 2], ["3", 0], 0, 12, {}), 6: sampler(["4", 0], ["5", 0], 12, 10000, {}) }, { [AB]: [0, 0] });
@@ -64,8 +64,8 @@ facts.swapped = await until((seen) => seen.words.includes("12 + 8"));
 // Behind another Apply node with both models, each output leads to its own sampler.
 await loadApi({ ...pair, 8: { class_type: FEB, inputs: { model: ["4", 0], model_2: ["4", 2], preset: "custom" } },
   5: sampler(["8", 0], ["3", 0], 0, 12, {}), 6: sampler(["8", 2], ["5", 0], 12, 10000, {}) }, { [AB]: [0, 0], [FEB]: [520, 0] });
-await wait(() => [...document.querySelectorAll(".feb-strip-words")].filter((words) => words.innerText.includes("12 + 8")).length === 2);
-facts.chained = await page.evaluate(() => [...document.querySelectorAll(".feb-strip-words")].map((words) => words.innerText));
+await wait(() => [...document.querySelectorAll(".feb-strip-words")].filter((words) => words.textContent.includes("12 + 8")).length === 2);
+facts.chained = await page.evaluate(() => [...document.querySelectorAll(".feb-strip-words")].map((words) => words.textContent));
 
 // The second output not used: one sampling, whose steps can be changed.
 await loadApi({ ...pair, 6: sampler(["2", 0], ["5", 0], 10, 10000, {}) }, { [AB]: [0, 0] });

@@ -4,8 +4,6 @@ import { sourceOf } from "./values.js";
 /** The inputs of an Apply node that models come by; its outputs have the same names. The place of each is its `part`. */
 export const MODELS = ["model", "model_2"];
 
-const SHARED = "Two samplings share these widgets, so single steps cannot be changed here. Put each model on an Apply node of its own for that.";
-
 const named = (sockets, name) => sockets?.some((socket) => socket.name === name);
 
 /** Of a way that began with the output `name`: whether its model leaves the last node by an output, by that one's name. */
@@ -23,12 +21,27 @@ function laneOf(node, before, lane) {
 
 const length = (cells) => Object.values(cells)[0].length;
 
-const both = (a, b) => (!b || a === b ? a : a ? `${a}; then ${b}` : b);
+const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
-/** The lines of both: the first two say what is done and what comes of it, the others are notes. */
-function linesOf([first, second]) {
-  const notes = new Set([...first.slice(2), ...second.slice(2)]);
-  return [both(first[0], second[0]), both(first[1], second[1]), ...notes];
+const all = (values, sum) => (values.some((value) => value === null) ? null : sum(values));
+
+const notesOf = (pair) => [...new Set(pair.flatMap(({ notes }) => notes))];
+
+/** Numbers by name, those of both added. */
+const added = (pair) => Object.fromEntries(Object.keys(pair[0]).filter((key) => key in pair[1]).map((key) => [key, pair[0][key] + pair[1][key]]));
+
+/** The speed-up of samplings of so many `steps`, one after the other; each of `rates` is its own. */
+const rateOf = (steps, rates) => total(steps) / total(steps.map((count, i) => count / (rates[i] || 1)));
+
+/** What of plans in turn is about time, and likeness. */
+function promiseOf(pair) {
+  const steps = pair.map((plan) => plan.steps), seconds = all(pair.map((plan) => plan.seconds), ([a, b]) => [a[0] + b[0], a[1] + b[1]]);
+  const rate = seconds ? seconds[1] / seconds[0] : all(pair.map((plan) => plan.rate), (rates) => rateOf(steps, rates));
+  const learns = pair.some((plan) => plan.learns) ? rateOf(steps, pair.map((plan) => plan.learns || plan.rate || 1)) : 0;
+  const alike = pair.map((plan) => plan.alike).filter(Boolean).sort((a, b) => a[0] - b[0])[0] ?? null;
+  const any = (name) => pair.some((plan) => plan[name]);
+  const { apart } = pair.find((plan) => plan.alike === alike) ?? pair[0];
+  return { seconds, rate, learns, alike, apart, learned: any("learned"), kept: any("kept"), left: any("left"), least: any("least") };
 }
 
 /** Cells by kind, one after the other; of the kinds that both have. */
@@ -38,7 +51,8 @@ export function joinedCells([first, second]) {
 }
 
 /** The plans of one sampling, or of two in turn, as one. `change`: the step at which the other model takes over. */
-export function joinedPlan([first, second]) {
+export function joinedPlan(pair) {
+  const [first, second] = pair;
   if (!second) return first;
   const scales = [first, second].map(({ scale, steps }) => scale ?? Array(steps).fill(1));
   return {
@@ -49,16 +63,41 @@ export function joinedPlan([first, second]) {
     scale: first.scale || second.scale ? scales.flat() : null,
     exact: first.exact && second.exact,
     editable: false,
-    fixed: SHARED,
-    lines: linesOf([first.lines, second.lines]),
+    fixed: "shared",
+    name: first.name === second.name ? first.name : `${first.name}; ${second.name}`,
+    notes: notesOf(pair),
+    bytes: all(pair.map((plan) => plan.bytes), (sizes) => Math.max(...sizes)),
+    computed: added(pair.map((plan) => plan.computed)),
+    ...promiseOf(pair),
+  };
+}
+
+/** The reports of two runs in turn, as one; a saving that one does not know counts as none. */
+function joinedReport(pair) {
+  const of = (name) => pair.map((report) => report[name]), shares = added(of("shares"));
+  return {
+    finished: of("finished").every(Boolean),
+    evaluations: total(of("evaluations")),
+    computed: total(of("computed")),
+    seconds: total(of("seconds")),
+    saved: of("saved").every((saved) => saved === null) ? null : total(of("saved")),
+    shares: Object.fromEntries(Object.entries(shares).map(([kind, share]) => [kind, share / 2])),
+    bytes: Math.max(...of("bytes")),
+    host: Math.max(...of("host")),
+    lesson: of("lesson").find(Boolean) ?? "",
+    less: [...new Set(of("less").flat())],
+    notes: notesOf(pair),
   };
 }
 
 /** The runs of one sampling, or of two in turn, as one; null where there is none. `shown`: for each its `run`, its `cells`, and how many are `done`. */
 export function joinedRun(shown) {
-  const at = shown.findIndex(({ run }) => run?.running), steps = shown.map(({ cells }) => length(cells));
-  const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
-  if (at >= 0) return { ...shown[at].run, done: sum(steps.slice(0, at)) + shown[at].done, steps: sum(steps) };
-  const [first, second] = shown.map(({ run }) => run).filter(Boolean);
-  return second ? { ...first, rate: null, lines: linesOf([first.lines, second.lines]) } : first ?? null;
+  const at = shown.findIndex(({ run }) => run?.running), lengths = shown.map(({ cells }) => length(cells)), steps = total(lengths);
+  if (at >= 0) {
+    const { run, done } = shown[at];
+    return { ...run, done: total(lengths.slice(0, at)) + done, steps, computed: shown.length > 1 ? null : run.computed };
+  }
+  const runs = shown.filter(({ run }) => run), done = total(runs.map((one) => one.done)), [first, second] = runs.map(({ run }) => run);
+  if (!first) return null;
+  return { ...first, done, steps, report: second ? joinedReport([first.report, second.report]) : first.report };
 }

@@ -2,12 +2,12 @@
 import { app } from "../../../scripts/app.js";
 import { freePlace } from "./free_place.js";
 import { givesMore, graphsOf, hostsOf, isLinked, putBefore, takeOut } from "./links.js";
+import { caches } from "./rivals.js";
 import { findSampling, origins, samplingAt } from "./timeline_sampler.js";
 
 const NAME = "feb_ab_cache.speed_up";
 const NODE = "ABCacheApply";
 const OURS = [NODE, "FEBCacheApply"];
-const RIVALS = /(easy|lazy|tea|mag|mean|first_?block|fb|block|dit|taylor_?seer|adaptive|hi|deep)_?cache|taylorseer|wavespeed|spectrum|hyperstep/i; // types of nodes that cache, too
 const LEAST = 8; // steps: with fewer, AB-Cache computes them all
 
 const CANNOT = {
@@ -40,7 +40,7 @@ function obstacle({ node, slot, sampling }) {
   if (!isLinked(node, slot)) return "unlinked";
   const before = origins(node, slot).filter((other) => !other.mode);
   if (before.some((other) => OURS.includes(other.type))) return "there";
-  if (before.some((other) => RIVALS.test(other.type))) return "rival";
+  if (before.some((other) => caches(other))) return "rival";
   return sampling.end - sampling.start < LEAST ? "few" : undefined; // of unknown steps neither end is known
 }
 

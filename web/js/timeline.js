@@ -5,19 +5,24 @@ import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
 import { idOf, setWidget, widgetOf } from "./links.js";
 import { joinedCells, joinedPlan, joinedRun } from "./pair.js";
+import { caches } from "./rivals.js";
+import { sceneOf } from "./scene.js";
 import { findSamplings } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
+import { told } from "./told.js";
 import { sourceOf, valueOf } from "./values.js";
+import { wordsIn } from "./words.js";
 
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = { FEBCacheApply: 272, ABCacheApply: 230 }; // of the widget, at least: what the words after a run take
+const HEIGHT = { FEBCacheApply: 196, ABCacheApply: 158 }; // of the widget, at least: what the first lines take
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
-const LOST = "no sampler was found that this model leads to";
 const RETRY = 2000; // milliseconds, when the server does not answer
 
 const timelines = new Set();
+const isOurs = (node) => node.comfyClass in EDITS;
+const title = (node) => node.title || node.type;
 
 async function ask(path, body) {
   const answer = await api.fetchApi(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -49,8 +54,10 @@ function shownOf(plan, run) {
 class Timeline {
   constructor(node) {
     this.node = node;
-    this.strip = new Strip((kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
+    this.say = wordsIn(app.ui.settings.getSettingValue("Comfy.Locale"));
+    this.strip = new Strip(this.say, (kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
     [this.requests, this.plans, this.error] = [[], [], null]; // a plan for each sampling of the node's models, in turn
+    [this.failed, this.rivals, this.samplers] = ["", [], []]; // an error of the last run; other caches on the models' way; ids of what samples them
     this.runs = {}; // the last run of each model, by its part
     this.key = this.runKey = ""; // what was asked for the plans that are shown, and when the runs were
     this.busy = this.restored = false;
@@ -59,16 +66,20 @@ class Timeline {
 
   /** What the route is asked for each sampling: all that its plan depends on. */
   #asked() {
-    const { node } = this, found = findSamplings(node, (other) => other.comfyClass in EDITS);
-    return found.map(({ sampling, beside, part }) => ({ ...described(node), node: idOf(node), part, beside: beside.map(described), sampling: sampling ?? {} }));
+    const { node } = this, found = findSamplings(node, isOurs);
+    this.rivals = [...new Set(found.flatMap(({ along }) => along.filter((other) => !isOurs(other) && caches(other)).map(title)))];
+    this.samplers = found.flatMap(({ sampler }) => (sampler ? [idOf(sampler)] : []));
+    return found.map(({ sampling, sampler, along, beside, part }) => ({ ...described(node), node: idOf(node), part, beside: beside.map(described),
+      sampling: sampling ?? {}, scene: sceneOf(along, sampler, isOurs) }));
   }
 
   /** Looks whether anything has changed, and shows the plan for it. */
   async look() {
     if (this.busy || !this.node.graph || this.node.id < 0) return;
     takePlace(this.strip.element, this.node);
-    const requests = this.#asked(), key = JSON.stringify(requests);
+    const requests = this.#asked(), key = JSON.stringify([requests, this.rivals]);
     if (key === this.key) return;
+    this.failed = "";
     await this.#renew(requests, key);
   }
 
@@ -82,7 +93,7 @@ class Timeline {
       this.#take(answers, requests);
       if (!this.restored) await this.#restore(key);
     } catch {
-      [this.error, key, next] = ["The server does not answer; the timeline is drawn again when it does.", "", RETRY];
+      [this.error, key, next] = [this.say("silent"), "", RETRY];
     }
     this.key = key;
     setTimeout(() => (this.busy = false), next);
@@ -118,12 +129,20 @@ class Timeline {
     this.runs = { ...(begins ? {} : this.runs), [state.part]: state }; // without that of the other model in an earlier picture
     this.runKey = this.key;
     this.restored = true;
-    this.#draw();
-    if (!state.running) {
+    if (begins) this.failed = "";
+    if (state.running) this.#draw();
+    else {
       const requests = this.#asked(); // more is known now: the sigmas, the seconds of a step, what was learned
-      this.#renew(requests, JSON.stringify(requests)).catch(() => {});
-      this.runKey = JSON.stringify(requests);
+      this.runKey = JSON.stringify([requests, this.rivals]);
+      this.#renew(requests, this.runKey).catch(() => {});
     }
+  }
+
+  /** An error of the run of a node, this one or its sampler, takes the place of what was promised. */
+  fail(id, message) {
+    if (![idOf(this.node), ...this.samplers].includes(String(id))) return;
+    this.failed = message;
+    this.#draw();
   }
 
   async #edit(edit) {
@@ -131,7 +150,7 @@ class Timeline {
     try {
       answer = await ask("/feb_cache/preview", { ...this.#asked()[0], edit });
     } catch {
-      answer = { error: "The server does not answer; nothing was changed." };
+      answer = { error: this.say("unchanged") };
     }
     if (answer.error) {
       this.error = answer.error;
@@ -154,7 +173,7 @@ class Timeline {
 
   #draw() {
     if (!this.plans.length) {
-      if (this.error) this.strip.words.textContent = this.error;
+      if (this.#wrong.length) this.strip.tell(this.#wrong.map((text) => [text, "wrong"]));
       return;
     }
     const shown = this.plans.map((plan, i) => shownOf(plan, this.runs[this.requests[i]?.part]));
@@ -163,7 +182,7 @@ class Timeline {
     const { boundary, scale, change } = same ? plan : {};
     const [, edits] = widgetOf(this.node, EDITS[this.node.comfyClass]);
     this.strip.show({
-      cells, boundary, scale, change, words: this.#words(plan, run), editable: plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
+      cells, boundary, scale, change, ...this.#words(plan, run), editable: plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
       reached: run?.running ? run.done : null, example: this.#example && !run,
     });
   }
@@ -173,27 +192,25 @@ class Timeline {
     return this.plans.some(({ exact }, i) => !exact && !this.requests[i].sampling.steps);
   }
 
-  /** The steps of each sampling, and its sampler. */
-  #where({ steps, exact }) {
-    const samplings = this.requests.map(({ sampling }) => sampling), lost = samplings.find(({ by, unknown }) => !by || unknown);
-    if (!lost) {
-      const by = new Set(samplings.map(({ by, scheduler }) => [by, scheduler].filter(Boolean).join(", ")));
-      const split = this.plans.length > 1 ? `, ${this.plans.map((plan) => plan.steps).join(" + ")} by two models` : "";
-      return `${steps} steps (${[...by].join("; then ")})${split}${exact ? "" : "; stages estimated until the first run"}`;
+  /** What is wrong: with the last run, with the graph, or with the widgets. */
+  get #wrong() {
+    return [this.failed || (this.rivals.length && this.say("rival", { names: this.rivals.join(", ") })), this.error].filter(Boolean);
+  }
+
+  /** The steps of each sampling, and its sampler, in words; `unsure`: true if the graph does not tell them. */
+  #where({ steps }) {
+    const { say } = this, samplings = this.requests.map(({ sampling }) => sampling), lost = samplings.find(({ by, unknown }) => !by || unknown);
+    if (lost) {
+      const why = lost.unknown ? say("unknown", lost) : say("lost");
+      return { unsure: true, where: `${say(this.#example ? "example" : "asBefore", { steps })} ${why}` };
     }
-    const why = lost.unknown ? `the steps of ${lost.by} come from ${lost.unknown}, and only a run can tell them` : LOST;
-    return this.#example ? `No steps are known, ${steps} are an example: ${why}` : `${steps} steps as in the last run: ${why}`;
+    const by = [...new Set(samplings.map(({ by, scheduler }) => [by, scheduler].filter(Boolean).join(", ")))].join(say("then"));
+    const split = this.plans.length > 1 ? say("split", { each: this.plans.map((plan) => plan.steps).join(" + ") }) : "";
+    return { unsure: false, where: say("where", { steps, by }) + split };
   }
 
   #words(plan, run) {
-    const { lines, fixed } = plan, said = [[this.#where(plan), this.#example ? "strong" : ""], ...(fixed ? [[fixed, ""]] : [])];
-    if (this.error) said.unshift([this.error, "wrong"]);
-    if (!run) return [...said, ...lines.map((line, i) => [line, i === 1 && !this.#example ? "strong" : ""])];
-    const rate = run.rate === null ? "" : `, ${run.rate.toFixed(2)}x`;
-    const [head, ...rest] = run.lines;
-    if (run.running) return [[`running: ${run.done} of ${run.steps} steps${rate}${rate && " so far"}`, "strong"], [head, ""], ...rest.map((line) => [line, ""])];
-    const [did, ...notes] = rest.map((line) => [line, ""]);
-    return [[`last run: ${head}`, "strong"], did, [`next run: ${lines[1]}`, ""], ...notes, ...said];
+    return told(this.say, { plan, run, example: this.#example, wrong: this.#wrong, ...this.#where(plan) });
   }
 }
 
@@ -214,6 +231,7 @@ if (!app.extensions.some((extension) => extension.name === NAME)) {
   api.addEventListener("feb_cache.progress", ({ detail }) => {
     timelines.forEach((timeline) => idOf(timeline.node) === detail.node && timeline.node.comfyClass === detail.class && timeline.follow(detail));
   });
+  api.addEventListener("execution_error", ({ detail }) => timelines.forEach((timeline) => timeline.fail(detail.node_id, detail.exception_message)));
   app.registerExtension({
     name: NAME,
     setup() {

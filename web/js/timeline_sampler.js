@@ -79,12 +79,12 @@ function unlessCircular(find) {
 
 /**
  * How the model that leaves `node` by the output `name` is sampled: `sampling`, as `samplingAt` says it, null where no `sampler` is found; and `beside`,
- * the other nodes on the model's way that `accepts` holds for. `part`: the place of the model among the node's.
+ * the other nodes on the model's way that `accepts` holds for; `along`: all of those that run. `part`: the place of the model among the node's.
  */
 export function findSampling(node, accepts, name = MODELS[0]) {
   const { way, ...found } = unlessCircular(() => wayToSampler(node, name)) ?? { way: [], sampling: null, sampler: null };
-  const beside = [...origins(node, slotOf(node, name)), ...way].filter((other) => other !== node && !other.mode && accepts(other));
-  return { ...found, beside, part: MODELS.indexOf(name) };
+  const along = [...origins(node, slotOf(node, name)), ...way].filter((other) => other !== node && !other.mode);
+  return { ...found, along, beside: along.filter(accepts), part: MODELS.indexOf(name) };
 }
 
 /** The samplings of `node`'s models, each as in `findSampling`: two in turn, or one, also where one guider has both models. */

@@ -1,13 +1,7 @@
 // The strip: a cell for each step and kind, the stage boundary, the noise scale, and words. Plain elements; it knows neither the graph nor the server.
 import { addStyle, element } from "./dom.js";
 
-const MEANING = {
-  computed: "computed",
-  reused: "reused from the last computed step",
-  predicted: "predicted from the last computed steps",
-  resting: "not run, as the whole model is predicted",
-  open: "computed or predicted, decided in the run",
-};
+const STATES = ["computed", "reused", "predicted", "resting", "open"]; // of a cell; words.js has their names
 const SVG = "http://www.w3.org/2000/svg";
 
 // Okabe and Ito's colours, told apart by the colour-blind, and a shape for each: full, low and hatched, low and hollow, a line, dashed.
@@ -44,25 +38,34 @@ const STYLE = `
 .feb-strip-axis { position: relative; height: 12px; font-size: 10px; color: var(--descrip-text, #999); }
 .feb-strip-axis > span { position: absolute; transform: translateX(-50%); }
 .feb-strip-words { flex: 1 1 0; min-height: 0; overflow: auto; scrollbar-width: thin; overflow-wrap: anywhere; user-select: text; }
-.feb-strip-words > p { margin: 0 0 2px; }
-.feb-strip-words > .feb-strip-strong { font-weight: 600; }
-.feb-strip-words > .feb-strip-wrong::before { content: "⚠ "; }
-.feb-strip-words > .feb-strip-wrong { color: var(--error-text, #ff6b6b); }
+.feb-strip-words p { margin: 0 0 2px; }
+.feb-strip-words .feb-strip-strong { font-weight: 600; font-size: 12px; }
+.feb-strip-words .feb-strip-wrong::before { content: "⚠ "; }
+.feb-strip-words .feb-strip-wrong { color: var(--error-text, #ff6b6b); }
+.feb-strip-more { color: var(--descrip-text, #999); }
+.feb-strip-more > summary { cursor: pointer; width: max-content; }
 `;
 
-/** A strip, with `element` to show. `edit(kind, steps, compute)` is called for cells that were clicked or dragged over, `clear()` for the button. */
+/**
+ * A strip, with `element` to show. `say`: as words.js makes it. `edit(kind, steps, compute)` is called for cells that were clicked or dragged over, `clear()` for the
+ * button.
+ */
 export class Strip {
-  constructor(edit, clear) {
+  constructor(say, edit, clear) {
     addStyle("feb-strip-style", STYLE);
-    this.edit = edit;
+    [this.say, this.edit] = [say, edit];
     this.element = element("div", "feb-strip", null);
     this.element.setAttribute("role", "group");
-    this.element.setAttribute("aria-label", "What the cache does at each step");
+    this.element.setAttribute("aria-label", say("title"));
     this.head = element("div", "feb-strip-head", this.element);
     this.chart = element("div", "feb-strip-chart", this.element);
     this.words = element("div", "feb-strip-words", this.element);
-    this.words.setAttribute("aria-live", "polite");
-    this.clearButton = element("button", "feb-strip-clear", null, { type: "button", textContent: "clear edits", title: "Compute what the widgets say again" });
+    this.lines = element("div", "feb-strip-lines", this.words);
+    this.lines.setAttribute("aria-live", "polite");
+    this.more = element("details", "feb-strip-more", this.words);
+    element("summary", "", this.more, { textContent: say("details") });
+    this.behind = element("div", "", this.more);
+    this.clearButton = element("button", "feb-strip-clear", null, { type: "button", textContent: say("clear"), title: say("clearTip") });
     this.clearButton.addEventListener("click", clear);
     this.cells = new Map(); // by kind, in the order of steps
     this.chart.addEventListener("pointerdown", (event) => this.#press(event));
@@ -71,10 +74,10 @@ export class Strip {
   }
 
   /**
-   * Shows `cells` by kind, each a state by step, and `words`, a list of [text, strong or wrong or nothing]. `reached` is null, or, while a run goes on,
-   * how many steps are done: those ahead are pale, and so are all of an `example`. `change`: the step at which another model takes over, if there is one.
+   * Shows `cells` by kind, each a state by step, and words as in `tell`. `reached` is null, or, while a run goes on, how many steps are done: those ahead are
+   * pale, and so are all of an `example`. `change`: the step at which another model takes over, if there is one.
    */
-  show({ cells, boundary, scale, change, words, editable, edited, reached = null, example = false }) {
+  show({ cells, boundary, scale, change, lines, more, editable, edited, reached = null, example = false }) {
     this.editable = editable;
     this.element.classList.toggle("feb-strip-example", example);
     this.element.classList.toggle("feb-strip-editable", Boolean(editable));
@@ -83,7 +86,14 @@ export class Strip {
       states.forEach((state, step) => this.#paint(this.cells.get(kind)[step], kind, step, state, reached));
     }
     this.#legend(new Set(Object.values(cells).flat()), edited, change);
-    this.words.replaceChildren(...words.map(([text, how]) => element("p", how ? `feb-strip-${how}` : "", null, { textContent: text })));
+    this.tell(lines, more);
+  }
+
+  /** Shows `lines`, a list of [text, strong or wrong or nothing], and the texts of `more` behind "details". */
+  tell(lines, more = []) {
+    this.lines.replaceChildren(...lines.map(([text, how]) => element("p", how ? `feb-strip-${how}` : "", null, { textContent: text })));
+    this.behind.replaceChildren(...more.map((text) => element("p", "", null, { textContent: text })));
+    this.more.hidden = !more.length;
   }
 
   #shape(cells, boundary, scale, change) {
@@ -99,7 +109,7 @@ export class Strip {
   }
 
   #row(kind, steps, boundary, change) {
-    element("span", "", this.chart, { textContent: kind });
+    element("span", "", this.chart, { textContent: this.say(kind) });
     const row = element("div", "feb-strip-row", this.chart);
     const made = Array.from({ length: steps }, (_, step) => element("button", "feb-strip-cell", row, { type: "button", tabIndex: step ? -1 : 0 }));
     made.forEach((cell, step) => Object.assign(cell.dataset, { kind, step }));
@@ -112,8 +122,9 @@ export class Strip {
 
   #curve(scale) {
     const [low, high] = [Math.min(1, ...scale), Math.max(1, ...scale)];
-    const text = `noise scale: ${scale[0].toFixed(3)} at the first step, ${scale.at(-1).toFixed(3)} at the last, from ${low.toFixed(3)} to ${high.toFixed(3)}`;
-    element("span", "", this.chart, { textContent: "noise", title: text });
+    const [first, last] = [scale[0], scale.at(-1)].map((value) => value.toFixed(3));
+    const text = this.say("scale", { first, last, low: low.toFixed(3), high: high.toFixed(3) });
+    element("span", "", this.chart, { textContent: this.say("noise"), title: text });
     const svg = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "polyline"), title = document.createElementNS(SVG, "title");
     title.textContent = text;
     svg.setAttribute("class", "feb-strip-curve");
@@ -125,7 +136,7 @@ export class Strip {
   }
 
   #axis(steps) {
-    element("span", "", this.chart, { textContent: "step" });
+    element("span", "", this.chart, { textContent: this.say("step") });
     const axis = element("div", "feb-strip-axis", this.chart);
     const every = Math.max(1, Math.ceil((steps - 1) / 5));
     for (let step = 0; step < steps; step += every) {
@@ -139,7 +150,7 @@ export class Strip {
     cell.toggleAttribute("data-ahead", ahead);
     cell.toggleAttribute("data-now", reached !== null && step === reached);
     cell.removeAttribute("data-pending");
-    cell.title = `step ${step}, ${kind}: ${ahead ? "will be " : ""}${MEANING[state]}`;
+    cell.title = this.say(ahead ? "ahead" : "cell", { step, kind: this.say(kind), state: this.say(`is_${state}`) });
     cell.setAttribute("aria-label", cell.title);
   }
 
@@ -148,15 +159,15 @@ export class Strip {
     if (known === this.legend) return;
     this.legend = known;
     this.head.replaceChildren();
-    for (const state of Object.keys(MEANING).filter((name) => states.has(name))) {
-      const key = element("span", "feb-strip-key", this.head, { title: MEANING[state] });
+    for (const state of STATES.filter((name) => states.has(name))) {
+      const key = element("span", "feb-strip-key", this.head, { title: this.say(`is_${state}`) });
       element("i", "", key).dataset.state = state;
-      key.append(state === "open" ? "decided in the run" : state === "resting" ? "not run" : state);
+      key.append(this.say(`key_${state}`));
     }
     if (change) {
-      const key = element("span", "feb-strip-key", this.head, { title: "the other model takes over" });
+      const key = element("span", "feb-strip-key", this.head, { title: this.say("is_change") });
       element("i", "feb-strip-change", key);
-      key.append("other model");
+      key.append(this.say("key_change"));
     }
     if (edited) this.head.append(this.clearButton);
   }

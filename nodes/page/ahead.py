@@ -1,0 +1,154 @@
+"""The sampling that comes next, in numbers and in what web/js/words.js puts into words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...cache_core import MODULES, ConfigError, Kind, Run, Timeline
+from ...cache_core.plan import check_together
+from ...cache_core.saved_plan.saved_plan import SavedPlan
+from ...cache_core.settings import Settings, WidgetSettings
+from ...cache_core.settings.foreseen import computed_steps
+from ...cache_core.settings.presets import CUSTOM
+from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
+from ...cache_core.show import timeline as view
+from ...cache_core.show.similarity import decibels_of, to_the_eye
+from ..comfy import plan_folder, sampling
+from ..comfy.learning import learnable
+from .last_runs import Facts
+from .request import Node
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The settings that count for a node in the next run. `plan`: the saved one among them. `learns`: the speed-up that
+    the run after it will have, where it is learned from, else 0. `left`: learning is on, but the widgets were moved.
+    `note`: a sentence."""
+
+    settings: Settings
+    plan: SavedPlan | None = None
+    learns: float = 0.0
+    left: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The sampling that comes next. `sampler`: its name. `last`: what is known from the node's last run."""
+
+    timeline: Timeline
+    sampler: str
+    last: Facts | None
+
+    def settled(self, node: Node, alone: bool = True) -> Settled:
+        """The settings that count for a node in the next run; `alone` on its model or not. Raises ConfigError for
+        widgets, or a plan, that cannot be run."""
+        if node.plan is not None:
+            given = self._given(node, node.plan)
+            return Settled(node.kind.of_plan(given), given)
+        settings, steps = node.settings(), self.timeline.steps
+        if not settings.learns:
+            return Settled(settings, left=bool(node.widgets.get("learn")) and settings.preset.startswith(CUSTOM))
+        if not learnable(steps, self.sampler) or self.timeline.rises:
+            return Settled(settings)
+        if not alone and node.kind.kinds == MODULES:  # as in learning.learner_of
+            return Settled(settings.unlearned())
+        learned, why = self._learned(settings)
+        if learned:
+            return Settled(SavedPlanSettings(f"{settings.name}, learned", learned, learned=True), learned)
+        if why:
+            return Settled(settings, note=f"no plan is learned for this sampling, the widgets count: {why}")
+        count = computed_steps(steps, settings.learns)
+        return Settled(ComputedSettings(f"{settings.name}, recording", node.kind.kinds), learns=steps / count)
+
+    def _learned(self, settings: WidgetSettings) -> tuple[SavedPlan | None, str]:
+        """The plan that was learned for this sampling, or the reason why none can be. Neither is known before the model
+        has run here: plans go by the fingerprint of its weights."""
+        if self.last is None or self.last.origin is None:
+            return None, ""
+        sampler = sampling.function_of(self.sampler) if self.sampler else self.last.origin.sampler
+        origin, modalities = replace(self.last.origin, sampler=sampler), len(self.last.timeline.modalities)
+        key = plan_folder.key_of(origin, self.timeline.sigmas, settings.learns, settings.kinds, modalities)
+        return plan_folder.learned(key), plan_folder.why_unlearnable(key)
+
+    def _given(self, node: Node, name: str) -> SavedPlan:
+        """The plan in the file `name`, or, without a name, that of the node's last run."""
+        plans = self.last.given if self.last else ()
+        given = plan_folder.read(name) if name else next((p for p in plans if p.table.kinds <= node.kind.kinds), None)
+        if given is None:
+            raise ConfigError("The plan comes from another node, and is known here once this node has run with it.")
+        return given
+
+    def shown(self, node: Node, beside: Sequence[Node]) -> dict:
+        """The plan that the run makes of all Apply nodes, with the cells of `node`. Raises ConfigError for nodes that
+        cannot share a model."""
+        every = [self.settled(each, not beside) for each in (node, *beside)]
+        check_together(tuple(s.settings.plan(self.timeline) for s in every))
+        # a run that is learned from caches nothing at all
+        counting = [s.settings for s in every if s.learns] or [s.settings for s in every]
+        run = Run(tuple(s.plan(self.timeline) for s in counting), self.timeline)
+        if sampling.noisy_name(self.sampler):
+            run.reuse(f"{self.sampler} adds new noise at each step, by its name")
+        learns, rate, seconds = max(s.learns for s in every), *self._rate(run)
+        return {
+            "name": " + ".join(s.name for s in counting),
+            "steps": self.timeline.steps,
+            "cells": _cells(node, every[0], run),
+            "boundary": view.boundary(run),
+            "scale": view.noise_scale(run),
+            "rate": rate,
+            "seconds": seconds,
+            "bytes": self._bytes(run),
+            **view.counts(run),
+            "learns": learns,
+            "learned": any(getattr(s, "learned", False) for s in counting),
+            "kept": bool(learns) and (self.last is None or self.last.origin is None) and _learned_before(),
+            "left": every[0].left,
+            **_alike([s.plan for s in every if s.plan and s.plan.drift is not None]),
+            "notes": [*filter(None, (s.note for s in every)), *run.notes],
+        }
+
+    def _rate(self, run: Run) -> tuple[float | None, list[float] | None]:
+        """The predicted speed-up, and the seconds with and without the cache by those of the last run; by calls, and
+        None, where these are not known; None and None where the run decides."""
+        if any(plan.adaptive for plan in run.plans):
+            return None, None
+        known = view.priced(run.table, self.last.prices) if self.last else None
+        if known is None:
+            return view.counted_rate(run.table), None
+        cached, uncached = (seconds * self.last.each for seconds in known) if self.last else known
+        return uncached / cached, [cached, uncached]
+
+    def _bytes(self, run: Run) -> int | None:
+        """The bytes of the cache, from those of the last run; None where that run kept other kinds, or in another
+        form."""
+        memory = self.last.memory if self.last else None
+        if memory is None or run.store.rung != memory.rung or run.table.states() != memory.states:
+            return None
+        return round(memory.bytes * max(plan.predictor.order for plan in run.plans) / memory.order)
+
+
+def _alike(plans: Sequence[SavedPlan]) -> dict:
+    """How like the uncached picture the next one is, by the plan that is furthest from it: `alike`, PSNR in dB, and in
+    words, None where no plan knows; and `apart`, PSNR by modality, where there are several."""
+    if not plans:
+        return {"alike": None, "apart": {}}
+    furthest = max(plans, key=lambda plan: plan.drift or 0.0)
+    decibels = decibels_of(furthest.drift or 0.0)
+    return {
+        "alike": [decibels, to_the_eye(decibels)],
+        "apart": {name: decibels_of(drift) for name, drift in furthest.drifts},
+    }
+
+
+def _learned_before() -> bool:
+    """True if there are plans of the user: one of them may be for this sampling."""
+    return any(not name.startswith(plan_folder.PREFIX) for name in plan_folder.available())
+
+
+def _cells(node: Node, settled: Settled, run: Run) -> view.Cells:
+    """The cells of the kinds that a node caches; computed ones for a kind that the run does not cache."""
+    given = settled.plan.table.kinds if settled.plan else node.kind.kinds
+    own, cells = [kind for kind in Kind if kind in node.kind.kinds & given], view.planned(run)
+    return {kind.value: cells.get(kind.value, [view.COMPUTED] * run.timeline.steps) for kind in own}
