@@ -42,7 +42,8 @@ async function after(key, type) {
 }
 
 for (const file of rest) {
-  await page.evaluate((graph) => app.loadGraphData(graph), JSON.parse(readFileSync(file)));
+  const quiet = { showMissingNodesDialog: false, showMissingModelsDialog: false, silentAssetErrors: true };
+  await page.evaluate(([graph, quiet]) => app.loadGraphData(graph, true, true, null, quiet), [JSON.parse(readFileSync(file)), quiet]);
   await page.evaluate(() => app.extensionManager.command.execute("Comfy.Canvas.FitView"));
   await page.waitForTimeout(1500);
   facts.loaded[basename(file)] = await page.evaluate(() => app.graph.serialize());

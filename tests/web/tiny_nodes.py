@@ -104,4 +104,29 @@ class TinyEnd:
         return {"ui": {"text": (str(float(samples["samples"].std())),), "controlled": (runs,)}}
 
 
-NODE_CLASS_MAPPINGS = {cls.__name__: cls for cls in (TinyFlux, TinyControlNet, TinyVAE, TinySounds, TinyEnd)}
+class TextEncodeQwenImage21(Tiny):
+    """Sockets and widgets of the node of this name that ComfyUI has since Qwen-Image 2.1; it never runs here."""
+
+    RETURN_TYPES, RETURN_NAMES = ("CONDITIONING", "CONDITIONING", "LATENT"), ("positive", "negative", "latent")
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        text = ("STRING", {"multiline": True})
+        numbers = {"resolution": ("INT", {"default": 1024, "min": 0, "max": 4096})}
+        required = {"clip": ("CLIP",), "prompt": text, "negative_prompt": text, **numbers}
+        return {"required": required, "optional": {"images.image_1": ("IMAGE",), "vae": ("VAE",)}}
+
+
+class QwenImage21Cache(Tiny):
+    """Sockets and widgets of the node of this name, too."""
+
+    RETURN_TYPES = ("MODEL",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict:
+        return {"required": {"model": ("MODEL",), "device": (["auto", "off"],), "dtype": (["default"],)}}
+
+
+# ComfyUI passes over those that it has itself
+NODES = (TinyFlux, TinyControlNet, TinyVAE, TinySounds, TinyEnd, TextEncodeQwenImage21, QwenImage21Cache)
+NODE_CLASS_MAPPINGS = {cls.__name__: cls for cls in NODES}
