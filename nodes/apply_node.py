@@ -5,6 +5,7 @@ from typing import Any
 from ..cache_core import ConfigError
 from ..cache_core.saved_plan.saved_plan import SavedPlan
 from ..cache_core.settings import Settings, WidgetSettings
+from ..cache_core.settings.presets import OFF
 from .comfy.attach import attach
 from .comfy.mailbox import Mailbox
 from .comfy.weights import fingerprint
@@ -33,7 +34,10 @@ class ApplyNode:
         self, model: Any, preset: str, node_id: str = "", model_2: Any = None, **given: Any
     ) -> tuple[object, Mailbox, object]:
         """A clone of `model` with the cache on it, the mailbox for reports, and a clone of `model_2` in the same
-        way."""
+        way. With the preset `off` the models as they are, and a mailbox that says so."""
+        if preset == OFF:
+            second = blocked(NO_SECOND) if model_2 is None else model_2
+            return model, Mailbox(off=f"{self.SETTINGS.title} is off"), second
         name = type(self).__name__
         mailbox = Mailbox(page_timeline(node_id, name))
         first = attach(model, self.settings(model, preset, **given), mailbox)

@@ -29,6 +29,8 @@ def preview(request: Request, last: Facts | None) -> dict:
     cannot be run."""
     described = request.sampling or (Described(last.timeline.steps) if last else Described())
     timeline, exact = timeline_of(described, last)
+    if request.node.off:
+        return _off(request.node, timeline) | {"exact": exact}
     ahead = Ahead(timeline, described.sampler, last)
     node, written, fixed = request.node, {}, _fixed(request, timeline)
     if request.edit is not None and not fixed:
@@ -37,6 +39,25 @@ def preview(request: Request, last: Facts | None) -> dict:
         node = node.changed(written)
     shown = ahead.shown(node, request.beside)
     return {**shown, "exact": exact, "editable": not fixed, "fixed": fixed, "widgets": written}
+
+
+def _off(node: Node, timeline: Timeline) -> dict:
+    """The answer for a node that is switched off."""
+    name = f"{node.kind.title} off"
+    return {
+        "name": name,
+        "off": True,
+        "steps": timeline.steps,
+        "cells": {kind.value: [view.COMPUTED] * timeline.steps for kind in Kind if kind in node.kind.kinds},
+        "boundary": None,
+        "scale": None,
+        "rate": 1.0,
+        "bytes": None,
+        "lines": [name, "off: it caches nothing, as without this node"],
+        "editable": False,
+        "fixed": "",
+        "widgets": {},
+    }
 
 
 def _fixed(request: Request, timeline: Timeline) -> str:

@@ -44,7 +44,7 @@ def test_a_pair_learns_a_plan_for_each_half_and_one_report_tells_both(pack, trai
     plain = in_turn(*trained)
     first, mailbox, second = ab(trained[0], "auto", learn=True, model_2=trained[1])
     assert torch.equal(in_turn(first, second), plain)
-    assert len([path for path in plans.iterdir() if path.name.startswith("learned_")]) == 2
+    assert len(list(plans.glob("*.safetensors"))) == 2
     near = in_turn(first, second, 7)
     assert [report.computed for report in mailbox.reports[-2:]] == [4, 4]
     assert apart(near, in_turn(*trained, 7)) < 0.1

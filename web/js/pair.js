@@ -49,7 +49,8 @@ export function joinedPlan([first, second]) {
     scale: first.scale || second.scale ? scales.flat() : null,
     exact: first.exact && second.exact,
     editable: false,
-    fixed: SHARED,
+    fixed: first.off ? "" : SHARED,
+    off: first.off,
     lines: linesOf([first.lines, second.lines]),
   };
 }

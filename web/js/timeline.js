@@ -107,7 +107,7 @@ class Timeline {
       ask(`/feb_cache/state?node=${encodeURIComponent(request.node)}&class=${request.class}&part=${request.part}`)));
     states.forEach((state, i) => {
       const { part } = this.requests[i], plan = this.plans[i];
-      const same = plan && JSON.stringify(own(state.planned, Object.keys(plan.cells))) === JSON.stringify(plan.cells);
+      const same = plan && !plan.off && JSON.stringify(own(state.planned, Object.keys(plan.cells))) === JSON.stringify(plan.cells);
       if (!this.runs[part] && (state.running || same)) [this.runs[part], this.runKey] = [state, key];
     });
   }
@@ -164,7 +164,7 @@ class Timeline {
     const [, edits] = widgetOf(this.node, EDITS[this.node.comfyClass]);
     this.strip.show({
       cells, boundary, scale, change, words: this.#words(plan, run), editable: plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
-      reached: run?.running ? run.done : null, example: this.#example && !run,
+      reached: run?.running ? run.done : null, example: (this.#example || plan.off) && !run,
     });
   }
 
