@@ -2,7 +2,7 @@
 
 from ..cache_core.settings.ab import DEFAULTS, PRESETS, ABSettings
 from .apply_node import ApplyNode
-from .widgets import OF_BOTH, choice, inputs, integer, percents, preset, slider
+from .widgets import OF_BOTH, choice, inputs, integer, number, percents, preset
 
 TOOLTIPS = OF_BOTH | {
     "model": "Any diffusion model. LoRA and sampling-shift nodes may come before or after this one.",
@@ -52,10 +52,10 @@ class ABCacheApply(ApplyNode):
             "final_steps": integer(d["final_steps"], 0, 20),
             **percents(),
             "coefficients": choice(("node-aware", "paper")),
-            "damping": slider(d["damping"], 0.0, 1.0, 0.05),
+            "damping": number(d["damping"], 0.0, 1.0, 0.05),
             "computed_steps": ("STRING", {"default": ""}),
             "after_guidance": ("BOOLEAN", {"default": False}),
-            "tolerance": slider(d["tolerance"], 0.0, 0.2, 0.005),
+            "tolerance": number(d["tolerance"], 0.0, 0.2, 0.005),
         }
         optional = {
             "learn": ("BOOLEAN", {"default": True, "of_preset": False}),

@@ -8,7 +8,7 @@ from ..cache_core.settings.saved import MOST_MEMORY
 from .apply_node import ApplyNode
 from .comfy.attach import require_blocks
 from .comfy.mailbox import Mailbox
-from .widgets import OF_BOTH, choice, inputs, integer, number, percents, preset, slider
+from .widgets import OF_BOTH, choice, inputs, integer, number, percents, preset
 
 TOOLTIPS = OF_BOTH | {
     "model": "A diffusion transformer with separable attention and MLP, such as FLUX. It is recognised by itself.",
@@ -62,13 +62,13 @@ class FEBCacheApply(ApplyNode):
             "attention_interval": integer(d["attention_interval"], 1, 10),
             "mlp_interval": integer(d["mlp_interval"], 1, 10),
             "fragile_interval": integer(d["fragile_interval"], 1, 6),
-            "stage_boundary": slider(d["stage_boundary"], 0.0, 1.0, 0.01),
+            "stage_boundary": number(d["stage_boundary"], 0.0, 1.0, 0.01),
             "warmup_steps": integer(d["warmup_steps"], 0, 20),
             "final_steps": integer(d["final_steps"], 0, 20),
             **percents(),
             "predictor": choice(tuple(ORDERS)),
-            "noise_scale_high": slider(d["noise_scale_high"], 0.9, 1.1, 0.005),
-            "noise_scale_low": slider(d["noise_scale_low"], 0.9, 1.1, 0.005),
+            "noise_scale_high": number(d["noise_scale_high"], 0.9, 1.1, 0.005),
+            "noise_scale_low": number(d["noise_scale_low"], 0.9, 1.1, 0.005),
         }
         optional = {
             "table": choice(TABLES),

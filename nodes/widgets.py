@@ -37,18 +37,13 @@ def _details(kind: Input) -> dict:
 
 
 def integer(default: int, low: int, high: int) -> Input:
-    """A slider of whole numbers from `low` to `high`."""
-    return ("INT", {"default": default, "min": low, "max": high, "step": 1, "display": "slider"})
+    """A field of whole numbers from `low` to `high`."""
+    return ("INT", {"default": default, "min": low, "max": high, "step": 1})
 
 
 def number(default: float, low: float, high: float, step: float, **details: object) -> Input:
     """A field of numbers."""
     return ("FLOAT", {"default": default, "min": low, "max": high, "step": step, "round": False, **details})
-
-
-def slider(default: float, low: float, high: float, step: float) -> Input:
-    """A slider of numbers from `low` to `high`."""
-    return number(default, low, high, step, display="slider")
 
 
 def choice(options: tuple[str, ...], **details: object) -> Input:
@@ -63,4 +58,4 @@ def preset(presets: Mapping[str, Mapping[str, object]]) -> Input:
 
 def percents() -> dict[str, Input]:
     """The two widgets that limit caching to a part of the sampling, counted as ComfyUI's own nodes count it."""
-    return {"start_percent": slider(0.0, 0.0, 1.0, 0.01), "end_percent": slider(1.0, 0.0, 1.0, 0.01)}
+    return {"start_percent": number(0.0, 0.0, 1.0, 0.01), "end_percent": number(1.0, 0.0, 1.0, 0.01)}

@@ -63,7 +63,8 @@ await click("FEBCacheApply", "preset", 0.5);
 await page.locator(".litemenu-entry", { hasText: /^fast$/ }).click();
 await page.waitForTimeout(500);
 facts.fast = await values("FEBCacheApply");
-await click("FEBCacheApply", "warmup_steps", 1);
+await page.locator(".feb-strip-more").click();
+await click("FEBCacheApply", "warmup_steps", 1); // its arrow
 facts.moved = await values("FEBCacheApply");
 facts.undone = [await after("Control+z", "FEBCacheApply"), await after("Control+z", "FEBCacheApply")];
 await page.screenshot({ path: path("apply"), clip: { x: 0, y: 0, width: 1200, height: 1000 } });

@@ -4,6 +4,7 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
 import { idOf, setWidget, widgetOf } from "./links.js";
+import { Advanced } from "./more.js";
 import { joinedCells, joinedPlan, joinedRun } from "./pair.js";
 import { findSamplings } from "./timeline_sampler.js";
 import { Strip } from "./timeline_strip.js";
@@ -12,7 +13,8 @@ import { sourceOf, valueOf } from "./values.js";
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = { FEBCacheApply: 272, ABCacheApply: 230 }; // of the widget, at least: what the words after a run take
+const HEIGHT = { FEBCacheApply: 146, ABCacheApply: 134 }; // of the widget, at least: a head, the cells, and a few lines; more words are scrolled to
+const WIDTH = 270;
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
 const LOST = "no sampler was found that this model leads to";
 const RETRY = 2000; // milliseconds, when the server does not answer
@@ -50,6 +52,8 @@ class Timeline {
   constructor(node) {
     this.node = node;
     this.strip = new Strip((kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
+    this.advanced = new Advanced(node, EDITS[node.comfyClass]);
+    this.strip.corner.append(this.advanced.button);
     [this.requests, this.plans, this.error] = [[], [], null]; // a plan for each sampling of the node's models, in turn
     this.runs = {}; // the last run of each model, by its part
     this.key = this.runKey = ""; // what was asked for the plans that are shown, and when the runs were
@@ -65,6 +69,7 @@ class Timeline {
 
   /** Looks whether anything has changed, and shows the plan for it. */
   async look() {
+    this.advanced.sync();
     if (this.busy || !this.node.graph || this.node.id < 0) return;
     takePlace(this.strip.element, this.node);
     const requests = this.#asked(), key = JSON.stringify(requests);
@@ -199,7 +204,7 @@ class Timeline {
 
 function add(node) {
   const timeline = new Timeline(node);
-  addWidget(node, WIDGET, "feb_cache_timeline", timeline.strip.element, HEIGHT[node.comfyClass], 400);
+  addWidget(node, WIDGET, "feb_cache_timeline", timeline.strip.element, HEIGHT[node.comfyClass], WIDTH);
   timelines.add(timeline);
   const { onRemoved } = node;
   node.onRemoved = function () {
