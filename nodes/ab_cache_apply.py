@@ -1,8 +1,8 @@
-"""AB-Cache Apply."""
+"""Cache AB."""
 
 from ..cache_core.settings.ab import DEFAULTS, PRESETS, ABSettings
 from .apply_node import ApplyNode
-from .widgets import OF_BOTH, choice, inputs, integer, number, percents, preset
+from .widgets import FOR_SPEED, OF_BOTH, OTHERS, choice, inputs, integer, number, percents, preset
 
 TOOLTIPS = OF_BOTH | {
     "model": "Any diffusion model. LoRA and sampling-shift nodes may come before or after this one.",
@@ -30,10 +30,10 @@ TOOLTIPS = OF_BOTH | {
 
 
 class ABCacheApply(ApplyNode):
-    """The node AB-Cache Apply."""
+    """The node Cache AB."""
 
     SETTINGS = ABSettings
-    SEARCH_ALIASES = ["cache", "teacache", "easycache", "speed", "accelerate", "skip steps"]
+    SEARCH_ALIASES = [*FOR_SPEED, *OTHERS, "wavespeed", "first block cache", "skip steps", "AB-Cache Apply"]
     DESCRIPTION = (
         "Runs the model at some steps only and extrapolates its output at the others (AB-Cache, arXiv 2504.10540). "
         "Works with any diffusion model. Put it between the model loader and the sampler."

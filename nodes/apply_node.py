@@ -1,4 +1,4 @@
-"""The base of FEB-Cache Apply and AB-Cache Apply."""
+"""The base of Cache FEB and Cache AB."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .comfy.weights import fingerprint
 from .page.last_runs import page_timeline
 
 NO_SECOND = (
-    "The output model_2 is connected, and the input model_2 of the same Apply node is not. Connect the second model to "
+    "The output model_2 is connected, and the input model_2 of the same node is not. Connect the second model to "
     "it, such as the low-noise one, or use the output model."
 )
 
@@ -21,7 +21,7 @@ class ApplyNode:
     """An Apply node. `SETTINGS`: the class of its settings."""
 
     SETTINGS: type[WidgetSettings]
-    CATEGORY = "model_patches/acceleration"
+    CATEGORY = "model/patch"
     RETURN_TYPES, RETURN_NAMES = ("MODEL", "REPORT", "MODEL"), ("model", "report", "model_2")
     OUTPUT_TOOLTIPS = (
         "The model with the cache attached; the one you put in stays as it is.",
@@ -47,7 +47,7 @@ class ApplyNode:
             settings = self.settings(model_2, preset, **given)
         except ConfigError as error:
             raise ConfigError(
-                f"model_2: {error} A plan is for one model: give each an Apply node of its own."
+                f"model_2: {error} A plan is for one model: give each a node of its own."
             ) from error
         return first, mailbox, attach(model_2, settings, Mailbox(page_timeline(node_id, name, 1), mailbox))
 

@@ -22,7 +22,7 @@ TOOLTIPS = {
 class CacheCompare:
     """The node Cache Compare."""
 
-    CATEGORY = "model_patches/acceleration"
+    CATEGORY = "model/patch"
     SEARCH_ALIASES = ["compare images", "compare audio", "psnr", "ssim", "difference", "spectrogram"]
     DESCRIPTION = (
         "How far a cached picture, or a cached sound, is from the uncached one of the same seed: PSNR and SSIM, "

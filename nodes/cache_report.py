@@ -7,21 +7,21 @@ from .widgets import inputs
 
 NOTHING_YET = (
     "No run has finished with this model yet. Connect the sampler's LATENT to this node, and the sampler's MODEL to "
-    "the Apply node that this REPORT comes from. Of two models in one guider, the first one's Apply node counts."
+    "the node that this REPORT comes from. Of two models in one guider, the first one's node counts."
 )
 OFF = "{}, by its preset: it cached nothing, and the model is as it was before that node."
-NO_CACHE = "No REPORT is connected, or its Apply node is bypassed: nothing was cached."
+NO_CACHE = "No REPORT is connected, or its node is bypassed: nothing was cached."
 TOOLTIPS = {
     "latent": "The sampler's output, so that this node runs after sampling. It is passed on unchanged.",
-    "report": "From FEB-Cache Apply or AB-Cache Apply. Without one, as when it is bypassed, nothing was cached.",
+    "report": "From Cache FEB or Cache AB. Without one, as when it is bypassed, nothing was cached.",
 }
 
 
 class CacheReport:
     """The node Cache Report."""
 
-    CATEGORY = "model_patches/acceleration"
-    SEARCH_ALIASES = ["cache report", "speed-up", "timing"]
+    CATEGORY = "model/patch"
+    SEARCH_ALIASES = ["cache report", "timing"]
     DESCRIPTION = (
         "What the cache did in the last run: steps computed and predicted, measured time saved, memory, demotions; and "
         "a picture of it."

@@ -1,4 +1,4 @@
-"""FEB-Cache Apply."""
+"""Cache FEB."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ..cache_core.settings.saved import MOST_MEMORY
 from .apply_node import ApplyNode
 from .comfy.attach import require_blocks
 from .comfy.mailbox import Mailbox
-from .widgets import OF_BOTH, choice, inputs, integer, number, percents, preset
+from .widgets import FOR_SPEED, OF_BOTH, OTHERS, choice, inputs, integer, number, percents, preset
 
 TOOLTIPS = OF_BOTH | {
     "model": "A diffusion transformer with separable attention and MLP, such as FLUX. It is recognised by itself.",
@@ -43,10 +43,12 @@ TOOLTIPS = OF_BOTH | {
 
 
 class FEBCacheApply(ApplyNode):
-    """The node FEB-Cache Apply."""
+    """The node Cache FEB."""
 
     SETTINGS = FEBSettings
-    SEARCH_ALIASES = ["cache", "teacache", "speed", "accelerate", "feb", "attention cache"]
+    # what the page finds further on in an alias counts less, and AB-Cache comes first
+    ASIDE = "for blocks, as wavespeed", "for blocks, as first block cache"
+    SEARCH_ALIASES = [*FOR_SPEED, *OTHERS, *ASIDE, "attention cache", "FEB-Cache Apply"]
     DESCRIPTION = (
         "Caches attention and MLP of each block separately, by noise stage, and can scale the noise against exposure "
         "bias (FEB-Cache, arXiv 2503.07120). For diffusion transformers such as FLUX and HunyuanVideo. Put it between "

@@ -6,6 +6,17 @@ from ..cache_core.settings.presets import CUSTOM, OFF
 
 Input = tuple  # ComfyUI's: the type, or a list of options; then a dict of details
 
+FOR_SPEED = (
+    "cache",
+    "speed",
+    "speed up",
+    "faster",
+    "fast",
+    "turbo",
+    "accelerate",
+    "acceleration",
+)  # what people search for
+OTHERS = ("teacache", "magcache", "easycache", "fbcache", "spectrum", "taylorseer", "cache-dit")  # and by other names
 OF_BOTH = {  # tooltips of widgets that both Apply nodes have
     "warmup_steps": "Steps at the start that are always computed. More keeps the composition closer.",
     "final_steps": "Steps at the end that are always computed. More keeps fine detail closer.",

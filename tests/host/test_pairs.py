@@ -99,7 +99,7 @@ def test_a_plan_of_one_model_is_refused_for_a_pair(pack, trained, ab, plans):
     saved = __import__(f"{pack.__name__}.nodes.comfy.plan_folder", fromlist=["read"])
     plan = saved.read(next(path.name for path in plans.iterdir() if path.suffix == ".safetensors"))
     assert ab(trained[0], plan=plan)
-    with pytest.raises(errors.ConfigError, match="model_2: .*an Apply node of its own"):
+    with pytest.raises(errors.ConfigError, match="model_2: .*a node of its own"):
         ab(trained[0], plan=plan, model_2=trained[1])
 
 

@@ -4,7 +4,7 @@ import { sourceOf } from "./values.js";
 /** The inputs of an Apply node that models come by; its outputs have the same names. The place of each is its `part`. */
 export const MODELS = ["model", "model_2"];
 
-const SHARED = "Two samplings share these widgets, so single steps cannot be changed here. Put each model on an Apply node of its own for that.";
+const SHARED = "Two samplings share these widgets, so single steps cannot be changed here. Put each model on a node of its own for that.";
 
 const named = (sockets, name) => sockets?.some((socket) => socket.name === name);
 
