@@ -46,9 +46,7 @@ class ApplyNode:
         try:
             settings = self.settings(model_2, preset, **given)
         except ConfigError as error:
-            raise ConfigError(
-                f"model_2: {error} A plan is for one model: give each a node of its own."
-            ) from error
+            raise ConfigError(f"model_2: {error} A plan is for one model: give each a node of its own.") from error
         return first, mailbox, attach(model_2, settings, Mailbox(page_timeline(node_id, name, 1), mailbox))
 
     def settings(self, model: Any, preset: str, plan: SavedPlan | None = None, **given: Any) -> Settings:
