@@ -18,9 +18,10 @@ NODE_CLASS_MAPPINGS = {
     "CacheCalibrate": CacheCalibrate,
     "CacheCompare": CacheCompare,
 }
+# The page's search for "cache" begins with the shortest name that begins so: these two are shorter than any helper's.
 NODE_DISPLAY_NAME_MAPPINGS = {
-    "FEBCacheApply": "FEB-Cache Apply",
-    "ABCacheApply": "AB-Cache Apply",
+    "FEBCacheApply": "Cache FEB",
+    "ABCacheApply": "Cache AB",
     "CacheReport": "Cache Report",
     "CachePlanLoad": "Cache Plan Load",
     "CachePlanSave": "Cache Plan Save",

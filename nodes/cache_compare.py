@@ -5,7 +5,7 @@ from pathlib import Path
 from ..cache_core.errors import ConfigError
 from ..cache_core.show.similarity import difference, psnr, ssim, wipe
 from .compared_sound import CACHED, MOST, NO_SOUND, UNCACHED, Half, absent, both, compared_sounds
-from .widgets import inputs, number, slider
+from .widgets import inputs, number
 
 NO_PICTURES = "No pictures were compared: connect uncached and cached."
 NOTHING = "Nothing is connected. Connect uncached and cached, or uncached_audio and cached_audio, or all four."
@@ -22,7 +22,7 @@ TOOLTIPS = {
 class CacheCompare:
     """The node Cache Compare."""
 
-    CATEGORY = "model_patches/acceleration"
+    CATEGORY = "model/patch"
     SEARCH_ALIASES = ["compare images", "compare audio", "psnr", "ssim", "difference", "spectrogram"]
     DESCRIPTION = (
         "How far a cached picture, or a cached sound, is from the uncached one of the same seed: PSNR and SSIM, "
@@ -47,7 +47,7 @@ class CacheCompare:
     def INPUT_TYPES(cls) -> dict:
         # The pictures were required once. The page knows inputs by name and gives sockets places before widgets', so
         # both groups load alike.
-        required = {"amplify": number(4.0, 1.0, 64.0, 0.5), "wipe_at": slider(0.5, 0.0, 1.0, 0.01)}
+        required = {"amplify": number(4.0, 1.0, 64.0, 0.5), "wipe_at": number(0.5, 0.0, 1.0, 0.01)}
         optional = {
             "uncached": ("IMAGE",),
             "cached": ("IMAGE",),

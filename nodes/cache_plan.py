@@ -7,7 +7,7 @@ from .comfy import plan_folder
 from .widgets import inputs
 
 TOOLTIPS = {
-    "plan_name": "A file in models/cache_plans, where plans learned by AB-Cache Apply are, too. bundled/...: published "
+    "plan_name": "A file in models/cache_plans, where plans learned by Cache AB are, too. bundled/...: published "
     "lists of steps that come with this pack.",
     "plan": "A plan, from Cache Plan Load or Cache Calibrate.",
     "name": "File name, without folder. A plan of this name is replaced.",
@@ -17,14 +17,14 @@ TOOLTIPS = {
 class CachePlanLoad:
     """The node Cache Plan Load."""
 
-    CATEGORY = "model_patches/acceleration"
+    CATEGORY = "model/patch"
     SEARCH_ALIASES = ["load plan", "cache schedule"]
     DESCRIPTION = (
         "Loads a plan: which steps to compute and how to predict the others, made for one model and sampling. Connect "
-        "it to the plan input of an Apply node."
+        "it to the plan input of Cache AB or Cache FEB."
     )
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
-    OUTPUT_TOOLTIPS = ("The plan, for the plan input of an Apply node.",)
+    OUTPUT_TOOLTIPS = ("The plan, for the plan input of Cache AB or Cache FEB.",)
     FUNCTION = "load"
 
     @classmethod
@@ -45,7 +45,7 @@ class CachePlanLoad:
 class CachePlanSave:
     """The node Cache Plan Save."""
 
-    CATEGORY = "model_patches/acceleration"
+    CATEGORY = "model/patch"
     SEARCH_ALIASES = ["save plan", "export plan"]
     DESCRIPTION = "Saves a plan to models/cache_plans, where Cache Plan Load finds it."
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
@@ -73,7 +73,7 @@ class CachePlanSave:
 class CachePlanInfo:
     """The node Cache Plan Info."""
 
-    CATEGORY = "model_patches/acceleration"
+    CATEGORY = "model/patch"
     SEARCH_ALIASES = ["show plan", "inspect plan"]
     DESCRIPTION = (
         "What is in a plan: the model it is for, the steps it computes, its speed-up in evaluations and its drift."

@@ -7,20 +7,21 @@ from .widgets import inputs
 
 NOTHING_YET = (
     "No run has finished with this model yet. Connect the sampler's LATENT to this node, and the sampler's MODEL to "
-    "the Apply node that this REPORT comes from. Of two models in one guider, the first one's Apply node counts."
+    "the node that this REPORT comes from. Of two models in one guider, the first one's node counts."
 )
-NO_CACHE = "No REPORT is connected, or its Apply node is bypassed: nothing was cached."
+OFF = "{}, by its preset: it cached nothing, and the model is as it was before that node."
+NO_CACHE = "No REPORT is connected, or its node is bypassed: nothing was cached."
 TOOLTIPS = {
     "latent": "The sampler's output, so that this node runs after sampling. It is passed on unchanged.",
-    "report": "From FEB-Cache Apply or AB-Cache Apply. Without one, as when it is bypassed, nothing was cached.",
+    "report": "From Cache FEB or Cache AB. Without one, as when it is bypassed, nothing was cached.",
 }
 
 
 class CacheReport:
     """The node Cache Report."""
 
-    CATEGORY = "model_patches/acceleration"
-    SEARCH_ALIASES = ["cache report", "speed-up", "timing"]
+    CATEGORY = "model/patch"
+    SEARCH_ALIASES = ["cache report", "timing"]
     DESCRIPTION = (
         "What the cache did in the last run: steps computed and predicted, measured time saved, memory, demotions; and "
         "a picture of it."
@@ -41,9 +42,16 @@ class CacheReport:
     def read(self, latent: object, report: Mailbox | None = None) -> dict:
         """The report of the last run, or of two that were one sampling by two models, as text and as a picture."""
         letters = report.newest if report else []
-        text = told([letter.report for letter in letters]) if letters else NO_CACHE if report is None else NOTHING_YET
+        text = told([letter.report for letter in letters]) if letters else silent(report)
         drawn = [part for letter in letters for part in letter.drawn] or lines(text)
         return {"ui": {"text": (text,)}, "result": (latent, text, picture(drawn))}
+
+
+def silent(report: Mailbox | None) -> str:
+    """The reason why there is no report."""
+    if report is None:
+        return NO_CACHE
+    return OFF.format(report.off) if report.off else NOTHING_YET
 
 
 def told(reports: list[RunReport]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import check_choice
 
 MOST_WARMUP = 100  # steps, as Frame allows
-AUTO, CUSTOM = "auto", "custom"
+AUTO, CUSTOM, OFF = "auto", "custom", "off"  # off: no cache; the nodes see to it, no settings are made of it
 RETIRED = ("guard",)  # widgets of older packs, which saved workflows may still have
 Values = Mapping[str, Any]  # of widgets, by name
 

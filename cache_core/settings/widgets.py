@@ -42,12 +42,13 @@ class Settings(Protocol):
 
 @dataclass(frozen=True)
 class WidgetSettings(Settings):
-    """The checked widgets of an Apply node. `title`: the node's name without Apply; `other`: that of the node for
+    """The checked widgets of an Apply node. `title`: the name of the method; `node`: of the node; `other`: of that for
     other kinds. `kinds`: sites that it caches. `defaults`, `presets`: of the widgets that a preset sets. `beside`:
     what the other widgets show at first."""
 
     preset: str
     title: ClassVar[str]
+    node: ClassVar[str]
     other: ClassVar[str]
     kinds: ClassVar[frozenset[Kind]]
     defaults: ClassVar[Values]
@@ -68,8 +69,8 @@ class WidgetSettings(Settings):
         """The settings for a plan in place of the widgets. Raises ConfigError for a plan of other kinds."""
         if not plan.table.kinds <= cls.kinds:
             raise ConfigError(
-                f"This plan is for {names(plan.table.kinds)}; {cls.title} Apply takes plans for {names(cls.kinds)}. "
-                f"Connect it to {cls.other} Apply."
+                f"This plan is for {names(plan.table.kinds)}; {cls.node} takes plans for {names(cls.kinds)}. "
+                f"Connect it to {cls.other}."
             )
         return SavedPlanSettings(f"{cls.title}, plan", plan, memory)
 

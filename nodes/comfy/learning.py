@@ -24,6 +24,7 @@ from ...cache_core.show.similarity import in_words
 from ...cache_core.site import in_order
 from . import plan_folder, sampling
 from .guidance import guidance
+from .plan_name import Subject, subject_of
 from .session import Session
 from .weights import fingerprint
 
@@ -50,7 +51,7 @@ class Lesson:
     """A plan to be learned, and the parts of the guider, as they were at first, that further runs need.
 
     `learner`: the settings that the plan is for. `sigmas`: a copy, because some samplers write into theirs. `mask`: as
-    in Session.begin.
+    in Session.begin. `subject`: for the name of the plan's file.
     """
 
     key: str
@@ -60,6 +61,7 @@ class Lesson:
     sigmas: Tensor
     learner: WidgetSettings
     mask: Tensor | None = None
+    subject: Subject = ("", "")
 
     def session(self, guider) -> Session | None:
         """The session of the recorded run."""
@@ -80,7 +82,7 @@ class Lesson:
         if recording is None:
             raise LearningError("the sampler leaves steps out, or calls the model between two steps")
         plan, unlearned = self._best(recording, samples, again)
-        plan_folder.keep(self.key, plan)
+        plan_folder.keep(self.key, plan, self.subject)
         computed, steps = len(plan.table.computed(self._kind)), len(plan.table.rows)
         took = sum(evaluation.seconds for evaluation in session.run.evaluations)
         learned = (
@@ -218,8 +220,9 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Ti
         return Settled(tuple(plan if s is learner else s for s in settings), origin=origin)
     if not plan_folder.worth_learning(key, origin):
         return Settled(settings, note=SETTINGS_CHANGE, origin=origin)
+    subject = subject_of(patcher, noise.shape)
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    lesson = Lesson(key, origin, Recorder(timeline), conds, sigmas.clone(), learner, mask)
+    lesson = Lesson(key, origin, Recorder(timeline), conds, sigmas.clone(), learner, mask, subject)
     return Settled(settings, lesson, origin=origin)
 
 

@@ -49,14 +49,15 @@ class Letter:
 
 class Mailbox:
     """Letters of the last few runs, newest last. `display`: the Apply node's own, if it has one. `first`: for the
-    second of a node's two models the mailbox of the first one; the two have the same letters."""
+    second of a node's two models the mailbox of the first one; the two have the same letters. `off`: of a node that is
+    switched off, in words; then there are no letters."""
 
     KEPT = 8
 
-    def __init__(self, display: Display | None = None, first: Mailbox | None = None) -> None:
+    def __init__(self, display: Display | None = None, first: Mailbox | None = None, off: str = "") -> None:
         self.letters: list[Letter] = [] if first is None else first.letters
         self.part = 0 if first is None else 1
-        self.display = display
+        self.display, self.off = display, off
 
     def deliver(self, report: RunReport, drawn: tuple[Drawing, ...], sigmas: tuple[float, float]) -> None:
         """Keep the report of a run, and its drawings."""

@@ -15,6 +15,7 @@ from ...cache_core.files import start_of, write_atomically
 from ...cache_core.saved_plan.file import BUNDLED, load, save
 from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from ...cache_core.site import Kind, names
+from .plan_name import Subject, plan_name
 
 log = logging.getLogger("feb_ab_cache")
 METHOD = 2  # of learning; plans of another one are learned anew
@@ -129,14 +130,18 @@ def unfinished(key: str) -> Path:
 
 def learned(key: str) -> SavedPlan | None:
     """The plan that was learned under this key; None where there is none that can be read."""
-    path = path_of(f"learned_{key}{SUFFIX}")
-    if not path.is_file():
-        return _unsaved.get(key)
-    try:
-        return load(path)
-    except ConfigError as error:
-        log.warning("%s It is learned anew.", error)
-        return None
+    for path in _files(key):
+        try:
+            return load(path)
+        except ConfigError as error:
+            log.warning("%s It is learned anew.", error)
+    return _unsaved.get(key)
+
+
+def _files(key: str) -> list[Path]:
+    """The files whose names end with this key, newest first; no links, which may lead out of the folder."""
+    found = [path for path in folder().glob(f"*_{key}{SUFFIX}") if path.is_file() and not path.is_symlink()]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def worth_learning(key: str, origin: Origin) -> bool:
@@ -179,11 +184,12 @@ def _outcome(key: str) -> Path:
     return folder() / f"unlearnable_{key}.json"
 
 
-def keep(key: str, plan: SavedPlan) -> None:
-    """Save a learned plan; where the disk does not take it, it holds until ComfyUI ends."""
+def keep(key: str, plan: SavedPlan, subject: Subject = ("", "")) -> None:
+    """Save a learned plan, in place of one that could not be read; where the disk does not take it, it holds until
+    ComfyUI ends. `subject`: for the name of its file."""
     _lessons.setdefault((plan.origin.weights, plan.origin.sampler), ({}, set()))[0][key] = None
     try:
-        save(plan, path_of(f"learned_{key}{SUFFIX}"))
+        save(plan, path_of((_files(key) or [Path(plan_name(plan, subject, key) + SUFFIX)])[0].name))
     except OSError as error:
         _unsaved[key] = plan
         log.warning("The plan could not be saved (%s); it is kept until ComfyUI ends.", error)

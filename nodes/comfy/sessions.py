@@ -83,7 +83,7 @@ def reported(guider, mailboxes: tuple[Mailbox, ...]) -> tuple[tuple[Mailbox, ...
     known = {id(mailbox.letters) for mailbox in mailboxes}
     more = {id(box.letters): box for own in attachments for box in own.mailboxes if id(box.letters) not in known}
     names = ", ".join(type(patcher.model.diffusion_model).__name__ for patcher in beside)
-    ignored = "; its own Apply node is not asked" if more else ""
+    ignored = "; its own cache node is not asked" if more else ""
     note = f"the guider runs a second model ({names}): it is cached as the first one is, from its own outputs{ignored}"
     return (*mailboxes, *more.values()), note
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ...cache_core import MODULES, OUTPUT, Run, Timeline
+from ...cache_core import MODULES, OUTPUT, Kind, Run, Timeline
 from ...cache_core.plan import MIN_STEPS
 from ...cache_core.schedule import changed
+from ...cache_core.show import timeline as view
 from .ahead import Ahead
 from .last_runs import Facts
-from .request import Request, cells_of
+from .request import Node, Request, cells_of
 from .sigmas import Described, timeline_of
 
 
@@ -17,6 +18,8 @@ def preview(request: Request, last: Facts | None) -> dict:
     cannot be run."""
     described = request.sampling or (Described(last.timeline.steps) if last else Described())
     timeline, exact = timeline_of(described, last)
+    if request.node.off:
+        return _off(request.node, timeline) | {"exact": exact}
     ahead = Ahead(timeline, described.sampler, last)
     node, written, fixed = request.node, {}, _fixed(request, timeline)
     if request.edit is not None and not fixed:
@@ -25,6 +28,34 @@ def preview(request: Request, last: Facts | None) -> dict:
         node = node.changed(written)
     shown = ahead.shown(node, request.beside)
     return {**shown, "exact": exact, "editable": not fixed, "fixed": fixed, "widgets": written}
+
+
+def _off(node: Node, timeline: Timeline) -> dict:
+    """The answer for a node that is switched off."""
+    kinds = [kind for kind in Kind if kind in node.kind.kinds]
+    return {
+        "name": f"{node.kind.title} off",
+        "off": True,
+        "steps": timeline.steps,
+        "cells": {kind.value: [view.COMPUTED] * timeline.steps for kind in kinds},
+        "boundary": None,
+        "scale": None,
+        "rate": 1.0,
+        "seconds": None,
+        "bytes": None,
+        "computed": {kind.value: timeline.steps for kind in kinds},
+        "least": False,
+        "learns": 0.0,
+        "learned": False,
+        "kept": False,
+        "left": False,
+        "alike": None,
+        "apart": {},
+        "notes": [],
+        "editable": False,
+        "fixed": "",
+        "widgets": {},
+    }
 
 
 def _fixed(request: Request, timeline: Timeline) -> str:

@@ -11,7 +11,7 @@ from ...cache_core import CacheError, Kind, Table
 from ...cache_core.errors import brief
 from ...cache_core.plan import MOST_STEPS
 from ...cache_core.settings import ABSettings, FEBSettings, WidgetSettings
-from ...cache_core.settings.presets import AUTO
+from ...cache_core.settings.presets import AUTO, OFF
 from .sigmas import Described
 
 SETTINGS: dict[str, type[WidgetSettings]] = {"FEBCacheApply": FEBSettings, "ABCacheApply": ABSettings}
@@ -31,6 +31,11 @@ class Node:
     kind: type[WidgetSettings]
     widgets: dict[str, Any]
     plan: str | None = None
+
+    @property
+    def off(self) -> bool:
+        """True if the node is switched off, whatever plan it is given."""
+        return self.widgets.get("preset") == OFF
 
     def settings(self) -> WidgetSettings:
         """Settings of the widgets. Raises ConfigError for widgets that cannot be run."""
@@ -56,8 +61,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class Request:
-    """`beside`: the other Apply nodes on the way of the model. `sampling`: None where the page finds no steps.
-    `edit`: cells of the timeline to change, not yet checked against a table (`cells_of`); None for none."""
+    """`beside`: the other Apply nodes on the way of the model, none that is off. `sampling`: None where the page finds
+    no steps. `edit`: cells of the timeline to change, not yet checked against a table (`cells_of`); None for none."""
 
     node: Node
     beside: tuple[Node, ...]
@@ -76,7 +81,8 @@ def parsed(asked: object) -> Request:
     """
     given = _object(asked, "The request")
     node = _node(given)
-    beside = tuple(_node(_object(other, "beside")) for other in _list(given.get("beside") or [], "beside"))
+    others = tuple(_node(_object(other, "beside")) for other in _list(given.get("beside") or [], "beside"))
+    beside = tuple(other for other in others if not other.off)
     described, edit = _described(_object(given.get("sampling") or {}, "sampling")), given.get("edit")
     scene = Scene(**_known(_object(given.get("scene") or {}, "scene"), vars(Scene())))
     return Request(node, beside, described, None if edit is None else _object(edit, "edit"), scene)

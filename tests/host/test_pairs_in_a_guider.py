@@ -153,7 +153,7 @@ def test_of_two_apply_nodes_the_first_models_counts_and_both_report_it(pack, wan
     second, other = ab(wan[1], interval=1)
     with_wan(guided)(first, second)
     assert other.reports == mailbox.reports
-    assert any("its own Apply node is not asked" in note for note in other.latest.notes)
+    assert any("its own cache node is not asked" in note for note in other.latest.notes)
 
 
 def test_a_cache_on_the_second_model_alone_is_not_asked_and_cache_report_says_what_to_do(pack, wan, guided, ab):

@@ -35,7 +35,7 @@ def test_ids_inputs_and_outputs_are_those_of_the_first_release(pack):
 
 def test_every_node_has_a_display_name_and_a_category(pack):
     assert pack.NODE_DISPLAY_NAME_MAPPINGS.keys() == pack.NODE_CLASS_MAPPINGS.keys()
-    assert {kind.CATEGORY for kind in pack.NODE_CLASS_MAPPINGS.values()} == {"model_patches/acceleration"}
+    assert {kind.CATEGORY for kind in pack.NODE_CLASS_MAPPINGS.values()} == {"model/patch"}
 
 
 def test_every_input_has_a_tooltip_and_every_output_too(pack):
@@ -80,7 +80,7 @@ def test_cache_report_before_a_run_says_what_to_connect(pack):
     done = node.read(latent, mailbox)
     assert done["result"][0] is latent
     assert done["ui"]["text"] == (done["result"][1],)
-    assert "Apply node" in done["result"][1]
+    assert "the node that this REPORT comes from" in done["result"][1]
     assert done["result"][2].shape == (1, 16 + 2 * 20, 900, 3)  # a picture of those words
 
 

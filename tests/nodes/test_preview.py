@@ -257,3 +257,21 @@ def test_a_thousand_steps_are_shown_by_every_preset(ask, pack, cls):
     for preset in presets:
         found = ask(cls, steps=1000, preset=preset, **({"learn": False} if cls == "ABCacheApply" else {}))
         assert all(len(cells) == 1000 for cells in found["cells"].values())
+
+
+@pytest.mark.parametrize(("cls", "kinds"), [("FEBCacheApply", ["attention", "mlp"]), ("ABCacheApply", ["model"])])
+def test_a_node_that_is_off_computes_every_step_and_says_so(ask, cls, kinds):
+    found = ask(cls, preset="off", start_percent=0.7, end_percent=0.3)  # widgets that could not be run
+    assert found["cells"] == {kind: ["computed"] * 20 for kind in kinds}
+    assert found["off"]
+    assert "off" in found["lines"][1]
+    assert not found["editable"]
+
+
+def test_a_node_that_is_off_does_not_count_beside_another(answer):
+    def cells(*beside):
+        widgets = {"preset": "custom", "interval": 3, "learn": False}
+        asked = {"class": "ABCacheApply", "widgets": widgets, "sampling": {"steps": 20}, "beside": list(beside)}
+        return answer(json.dumps(asked).encode())[1]["cells"]
+
+    assert cells({"class": "ABCacheApply", "widgets": {"preset": "off"}}) == cells()

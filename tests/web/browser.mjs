@@ -91,6 +91,13 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
       process.exit(0);
     },
 
+    /** Shows the other widgets of the first Apply node, or hides them, by the button that this front end and rendering have for it. */
+    async more() {
+      const own = page.locator(".feb-strip-more"), theirs = page.locator('[data-testid="advanced-inputs-button"]');
+      await ((await theirs.count()) ? theirs : own).first().click();
+      await page.waitForTimeout(400); // the node grows
+    },
+
     path: (name) => join(shots, `${name}.png`),
 
     /** Prints the facts, and ends. */

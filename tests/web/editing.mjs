@@ -14,20 +14,21 @@ for (let tries = 0; tries < 10 && !(await search.isVisible()); tries++) {
   await page.mouse.dblclick(900, 700); // the page takes it once it has settled
   await search.waitFor({ timeout: 3000 }).catch(() => {});
 }
-await search.fill("FEB-Cache Apply");
-await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
+await search.fill("Cache FEB");
+await page.locator("[role=option]", { hasText: "Cache FEB" }).first().waitFor();
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length === 1);
 await tools.skipWithoutStrips(rendering);
 facts.fresh = await settled((seen) => seen.words.includes("No sampler"));
 await shot("fresh");
 
-// Move the attention-interval slider.
+// Change the attention interval.
+await tools.more();
 const before = JSON.stringify(facts.fresh.cells);
 if (rendering === "vue") {
-  const slider = page.locator(".lg-node-widget [role=slider]").first();
-  await slider.focus();
-  for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
+  const field = page.locator(".lg-node-widget", { hasText: "attention_interval" }).locator("input").first();
+  await field.fill("6");
+  await field.press("Enter");
 } else {
   const [x, y, width] = await page.evaluate(() => {
     const node = app.graph._nodes[0], corner = app.canvas.canvas.getBoundingClientRect(), { ds } = app.canvas;
@@ -36,10 +37,7 @@ if (rendering === "vue") {
     const widget = node.widgets.find((widget) => widget.name === "attention_interval");
     return [corner.x + node.pos[0] + ds.offset[0] + 15, corner.y + node.pos[1] + ds.offset[1] + widget.last_y + 10, node.size[0] - 30];
   });
-  await page.mouse.move(x + 0.2 * width, y);
-  await page.mouse.down();
-  await page.mouse.move(x + 0.5 * width, y, { steps: 5 });
-  await page.mouse.up();
+  for (let i = 0; i < 3; i++) await page.mouse.click(x + width - 6, y); // its arrow
 }
 facts.moved = await settled((seen) => JSON.stringify(seen.cells) !== before && seen.widgets.preset === "custom");
 

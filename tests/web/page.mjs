@@ -53,7 +53,7 @@ for (const file of rest) {
 // Add a node by the search that a double click on the empty page opens.
 await page.evaluate(() => app.graph.clear());
 await page.mouse.dblclick(1200, 700);
-await page.keyboard.type("FEB-Cache Apply", { delay: 30 });
+await page.keyboard.type("Cache FEB", { delay: 30 });
 await page.waitForTimeout(1000);
 await page.keyboard.press("Enter");
 await page.waitForTimeout(1000);
@@ -64,7 +64,8 @@ await click("FEBCacheApply", "preset", 0.5);
 await page.locator(".litemenu-entry", { hasText: /^fast$/ }).click();
 await page.waitForTimeout(500);
 facts.fast = await values("FEBCacheApply");
-await click("FEBCacheApply", "warmup_steps", 1);
+await page.locator(".feb-strip-more").click();
+await click("FEBCacheApply", "warmup_steps", 1); // its arrow
 facts.moved = await values("FEBCacheApply");
 facts.undone = [await after("Control+z", "FEBCacheApply"), await after("Control+z", "FEBCacheApply")];
 await page.screenshot({ path: path("apply"), clip: { x: 0, y: 0, width: 1200, height: 1000 } });

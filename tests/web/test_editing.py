@@ -47,7 +47,7 @@ def test_a_node_dragged_in_shows_the_plan_of_twenty_steps_and_says_why_twenty(fa
     assert "No steps are known, 20 are an example. No sampler was found" in facts["fresh"]["words"]
 
 
-def test_moving_the_slider_changes_the_strip_to_pythons_plan(facts, python_says):
+def test_changing_a_widget_changes_the_strip_to_pythons_plan(facts, python_says):
     assert facts["moved"]["widgets"]["attention_interval"] != facts["fresh"]["widgets"]["attention_interval"]
     assert facts["moved"]["cells"] != facts["fresh"]["cells"]
     assert facts["moved"]["cells"] == python_says(facts["moved"])

@@ -38,7 +38,7 @@ def test_both_halves_are_shown_as_one_sampling_with_a_mark_where_the_model_chang
 
 def test_steps_of_a_pair_cannot_be_changed_and_it_says_why(facts):
     assert not facts["planned"]["editable"]
-    assert "Put each model on an Apply node of its own" in facts["planned"]["words"]
+    assert "Put each model on a node of its own" in facts["planned"]["words"]
     assert facts["alone"]["editable"]
 
 

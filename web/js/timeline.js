@@ -4,6 +4,7 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addWidget, takePlace } from "./dom.js";
 import { idOf, setWidget, widgetOf } from "./links.js";
+import { Advanced } from "./more.js";
 import { joinedCells, joinedPlan, joinedRun } from "./pair.js";
 import { caches } from "./rivals.js";
 import { sceneOf } from "./scene.js";
@@ -16,7 +17,8 @@ import { wordsIn } from "./words.js";
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = { FEBCacheApply: 196, ABCacheApply: 158 }; // of the widget, at least: what the first lines take
+const HEIGHT = { FEBCacheApply: 146, ABCacheApply: 134 }; // of the widget, at least: a head, the cells, and a few lines; more words are scrolled to
+const WIDTH = 270;
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
 const RETRY = 2000; // milliseconds, when the server does not answer
 
@@ -56,6 +58,8 @@ class Timeline {
     this.node = node;
     this.say = wordsIn(app.ui.settings.getSettingValue("Comfy.Locale"));
     this.strip = new Strip(this.say, (kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
+    this.advanced = new Advanced(node, EDITS[node.comfyClass]);
+    this.strip.corner.append(this.advanced.button);
     [this.requests, this.plans, this.error] = [[], [], null]; // a plan for each sampling of the node's models, in turn
     [this.failed, this.rivals, this.samplers] = ["", [], []]; // an error of the last run; other caches on the models' way; ids of what samples them
     this.runs = {}; // the last run of each model, by its part
@@ -75,6 +79,7 @@ class Timeline {
 
   /** Looks whether anything has changed, and shows the plan for it. */
   async look() {
+    this.advanced.sync();
     if (this.busy || !this.node.graph || this.node.id < 0) return;
     takePlace(this.strip.element, this.node);
     const requests = this.#asked(), key = JSON.stringify([requests, this.rivals]);
@@ -118,7 +123,7 @@ class Timeline {
       ask(`/feb_cache/state?node=${encodeURIComponent(request.node)}&class=${request.class}&part=${request.part}`)));
     states.forEach((state, i) => {
       const { part } = this.requests[i], plan = this.plans[i];
-      const same = plan && JSON.stringify(own(state.planned, Object.keys(plan.cells))) === JSON.stringify(plan.cells);
+      const same = plan && !plan.off && JSON.stringify(own(state.planned, Object.keys(plan.cells))) === JSON.stringify(plan.cells);
       if (!this.runs[part] && (state.running || same)) [this.runs[part], this.runKey] = [state, key];
     });
   }
@@ -183,7 +188,7 @@ class Timeline {
     const [, edits] = widgetOf(this.node, EDITS[this.node.comfyClass]);
     this.strip.show({
       cells, boundary, scale, change, ...this.#words(plan, run), editable: plan.editable && !run?.running, edited: Boolean(edits?.value?.trim?.()),
-      reached: run?.running ? run.done : null, example: this.#example && !run,
+      reached: run?.running ? run.done : null, example: (this.#example || plan.off) && !run,
     });
   }
 
@@ -216,7 +221,7 @@ class Timeline {
 
 function add(node) {
   const timeline = new Timeline(node);
-  addWidget(node, WIDGET, "feb_cache_timeline", timeline.strip.element, HEIGHT[node.comfyClass], 400);
+  addWidget(node, WIDGET, "feb_cache_timeline", timeline.strip.element, HEIGHT[node.comfyClass], WIDTH);
   timelines.add(timeline);
   const { onRemoved } = node;
   node.onRemoved = function () {

@@ -13,7 +13,8 @@ const STYLE = `
 .feb-strip-head { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: center; }
 .feb-strip-key { display: inline-flex; gap: 4px; align-items: center; }
 .feb-strip-key > i { width: 9px; height: 12px; }
-.feb-strip-clear { margin-left: auto; padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
+.feb-strip-corner { margin-left: auto; display: flex; gap: 4px; }
+.feb-strip-clear { padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
 .feb-strip-chart { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 6px; align-items: center; flex: none; }
 .feb-strip-row { display: flex; height: 18px; position: relative; }
 .feb-strip-cell { flex: 1 1 0; min-width: 0; height: 100%; margin: 0 max(0px, min(1px, 12%)); padding: 0; border: 0; border-radius: 1px; appearance: none; background: none; touch-action: none; }
@@ -58,6 +59,7 @@ export class Strip {
     this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", say("title"));
     this.head = element("div", "feb-strip-head", this.element);
+    this.corner = element("span", "feb-strip-corner", this.head); // for buttons
     this.chart = element("div", "feb-strip-chart", this.element);
     this.words = element("div", "feb-strip-words", this.element);
     this.lines = element("div", "feb-strip-lines", this.words);
@@ -169,7 +171,9 @@ export class Strip {
       element("i", "feb-strip-change", key);
       key.append(this.say("key_change"));
     }
-    if (edited) this.head.append(this.clearButton);
+    this.head.append(this.corner);
+    if (edited) this.corner.prepend(this.clearButton);
+    else this.clearButton.remove();
   }
 
   #press(event) {

@@ -71,6 +71,7 @@ export function told(say, { plan, run, where, unsure, example, wrong }) {
   const behind = [...(unsure ? [] : [where]), ...apartIn(plan), ...(plan.exact ? [] : [say("about")]), ...(plan.fixed ? [say(plan.fixed)] : [])];
   const left = plan.left && !run?.running ? [[say("left"), ""]] : [];
   const lines = wrong.map((text) => [text, "wrong"]);
+  if (plan.off && !run?.running) return { lines: [...lines, [say("off"), "strong"]], more: [] };
   if (run?.running) {
     lines.push([runningHead(say, run), "strong"], [counted(say, run.computed ? run : plan), ""]);
     return { lines, more: [...run.notes, ...behind] };

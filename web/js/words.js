@@ -7,6 +7,7 @@ export const WORDS = {
     faster: "About {rate}x: {next} instead of {plain}.",
     most: "Up to {rate}x faster.",
     normal: "Normal speed: every step is computed.",
+    off: "Off: nothing is cached, as without this node.",
     open: "How much faster is decided while it runs.",
     // while a run goes on, and after it
     running: "Running: {done} of {steps} steps.",
@@ -47,7 +48,7 @@ export const WORDS = {
     plan: "The plan says what each step does, so steps cannot be changed here.",
     few: "So few steps are all computed, so they cannot be changed here.",
     beside: "Steps cannot be changed here while AB-Cache is on this model, too: FEB-Cache counts only the steps at which the model runs.",
-    shared: "Two samplings share these widgets, so single steps cannot be changed here. Put each model on an Apply node of its own for that.",
+    shared: "Two samplings share these widgets, so single steps cannot be changed here. Put each model on a node of its own for that.",
     // errors of the page
     rival: "{names} is on this model, too, and two caches spoil each other. Remove it, or this node.",
     silent: "The server does not answer; the timeline is drawn again when it does.",
@@ -70,6 +71,7 @@ export const WORDS = {
     faster: "约 {rate} 倍:{next},原为 {plain}。",
     most: "最高 {rate} 倍。",
     normal: "正常速度:每一步都计算。",
+    off: "已关闭：不缓存任何内容，与没有此节点相同。",
     open: "加速多少在运行中决定。",
     running: "运行中:第 {done} 步,共 {steps} 步。",
     runningAt: "运行中:第 {done} 步,共 {steps} 步,目前 {rate} 倍。",

@@ -1,0 +1,52 @@
+"""What people look for is found in the search of ComfyUI's real page: search.mjs types, the tests say what has to be
+listed."""
+
+import pytest
+
+WORDS = (
+    "cache",
+    "speed",
+    "faster",
+    "teacache",
+    "magcache",
+    "spectrum",
+    "first block cache",
+    "wavespeed",
+    "turbo",
+)
+FIRST = ["Cache AB", "Cache FEB"]
+HELPERS = {"Cache Report", "Cache Compare", "Cache Calibrate", "Cache Plan Load", "Cache Plan Save", "Cache Plan Info"}
+# Close in letters only, but in the page's own table of use, which decides among all that do not have the word in their
+# own name. A name of ours with these words would lose the first place for "cache".
+BEFORE = {"speed": {"Seed"}, "spectrum": {"Preview Mask"}, "turbo": {"PerturbedAttentionGuidance"}}
+
+
+@pytest.fixture(scope="module")
+def facts(drive) -> dict:
+    return drive("search.mjs", *WORDS)
+
+
+@pytest.fixture(params=WORDS)
+def word(request, facts) -> str:
+    if request.param != "cache" and not facts["aliases"]:
+        pytest.skip("this front end or ComfyUI knows no aliases of nodes")
+    return request.param
+
+
+def test_cache_ab_is_first_then_cache_feb_and_only_nodes_named_so_come_before(facts, word):
+    found = facts["found"][word]
+    at = found.index(FIRST[0])
+    assert found[at : at + 2] == FIRST
+    others = [name for name in found[:at] if word not in name.lower()]
+    assert set(others) <= BEFORE.get(word, set())
+    if word not in ("turbo", *BEFORE):
+        assert at == 0
+
+
+def test_helpers_come_behind(facts, word):
+    found = facts["found"][word]
+    assert not HELPERS & {*found[: found.index(FIRST[1])]}
+
+
+def test_all_nodes_are_found_by_cache(facts):
+    assert {*facts["found"]["cache"]} >= {*FIRST, *HELPERS}
