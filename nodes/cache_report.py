@@ -43,7 +43,10 @@ class CacheReport:
         letters = report.newest if report else []
         text = told([letter.report for letter in letters]) if letters else NO_CACHE if report is None else NOTHING_YET
         drawn = [part for letter in letters for part in letter.drawn] or lines(text)
-        return {"ui": {"text": (text,)}, "result": (latent, text, picture(drawn))}
+        ui: dict = {"text": (text,)}
+        if letters:
+            ui["reports"] = [letter.report.table() for letter in letters]
+        return {"ui": ui, "result": (latent, text, picture(drawn))}
 
 
 def told(reports: list[RunReport]) -> str:

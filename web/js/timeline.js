@@ -16,7 +16,7 @@ import { wordsIn } from "./words.js";
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = { FEBCacheApply: 196, ABCacheApply: 158 }; // of the widget, at least: what the first lines take
+const HEIGHT = { FEBCacheApply: 204, ABCacheApply: 158 }; // of the widget, at least: what the first lines take
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
 const RETRY = 2000; // milliseconds, when the server does not answer
 
@@ -141,7 +141,7 @@ class Timeline {
   /** An error of the run of a node, this one or its sampler, takes the place of what was promised. */
   fail(id, message) {
     if (![idOf(this.node), ...this.samplers].includes(String(id))) return;
-    this.failed = message;
+    this.failed = message.trim();
     this.#draw();
   }
 
@@ -173,7 +173,7 @@ class Timeline {
 
   #draw() {
     if (!this.plans.length) {
-      if (this.#wrong.length) this.strip.tell(this.#wrong.map((text) => [text, "wrong"]));
+      if (this.#wrong.length) this.strip.tell(this.#wrong.map((text) => [this.say.sentence(text), "wrong"]));
       return;
     }
     const shown = this.plans.map((plan, i) => shownOf(plan, this.runs[this.requests[i]?.part]));

@@ -1,5 +1,7 @@
 // All that the strip says, in English and in Chinese. Values come into {braces}. What only developers need stays in the reports.
 
+import { sentencesIn } from "./sentences.js";
+
 export const WORDS = {
   en: {
     // the bold line, before a run
@@ -125,8 +127,9 @@ export const WORDS = {
   },
 };
 
-/** A function of a key of WORDS and of values, which gives the text in a language of the page. */
+/** A function of a key of WORDS and of values, which gives the text in a language of the page. Its `sentence` does it with a sentence of the server. */
 export function wordsIn(language) {
   const table = /^zh/i.test(language ?? "") ? WORDS.zh : WORDS.en;
-  return (key, values = {}) => table[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const say = (key, values = {}) => table[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return Object.assign(say, { sentence: sentencesIn(language) });
 }
