@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..cache_core.errors import ConfigError
-from ..cache_core.show.similarity import difference, psnr, ssim, wipe
+from ..cache_core.show.similarity import difference, psnr, ssim, to_the_eye, wipe
 from .compared_sound import CACHED, MOST, NO_SOUND, UNCACHED, Half, absent, both, compared_sounds
 from .widgets import inputs, number
 
@@ -87,7 +87,7 @@ def compared_pictures(uncached, cached, amplify: float, wipe_at: float) -> Half:
 
 def described(near, alike) -> str:
     """PSNR (dB) and SSIM of a batch, in words; both of shape `(batch,)`."""
-    lines = [f"PSNR {float(near.mean()):.2f} dB, SSIM {float(alike.mean()):.4f}"]
+    lines = [f"PSNR {float(near.mean()):.2f} dB ({to_the_eye(float(near.mean()))}), SSIM {float(alike.mean()):.4f}"]
     if len(near) > 1:
         worst = f"worst: PSNR {float(near.min()):.2f} dB, SSIM {float(alike.min()):.4f}, at {int(near.argmin())}"
         lines.append(f"mean of {len(near)}; {worst}")

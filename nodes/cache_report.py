@@ -44,7 +44,10 @@ class CacheReport:
         letters = report.newest if report else []
         text = told([letter.report for letter in letters]) if letters else silent(report)
         drawn = [part for letter in letters for part in letter.drawn] or lines(text)
-        return {"ui": {"text": (text,)}, "result": (latent, text, picture(drawn))}
+        ui: dict = {"text": (text,)}
+        if letters:
+            ui["reports"] = [letter.report.table() for letter in letters]
+        return {"ui": ui, "result": (latent, text, picture(drawn))}
 
 
 def silent(report: Mailbox | None) -> str:

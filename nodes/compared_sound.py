@@ -17,7 +17,7 @@ UNCACHED, CACHED = "uncached_audio", "cached_audio"
 
 
 class Half(NamedTuple):
-    """What Cache Compare says of a pair, of pictures or of sounds.
+    """Findings of Cache Compare on a pair, of pictures or of sounds.
 
     `text`: empty where there is no pair. `drawn`: its output pictures. `numbers`: NaN where there is no pair.
     """
@@ -29,7 +29,7 @@ class Half(NamedTuple):
 
 
 def absent(words: str, pictures: int) -> Half:
-    """What takes the place of a pair that is not connected: as many `pictures` of these words, and no numbers."""
+    """Stand-in for a pair that is not connected: as many `pictures` of these words, and no numbers."""
     return Half("", (picture(lines(words)),) * pictures, (nan, nan))
 
 

@@ -138,6 +138,11 @@ class RunReport:
             "notes": [*self._interruptions(), *self.notes],
         }
 
+    def table(self) -> dict[str, Any]:
+        """The summary, with a row for each evaluation, for a page that writes the report in another language; JSON."""
+        rows = [[row.step, row.sigma, row.state, row.seconds] for row in self.rows]
+        return {**self.summary(), "name": self.name, "model": self.model, "steps": self.steps, "rows": rows}
+
 
 def measured_rate(seconds: float, saved: float) -> float:
     """Speed-up of a sampling that took `seconds` and saved `saved` of them: `(seconds + saved) / seconds`."""

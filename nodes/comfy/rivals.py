@@ -57,16 +57,24 @@ def refuse_rivals(model, options: Mapping | None = None, sampler=None) -> None:
     left = _names(_in_modules(model)) - named
     keys = {key for each in given for key in _keys(each)}
     named = named or {rival.name for rival in RIVALS if keys & set(rival.keys)} - left
+    if reason := refusal(named, left):
+        raise ConfigError(reason)
+
+
+def refusal(named: set[str], left: set[str]) -> str:
+    """Reason why a model with these caches is refused: `named`, which nodes have put on it, and `left`, which stay when
+    their nodes are gone; empty without any."""
     if named:
-        raise ConfigError(
+        return (
             f"{' and '.join(sorted(named))} is on this model, too, and two caches spoil each other. Remove it, or this "
             "node."
         )
     if left:
-        raise ConfigError(
+        return (
             f"{' and '.join(sorted(left))} has put its own forward into this model, where it stays when its node is "
             "gone, and two caches spoil each other. Remove its node and restart ComfyUI, or remove this node."
         )
+    return ""
 
 
 def spelled(name: str) -> str:

@@ -52,7 +52,7 @@ class Facts:
     each: float = 1.0
 
     def elsewhere(self, before: Scene, now: Scene) -> Facts | None:
-        """What of the facts holds in another scene; None for another model."""
+        """The facts that hold in another scene; None for another model."""
         if before.model != now.model:
             return None
         facts = self if before.how == now.how else replace(self, origin=None, prices={})
@@ -65,15 +65,17 @@ class Facts:
 
 @dataclass
 class Known:
-    """The last state of a node's timeline, as JSON, the facts behind it, and the scene that they are of: that of the
-    first question after the run, which the page asks at once."""
+    """The last state of a node's timeline, as JSON, and the facts behind it. `asked`: the scene that the page asked
+    about last; `scene`: the one when the last run began, or, where the page had not asked yet, first after it."""
 
     state: dict = field(default_factory=dict)
     facts: Facts | None = None
+    asked: Scene | None = None
     scene: Scene | None = None
 
     def facts_in(self, scene: Scene) -> Facts | None:
-        """The facts that hold in a scene."""
+        """The facts that hold in a scene, which the page asks about."""
+        self.asked = scene
         if self.facts is None:
             return None
         self.scene = self.scene or scene
@@ -90,6 +92,21 @@ def known(node: str, cls: str, part: int = 0) -> Known:
     return _known.get((node, cls, part), Known())
 
 
+def asked(node: str, cls: str, part: int, scene: Scene) -> Facts | None:
+    """The facts of a node that hold in a scene, which the page asks about."""
+    return _entry((node, cls, part)).facts_in(scene)
+
+
+def _entry(key: tuple[str, str, int]) -> Known:
+    """A node's entry, to be written to. The entry of the node that was used longest ago is dropped."""
+    with _keeping:
+        kept = _known.setdefault(key, Known())
+        _known.move_to_end(key)
+        while len(_known) > NODES:
+            _known.popitem(last=False)
+        return kept
+
+
 def page_timeline(node: str, cls: str, part: int = 0) -> PageTimeline | None:
     """The timeline of the node of class `cls` with this id. None for a node without id, and where the page's scripts
     are missing: a page without a listener writes every event to its console."""
@@ -104,10 +121,12 @@ class PageTimeline:
         self.node, self.cls, self.part = node, cls, part
         self._told = 0.0
         self._planned: view.Cells = {}
+        self._scene: Scene | None = None
 
     def began(self, run: Run) -> None:
         """Show the plan, before the first evaluation."""
         self._planned = view.planned(run)
+        self._scene = self._keep().asked
         self._publish(run)
 
     def advanced(self, run: Run) -> None:
@@ -124,7 +143,7 @@ class PageTimeline:
         once, so the facts for it come first."""
         if report.finished and report.rows:
             kept = self._keep()
-            kept.facts, kept.scene = facts(session, report), None
+            kept.facts, kept.scene = facts(session, report), self._scene
         outcome = {**report.summary(), "lesson": session.lesson}
         self._publish(session.run, running=False, rate=report.rate, report=outcome)
 
@@ -148,14 +167,7 @@ class PageTimeline:
             send(state)
 
     def _keep(self) -> Known:
-        """The node's entry, to be written to. The entry of the node that ran longest ago is dropped."""
-        key = (self.node, self.cls, self.part)
-        with _keeping:
-            kept = _known.setdefault(key, Known())
-            _known.move_to_end(key)
-            while len(_known) > NODES:
-                _known.popitem(last=False)
-            return kept
+        return _entry((self.node, self.cls, self.part))
 
 
 def facts(session: Session, report: RunReport) -> Facts:

@@ -49,7 +49,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a sampling is of, beside its steps, as the page sees it. `model`: a name for all that is on the model's way;
+    """The conditions of a sampling beside its steps, as the page sees them. `model`: a name for all that is on the model's way;
     `how`: for guidance and conditionings. `size`: places in a picture or video, in any unit, 0 where it is not known;
     `batch`: number of pictures."""
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ...cache_core import CacheError
 from ...cache_core.errors import brief
-from .last_runs import known
+from .last_runs import asked, known
 from .preview import preview
 from .request import LARGEST, RequestError, parsed
 from .server import server
@@ -29,14 +29,14 @@ def answer(body: bytes) -> tuple[int, dict]:
     widgets that cannot be run: browsers write every 400 to their console, and a page that shows such widgets does
     nothing wrong."""
     try:
-        asked = json.loads(body)
+        given = json.loads(body)
     except (ValueError, RecursionError) as error:
         return 400, {"error": f"The request is no JSON: {error}"}
-    node, cls = (str(asked.get(key, "")) if isinstance(asked, dict) else "" for key in ("node", "class"))
-    part = int(isinstance(asked, dict) and asked.get("part") == 1)
+    node, cls = (str(given.get(key, "")) if isinstance(given, dict) else "" for key in ("node", "class"))
+    part = int(isinstance(given, dict) and given.get("part") == 1)
     try:
-        request = parsed(asked)
-        return 200, preview(request, known(node, cls, part).facts_in(request.scene))
+        request = parsed(given)
+        return 200, preview(request, asked(node, cls, part, request.scene))
     except CacheError as error:
         return 400 if isinstance(error, RequestError) else 200, {"error": brief(str(error), MOST_SAID)}
 

@@ -9,23 +9,6 @@ from cache_core.settings import ABSettings, FEBSettings
 from cache_core.show import timeline as view
 
 
-@pytest.fixture
-def ask(answer):
-    def ask(cls, steps=20, edit=None, sampling=None, **widgets):
-        asked = {
-            "class": cls,
-            "node": "1",
-            "widgets": widgets,
-            "sampling": {"steps": steps, **(sampling or {})},
-            "edit": edit,
-        }
-        status, found = answer(json.dumps(asked).encode())
-        assert status == 200, found
-        return found
-
-    return ask
-
-
 def shifted(steps, shift=3.0):
     sigmas = tuple(shift * t / (1 + (shift - 1) * t) for t in (1 - i / steps for i in range(steps + 1)))
     return Timeline.flow(sigmas)
@@ -222,32 +205,6 @@ def test_a_plan_that_comes_with_the_pack_is_shown(answer):
     found = answer(json.dumps(asked).encode())[1]
     assert found["cells"]["mlp"].count("reused") > 5
     assert (found["editable"], found["fixed"]) == (False, "plan")
-
-
-def test_a_plan_of_the_wrong_kind_is_told_before_the_run(answer):
-    asked = {"class": "ABCacheApply", "plan": {"name": "bundled/flux_feb_released.safetensors"}}
-    assert "Connect it to FEB-Cache Apply" in answer(json.dumps(asked).encode())[1]["error"]
-
-
-@pytest.mark.parametrize(
-    ("widgets", "left"),
-    [
-        ({"preset": "auto"}, False),
-        ({"preset": "auto", "interval": 4}, True),
-        ({"preset": "custom"}, True),
-        ({"preset": "custom", "learn": False}, False),
-        ({"preset": "paper"}, False),
-    ],
-)
-def test_widgets_that_leave_learning_say_so(ask, widgets, left):
-    found = ask("ABCacheApply", **{"learn": True} | widgets)
-    assert (found["left"], found["learns"] > 0) == (left, widgets == {"preset": "auto"})
-
-
-def test_an_edit_of_a_run_that_learns_says_that_learning_is_left(ask):
-    found = ask("ABCacheApply", preset="auto", learn=True, edit={"kind": "model", "steps": [9], "compute": False})
-    assert found["left"]
-    assert found["learns"] == 0
 
 
 @pytest.mark.parametrize("cls", ["FEBCacheApply", "ABCacheApply"])

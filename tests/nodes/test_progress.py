@@ -175,6 +175,18 @@ def test_what_is_known_of_a_run_holds_in_its_scene(progress, told, change, cells
         assert (origin and origin.cells, bool(facts.prices), bool(facts.memory)) == (cells, priced, kept)
 
 
+def test_facts_are_of_the_scene_in_which_the_run_began(progress, told):
+    run, scene = stepped(), sys.modules[progress.__name__.replace("last_runs", "request")].Scene
+    timeline, node = progress.PageTimeline("7", "ABCacheApply"), ("7", "ABCacheApply", 0)
+    assert progress.asked(*node, scene("flux")) is None
+    timeline.began(run)
+    assert progress.asked(*node, scene("wan")) is None  # changed while it went on
+    run.close()
+    timeline.ended(session_of(run), report(run, "Toy", True))
+    assert progress.asked(*node, scene("wan")) is None
+    assert progress.asked(*node, scene("flux")).timeline == run.timeline
+
+
 def test_the_prices_of_unseen_samplings_tell_what_the_next_picture_takes(progress, told):
     run = stepped()
     run.close()

@@ -1,9 +1,9 @@
 // AB-Cache Apply learns, and what its strip says before, meanwhile and after; what leaves learning, and what does not hold elsewhere; prints, as JSON, what
-// test_learning_page.py asserts. ... RENDERING THEME
+// test_learning_page.py asserts. ... RENDERING THEME SCHEDULER
 import { browse, rest } from "./browser.mjs";
 import { stripOf } from "./strip.mjs";
 
-const [rendering, theme] = rest, AB = "ABCacheApply";
+const [rendering, theme, scheduler] = rest, AB = "ABCacheApply";
 const { page, facts, open, loadApi, view, path, close, ...tools } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.ColorPalette": theme });
 const shot = (name) => tools.shot(AB, `learning_${rendering}_${theme}_${name}`);
 const { until, cell } = stripOf({ page, path });
@@ -14,7 +14,7 @@ await loadApi({
   1: { class_type: "TinyFlux", inputs: {} },
   2: { class_type: "EmptySD3LatentImage", inputs: { width: 256, height: 256, batch_size: 1 } },
   3: { class_type: AB, inputs: { model: ["1", 0], preset: "auto", learn: true } },
-  4: { class_type: "KSampler", inputs: { model: ["3", 0], seed: Math.floor(Math.random() * 1e9), steps: 24, cfg: 1, sampler_name: "euler", scheduler: "simple",
+  4: { class_type: "KSampler", inputs: { model: ["3", 0], seed: Math.floor(Math.random() * 1e9), steps: 24, cfg: 1, sampler_name: "euler", scheduler,
     positive: ["1", 1], negative: ["1", 1], latent_image: ["2", 0], denoise: 1 } },
   5: { class_type: "TinyEnd", inputs: { samples: ["4", 0] } },
 }, { [AB]: [0, 0] });
@@ -98,4 +98,17 @@ facts.rival = await until((seen) => seen.front.includes("EasyCache"));
 await queue(8);
 facts.refused = await until((seen) => seen.front.includes("EasyCache or LazyCache")); // by the name that only the run knows
 await shot("refused");
+
+// A run that fails in the sampler: a latent that the model does not take.
+await page.evaluate(() => {
+  const of = (type) => app.graph._nodes.find((node) => node.type === type), latent = LiteGraph.createNode("EmptyHunyuanLatentVideo");
+  of("TinyFlux").connect(0, of("ABCacheApply"), 0);
+  app.graph.remove(of("EasyCache"));
+  latent.pos = [3000, 1500];
+  app.graph.add(latent);
+  latent.connect(0, of("KSampler"), of("KSampler").inputs.findIndex(({ name }) => name === "latent_image"));
+});
+await until((seen) => !seen.front.includes("EasyCache"));
+await queue(9);
+facts.failed = await until((seen) => !/About|Up to|picture|Running|Normal/.test(seen.front));
 await close();

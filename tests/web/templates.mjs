@@ -25,7 +25,7 @@ const seen = () => page.evaluate(async () => {
   const [{ sampled }, { graphsOf, idOf }] = await Promise.all(["speed_up.js", "links.js"].map((file) => import(dir + file)));
   const models = sampled(app.graph).map(({ node, slot, sampling }) => ({ id: idOf(node), type: node.type, input: node.inputs[slot].name, sampling }));
   const nodes = graphsOf(app.graph).flatMap((graph) => graph._nodes).filter((node) => node.type === "ABCacheApply");
-  const words = (node) => node.widgets.find(({ name }) => name === "timeline")?.element.querySelector(".feb-strip-words").textContent ?? "";
+  const words = (node) => node.widgets.find(({ name }) => name === "timeline")?.element.querySelector(".feb-strip-words:has(p)")?.textContent ?? "";
   for (let tries = 0; tries < 160 && !nodes.every(words); tries++) await new Promise((done) => setTimeout(done, 50));
   await new Promise((done) => setTimeout(done, 300)); // another look, in case the first came before the links
   const boxes = (node) => node.graph._nodes.map(({ id, pos, size }) => ({ id: String(id), box: [...pos, ...size] }));

@@ -46,6 +46,7 @@ def finished(finished: bool = True):
         computed = step % 3 == 0 or step == STEPS - 1
         run.begin(run.timeline.sigmas[step], now=sum(1.0 if s % 3 == 0 else 0.25 for s in range(step)))
         (run.evaluation.computed_calls if computed else run.evaluation.predicted_calls)[Kind.MODEL] += 1
+    run.end(sum(1.0 if s % 3 == 0 else 0.25 for s in range(STEPS)))
     run.close()
     return run, report(run, "Flux", finished)
 
@@ -98,14 +99,48 @@ def cases(pack) -> dict:
 
 
 @pytest.fixture(scope="module")
-def said(cases, tmp_path_factory) -> dict:
-    """The table of words, and what the strip says in each case, by language."""
+def sentences(pack, cases) -> list[str]:
+    """Errors and notes of the pack's own code, which a user can meet on the page."""
+    modules = {name: sys.modules[f"{pack.__name__}.{name}"] for name in ("nodes.page.routes", "nodes.comfy.rivals")}
+    flux = {"name": "bundled/flux_feb_released.safetensors"}
+    asked = [
+        {"class": "ABCacheApply", "plan": flux},
+        {"class": "ABCacheApply", "plan": {"name": ""}},
+        {"class": "ABCacheApply", "plan": {"name": "bundled/none.safetensors"}},
+        {"class": "ABCacheApply", "beside": [{"class": "ABCacheApply"}]},
+        {
+            "class": "FEBCacheApply",
+            "beside": [{"class": "ABCacheApply", "widgets": {"preset": "custom", "tolerance": 0.1}}],
+        },
+        *({"class": "ABCacheApply", "sampling": sampling} for sampling in ({"steps": 5000}, {"steps": 9, "start": 9})),
+        *(
+            {"class": "ABCacheApply", "widgets": {"preset": "custom", **widgets}}
+            for widgets in (
+                {"interval": 99},
+                {"coefficients": "none"},
+                {"start_percent": 0.9, "end_percent": 0.1},
+                {"computed_steps": "3,5"},
+                {"computed_steps": "0-x"},
+            )
+        ),
+    ]
+    errors = [modules["nodes.page.routes"].answer(json.dumps(each).encode())[1]["error"] for each in asked]
+    refuse = modules["nodes.comfy.rivals"].refusal({"EasyCache or LazyCache"}, set())
+    stays = modules["nodes.comfy.rivals"].refusal(set(), {"TeaCache"})
+    notes = [note for case in cases.values() for plan in case["plans"] for note in plan["notes"]]
+    return [*errors, refuse, stays, *notes]
+
+
+@pytest.fixture(scope="module")
+def said(cases, sentences, tmp_path_factory) -> dict:
+    """The table of words, and what the strip says in each case, by language; and more of words.mjs."""
     if NODE is None:
         pytest.skip("missing: node")
     scripts = shutil.copytree(SCRIPTS, tmp_path_factory.mktemp("scripts") / "js")
     (scripts / "package.json").write_text('{"type": "module"}')
     command = [NODE, HERE / "words.mjs", scripts]
-    run = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=60)
+    given = {"cases": cases, "sentences": sentences, "reports": [finished()[1].table()]}
+    run = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -140,7 +175,7 @@ def test_the_bold_lines_say_what_the_next_picture_takes(said):
     assert heads["learned before"] == "About 2.9x: 14 s instead of 41 s."
     assert heads["learning"] == "Learning: 4 of 48, only for the first picture."
     assert heads["just learned"] == "Learned. The next picture takes about 14 s instead of 41 s."
-    assert heads["running"] == f"Running: {STEPS} of {STEPS} steps, 1.8x so far."
+    assert heads["running"] == f"Running: {STEPS} of {STEPS} steps, 1.84x so far."
     assert heads["few steps"] == "Normal speed: every step is computed."
     assert re.fullmatch(r"Last picture: [\d.]+x, \d+ s instead of \d+ s\.", heads["ran"])
     assert re.fullmatch(r"Last picture: normal speed, [\d.]+ s\.", heads["ran at normal speed"])
@@ -160,13 +195,27 @@ def test_both_languages_have_the_same_words_with_the_same_values(said):
         assert re.search(r"[\u4e00-\u9fff]", chinese[key]) or key in ("alike", "mlp"), key
 
 
-def test_in_chinese_no_english_is_read_first(said, cases):
-    notes = {note for case in cases.values() for plan in case["plans"] for note in plan["notes"]}
-    notes |= {"out of memory at step 4"}  # sentences of the engine stay in its language
+def test_in_chinese_no_english_is_read_first(said):
+    notes = {"out of memory at step 4"}  # rare sentences of the engine stay in its language
     for case in said["zh"].values():
         for line in front(case):
             words = set(re.findall(r"[A-Za-z][A-Za-z-]*", line)) - set(NAMES)
             assert line in notes or not words, line
+
+
+def test_errors_and_notes_that_a_user_meets_are_in_chinese(said, sentences):
+    assert said["kept"] == sentences
+    assert not [text for text in said["sentences"] if not re.search(r"[\u4e00-\u9fff]", text)]
+
+
+def test_a_report_is_in_chinese_with_the_numbers_of_the_english_one(said):
+    _, done = finished()
+    assert said["english"] is None
+    assert f"{done.seconds:.2f}" in said["report"]
+    assert f"{done.rate:.2f} 倍" in said["report"]
+    assert len(said["report"].splitlines()) >= STEPS + 6
+    words = set(re.findall(r"[A-Za-z][A-Za-z-]{2,}", said["report"])) - {*NAMES, "Flux", "auto", "MLP", "sigma"}
+    assert not words
 
 
 def test_a_psnr_is_said_in_words():

@@ -1,5 +1,6 @@
 // The nodes that put out a text show it, too. Without this file the text is still an output of the node.
 import { app } from "../../../scripts/app.js";
+import { reportsIn } from "./report_told.js";
 
 const NAME = "feb_ab_cache.report";
 const BOXES = {
@@ -21,7 +22,8 @@ function addTextBox(node) {
 }
 
 function show(widget, output) {
-  if (output?.text) widget.value = [output.text].flat().join("\n");
+  const told = output?.reports && reportsIn(app.ui.settings.getSettingValue("Comfy.Locale"), output.reports);
+  if (output?.text) widget.value = told ?? [output.text].flat().join("\n");
 }
 
 // ComfyUI serves a pack that sits in a folder of another name than in its pyproject.toml under both names.

@@ -146,7 +146,7 @@ class Timeline {
   /** An error of the run of a node, this one or its sampler, takes the place of what was promised. */
   fail(id, message) {
     if (![idOf(this.node), ...this.samplers].includes(String(id))) return;
-    this.failed = message;
+    this.failed = message.trim();
     this.#draw();
   }
 
@@ -178,7 +178,7 @@ class Timeline {
 
   #draw() {
     if (!this.plans.length) {
-      if (this.#wrong.length) this.strip.tell(this.#wrong.map((text) => [text, "wrong"]));
+      if (this.#wrong.length) this.strip.tell(this.#wrong.map((text) => [this.say.sentence(text), "wrong"]));
       return;
     }
     const shown = this.plans.map((plan, i) => shownOf(plan, this.runs[this.requests[i]?.part]));

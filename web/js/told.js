@@ -1,7 +1,7 @@
 // The strip's words for plans and runs: a bold line, a line below it, and what is behind "details". It knows neither the graph nor the server.
 
 const seconds = (count) => `${count < 1 ? count.toFixed(2) : count < 10 ? count.toFixed(1) : Math.round(count)} s`;
-const times = (rate) => (rate < 10 ? rate.toFixed(1) : String(Math.round(rate)));
+const times = (rate) => rate.toFixed(rate < 2 ? 2 : 1);
 const size = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 const percent = (share) => Math.round(100 * share);
 
@@ -70,11 +70,11 @@ function apartIn({ apart }) {
 export function told(say, { plan, run, where, unsure, example, wrong }) {
   const behind = [...(unsure ? [] : [where]), ...apartIn(plan), ...(plan.exact ? [] : [say("about")]), ...(plan.fixed ? [say(plan.fixed)] : [])];
   const left = plan.left && !run?.running ? [[say("left"), ""]] : [];
-  const lines = wrong.map((text) => [text, "wrong"]);
+  const lines = wrong.map((text) => [say.sentence(text), "wrong"]);
   if (plan.off && !run?.running) return { lines: [...lines, [say("off"), "strong"]], more: [] };
   if (run?.running) {
     lines.push([runningHead(say, run), "strong"], [counted(say, run.computed ? run : plan), ""]);
-    return { lines, more: [...run.notes, ...behind] };
+    return { lines, more: [...run.notes.map(say.sentence), ...behind] };
   }
   if (unsure) lines.push([where, example ? "strong" : ""]);
   if (wrong.length) return { lines: [...lines, ...left], more: behind };
@@ -82,10 +82,10 @@ export function told(say, { plan, run, where, unsure, example, wrong }) {
     const learned = run.report.lesson === "learned", [did, ahead] = [ranBelow(say, run, plan), below(say, plan)];
     lines.push([ranHead(say, run, plan), "strong"], [learned ? ahead : did, ""], ...left);
     const next = learned ? did : say("next", { head: head(say, plan) });
-    const { less, notes } = run.report;
+    const [less, notes] = [run.report.less, run.report.notes].map((texts) => texts.map(say.sentence));
     return { lines: [...lines, ...less.slice(0, 1).map((text) => [text, ""])], more: [next, ...less.slice(1), ...notes, ...behind, plan.name] };
   }
-  const why = isWhole(plan) && !plan.learns ? 1 : 0; // what is not cached is not left unsaid
-  lines.push([head(say, plan), example ? "" : "strong"], [below(say, plan), ""], ...left, ...plan.notes.slice(0, why).map((text) => [text, ""]));
-  return { lines, more: [...behind, ...plan.notes.slice(why), plan.name] };
+  const notes = plan.notes.map(say.sentence), why = isWhole(plan) && !plan.learns ? 1 : 0; // what is not cached is not left unsaid
+  lines.push([head(say, plan), example ? "" : "strong"], [below(say, plan), ""], ...left, ...notes.slice(0, why).map((text) => [text, ""]));
+  return { lines, more: [...behind, ...notes.slice(why), plan.name] };
 }
