@@ -124,7 +124,7 @@ def inside(timeline: Timeline, count: int) -> list[tuple[str, Plan]]:
 
 
 def learned(bench: Bench, speedup: int) -> dict:
-    """Plans from one picture each, as Cache AB learns them: the median, and the worst of them."""
+    """Plans from one picture each, as AB-Cache Apply learns them: the median, and the worst of them."""
     plans = (bench.planned(Request(speedup, samples=1, budget=2), FIRST_CALIBRATED + number) for number in range(ALONE))
     rows = [bench.row("", plan.plan(bench.lab.timeline, "learned")) for plan in plans]
     middle = {key: round(median(row[key] for row in rows), 5) for key in ("psnr_db", "relative_l2")}

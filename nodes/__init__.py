@@ -18,10 +18,9 @@ NODE_CLASS_MAPPINGS = {
     "CacheCalibrate": CacheCalibrate,
     "CacheCompare": CacheCompare,
 }
-# The page's search for "cache" begins with the shortest name that begins so: these two are shorter than any helper's.
 NODE_DISPLAY_NAME_MAPPINGS = {
-    "FEBCacheApply": "Cache FEB",
-    "ABCacheApply": "Cache AB",
+    "FEBCacheApply": "FEB-Cache Apply",
+    "ABCacheApply": "AB-Cache Apply",
     "CacheReport": "Cache Report",
     "CachePlanLoad": "Cache Plan Load",
     "CachePlanSave": "Cache Plan Save",

@@ -1,4 +1,4 @@
-"""Cache AB."""
+"""AB-Cache Apply."""
 
 from ..cache_core.settings.ab import DEFAULTS, PRESETS, ABSettings
 from .apply_node import ApplyNode
@@ -30,7 +30,7 @@ TOOLTIPS = OF_BOTH | {
 
 
 class ABCacheApply(ApplyNode):
-    """The node Cache AB."""
+    """The node AB-Cache Apply."""
 
     SETTINGS = ABSettings
     SEARCH_ALIASES = [*FOR_SPEED, *OTHERS, "wavespeed", "first block cache", "skip steps", "AB-Cache Apply"]

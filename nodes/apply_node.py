@@ -1,4 +1,4 @@
-"""The base of Cache FEB and Cache AB."""
+"""The base of FEB-Cache Apply and AB-Cache Apply."""
 
 from typing import Any
 

@@ -41,8 +41,8 @@ TOOLTIPS = {
     "Apply node learns from by itself; eight hold a little better for other seeds.",
     "calibration_budget": "What calibration may cost, counted in uncached pictures: one for each sample, and one more "
     "at the plan's price.",
-    "site": "What the plan caches: the model's output, for Cache AB, or attention and MLP of its blocks, for "
-    "Cache FEB.",
+    "site": "What the plan caches: the model's output, for AB-Cache Apply, or attention and MLP of its blocks, for "
+    "FEB-Cache Apply.",
 }
 
 
@@ -54,11 +54,11 @@ class CacheCalibrate:
     DESCRIPTION = (
         "Learns a plan for this model, sampler and step count from several pictures: samples them in full, plans the "
         "steps, and fits its weights to all of them. Takes calibration_budget pictures at most; it can be interrupted "
-        "and goes on where it was. Connect the plan to Cache AB or Cache FEB."
+        "and goes on where it was. Connect the plan to AB-Cache Apply or FEB-Cache Apply."
     )
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN", "STRING", "IMAGE"), ("plan", "report", "curves")
     OUTPUT_TOOLTIPS = (
-        "The plan, for the plan input of Cache AB or Cache FEB; it is also saved to models/cache_plans.",
+        "The plan, for the plan input of AB-Cache Apply or FEB-Cache Apply; it is also saved to models/cache_plans.",
         "What was found, as text.",
         "The plan's steps, and how far its picture drifts from the uncached one.",
     )

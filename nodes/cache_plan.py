@@ -7,7 +7,7 @@ from .comfy import plan_folder
 from .widgets import inputs
 
 TOOLTIPS = {
-    "plan_name": "A file in models/cache_plans, where plans learned by Cache AB are, too. bundled/...: published "
+    "plan_name": "A file in models/cache_plans, where plans learned by AB-Cache Apply are, too. bundled/...: published "
     "lists of steps that come with this pack.",
     "plan": "A plan, from Cache Plan Load or Cache Calibrate.",
     "name": "File name, without folder. A plan of this name is replaced.",
@@ -21,10 +21,10 @@ class CachePlanLoad:
     SEARCH_ALIASES = ["load plan", "cache schedule"]
     DESCRIPTION = (
         "Loads a plan: which steps to compute and how to predict the others, made for one model and sampling. Connect "
-        "it to the plan input of Cache AB or Cache FEB."
+        "it to the plan input of AB-Cache Apply or FEB-Cache Apply."
     )
     RETURN_TYPES, RETURN_NAMES = ("CACHE_PLAN",), ("plan",)
-    OUTPUT_TOOLTIPS = ("The plan, for the plan input of Cache AB or Cache FEB.",)
+    OUTPUT_TOOLTIPS = ("The plan, for the plan input of AB-Cache Apply or FEB-Cache Apply.",)
     FUNCTION = "load"
 
     @classmethod

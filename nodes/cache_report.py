@@ -13,7 +13,7 @@ OFF = "{}, by its preset: it cached nothing, and the model is as it was before t
 NO_CACHE = "No REPORT is connected, or its node is bypassed: nothing was cached."
 TOOLTIPS = {
     "latent": "The sampler's output, so that this node runs after sampling. It is passed on unchanged.",
-    "report": "From Cache FEB or Cache AB. Without one, as when it is bypassed, nothing was cached.",
+    "report": "From FEB-Cache Apply or AB-Cache Apply. Without one, as when it is bypassed, nothing was cached.",
 }
 
 

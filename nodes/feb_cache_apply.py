@@ -1,4 +1,4 @@
-"""Cache FEB."""
+"""FEB-Cache Apply."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ TOOLTIPS = OF_BOTH | {
 
 
 class FEBCacheApply(ApplyNode):
-    """The node Cache FEB."""
+    """The node FEB-Cache Apply."""
 
     SETTINGS = FEBSettings
     # what the page finds further on in an alias counts less, and AB-Cache comes first

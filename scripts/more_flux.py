@@ -34,7 +34,7 @@ plan, Cache Plan Save keeps it. Interrupt it, and the next queue goes on where i
 they are; a change there, another LoRA, sampler or step count calibrates anew.
 
 In another workflow, Cache Plan Load finds the plan as flux_28_steps, and Cache Calibrate can be left out."""
-CONTROL = """The LoRA comes before Cache AB: what is learned is for the model with this LoRA, and another LoRA \
+CONTROL = """The LoRA comes before AB-Cache Apply: what is learned is for the model with this LoRA, and another LoRA \
 or strength is learned anew.
 
 The **first picture** is computed in full, and a plan is made from it; all that follow are fast. The ControlNet is \
@@ -42,14 +42,14 @@ skipped with the model: it runs only at the steps that are computed.
 
 The example picture comes with ComfyUI; choose your own in Load Image. Canny, soft edge, depth, pose and gray \
 pictures work with this ControlNet."""
-COMPARISON = """**Queue twice.** With the first seed Cache AB computes everything and learns, so nothing \
+COMPARISON = """**Queue twice.** With the first seed AB-Cache Apply computes everything and learns, so nothing \
 differs. The seed then counts up, and the second queue compares a fast picture with the uncached one of the same seed, \
 noise and prompt.
 
 Cache Compare says PSNR and SSIM, shows the uncached picture left of the wipe and the cached one right of it, and the \
 difference, brightened. Each queue samples twice; for every day take flux_ab_cache.
 
-To compare FEB-Cache, put Cache FEB in the place of Cache AB; it has nothing to learn first."""
+To compare FEB-Cache, put FEB-Cache Apply in the place of AB-Cache Apply; it has nothing to learn first."""
 
 
 def column(width: int, *nodes: Node, title: str, colour: str = BLUE) -> Column:

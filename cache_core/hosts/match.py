@@ -55,7 +55,7 @@ def match(model: nn.Module) -> Host:
         if all(submodule(model, need) is not None for need in refused.needs):
             raise HostError(
                 f"{type(model).__name__} ({refused.name}) cannot be cached by FEB-Cache: {refused.why}. AB-Cache works "
-                "on any diffusion model: use Cache AB instead."
+                "on any diffusion model: use AB-Cache Apply instead."
             )
     for host in HOSTS:
         if matches(host, model):
@@ -63,5 +63,5 @@ def match(model: nn.Module) -> Host:
     known = ", ".join(dict.fromkeys(host.name for host in HOSTS))
     raise HostError(
         f"{type(model).__name__} has no attention and MLP that FEB-Cache knows how to separate (known: {known}). "
-        "AB-Cache works on any diffusion model: use Cache AB instead."
+        "AB-Cache works on any diffusion model: use AB-Cache Apply instead."
     )

@@ -1,4 +1,4 @@
-"""The widgets of Cache AB, and the plan they make."""
+"""The widgets of AB-Cache Apply, and the plan they make."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -40,9 +40,9 @@ LEARNED = {"auto": 3.0, "quality": 2.0, "balanced": 3.0, "fast": 4.0}
 
 @dataclass(frozen=True)
 class ABSettings(WidgetSettings):
-    """The checked widgets of Cache AB."""
+    """The checked widgets of AB-Cache Apply."""
 
-    title, node, other, kinds = "AB-Cache", "Cache AB", "Cache FEB", OUTPUT
+    title, node, other, kinds = "AB-Cache", "AB-Cache Apply", "FEB-Cache Apply", OUTPUT
     defaults, presets, beside = DEFAULTS, PRESETS, {"learn": True}
     order: int
     interval: int

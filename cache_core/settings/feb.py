@@ -1,4 +1,4 @@
-"""The widgets of Cache FEB, and the plan they make."""
+"""The widgets of FEB-Cache Apply, and the plan they make."""
 
 from dataclasses import dataclass, replace
 
@@ -44,9 +44,9 @@ PRESETS: dict[str, Values] = {  # the widgets of the first four count where noth
 
 @dataclass(frozen=True)
 class FEBSettings(WidgetSettings):
-    """The checked widgets of Cache FEB."""
+    """The checked widgets of FEB-Cache Apply."""
 
-    title, node, other, kinds = "FEB-Cache", "Cache FEB", "Cache AB", MODULES
+    title, node, other, kinds = "FEB-Cache", "FEB-Cache Apply", "AB-Cache Apply", MODULES
     defaults, presets, beside = DEFAULTS, PRESETS, {"memory": 0.0, "learn": True}
     attention_interval: int
     mlp_interval: int

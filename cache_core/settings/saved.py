@@ -21,7 +21,7 @@ def check_memory(gigabytes: float) -> None:
 @dataclass(frozen=True)
 class SavedPlanSettings:
     """The plan `given`; moved over sigma where it was made for another sampling. `learned`: from an earlier run, by
-    Cache AB itself. `guidance`: of the sampling at hand, once it is known."""
+    AB-Cache Apply itself. `guidance`: of the sampling at hand, once it is known."""
 
     name: str
     given: SavedPlan

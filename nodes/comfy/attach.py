@@ -165,5 +165,5 @@ def require_separable(model) -> None:
     if not all(blocks.separable for blocks in host.blocks):
         raise HostError(
             f"site 'attention and MLP' cannot be calibrated for {host.name}: attention and mlp cannot be told apart in "
-            "its blocks. Cache FEB merges them without a plan; calibrate site 'model output' for Cache AB."
+            "its blocks. FEB-Cache Apply merges them without a plan; calibrate site 'model output' for AB-Cache Apply."
         )

@@ -51,7 +51,7 @@ def test_a_family_that_only_looks_like_a_host_is_refused_with_its_reason_and_wha
     model = Mirror(WAN)
     for need in refused.needs:
         plant(model, need, nn.Identity())
-    with pytest.raises(HostError, match=f"{refused.name}.*{refused.why}.*Cache AB"):
+    with pytest.raises(HostError, match=f"{refused.name}.*{refused.why}.*AB-Cache Apply"):
         match(model)
 
 

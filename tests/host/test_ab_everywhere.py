@@ -21,5 +21,5 @@ def test_ab_cache_runs_on_the_model(name, ab):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_feb_cache_says_what_works_where_it_cannot_separate_attention_and_mlp(name, feb):
-    with pytest.raises(TypeError, match="no attention and MLP that FEB-Cache knows .* use Cache AB instead"):
+    with pytest.raises(TypeError, match="no attention and MLP that FEB-Cache knows .* use AB-Cache Apply instead"):
         feb(OTHERS[name].build())

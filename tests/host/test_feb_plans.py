@@ -123,7 +123,7 @@ def test_a_plan_for_another_model_is_refused_with_both_names(model, feb, ab, par
     other = replace(planned(parts, model), origin=parts.Origin("HunyuanVideo"))
     with pytest.raises(ValueError, match="HunyuanVideo and this model is Flux"):
         feb(model, plan=other)
-    with pytest.raises(ValueError, match="Cache FEB"):
+    with pytest.raises(ValueError, match="FEB-Cache Apply"):
         ab(model, plan=planned(parts, model))
 
 

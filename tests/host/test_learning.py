@@ -1,7 +1,5 @@
 """AB-Cache learns: the first picture in full, then a plan, and all that follow by it."""
 
-from datetime import date
-
 import pytest
 import torch
 from comfy_models import flux
@@ -81,27 +79,6 @@ def test_the_plan_holds_for_other_seeds_and_prompts_and_is_made_once(model, lear
         uniform = ksample(ab(model, "custom", interval=3, warmup_steps=1)[0], steps=STEPS, **how)
         assert apart(learned, plain) < apart(uniform, plain)
     assert len(list(plans.iterdir())) == 1
-
-
-def test_the_plan_s_file_says_what_it_is_for_and_is_found_by_the_end_of_its_name(model, learning, plans):
-    cached = learning(model)[0]
-    evaluations(cached)
-    (file,) = plans.iterdir()
-    day, key = date.today(), file.stem.rpartition("_")[2]
-    assert file.stem == f"Flux_euler_{STEPS}-steps_128x128_3.0x_{day}_{key}"
-    for name in (f"learned_{key}", f"my portraits_{key}"):  # as older packs named it; as a person may
-        file = file.rename(plans / f"{name}.safetensors")
-        assert evaluations(cached)[1] == STEPS // 3
-
-
-def test_a_plan_that_cannot_be_read_is_replaced(model, learning, plans):
-    cached = learning(model)[0]
-    evaluations(cached)
-    (file,) = plans.iterdir()
-    file.write_bytes(b"no plan")
-    assert evaluations(cached)[1] > STEPS
-    assert list(plans.iterdir()) == [file]
-    assert evaluations(cached)[1] == STEPS // 3
 
 
 @pytest.mark.parametrize(

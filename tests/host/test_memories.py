@@ -152,7 +152,7 @@ def test_a_memory_is_told_by_what_the_call_does_to_it_whatever_its_name(pack):
 
 def test_wan_animate_2_is_refused_by_feb_cache_with_what_works_and_cached_by_ab_cache(feb, ab):
     model = ANIMATE_2.build()
-    with pytest.raises(TypeError, match="Wan Animate 2.*Cache AB"):
+    with pytest.raises(TypeError, match="Wan Animate 2.*AB-Cache Apply"):
         feb(model)
     cached, mailbox = ab(model)
     assert sampled(ANIMATE_2, cached, steps=16).isfinite().all()

@@ -71,5 +71,5 @@ def test_a_u_net_is_sampled_with_ab_cache_and_refused_by_feb_cache(ab, feb):
     assert mailbox.latest.computed < mailbox.latest.evaluations == 20
     assert torch.equal(ksample(ab(unet, interval=1)[0], **how), plain)
     assert torch.equal(ksample(unet, **how), plain)
-    with pytest.raises(TypeError, match="UNetModel.*Cache AB"):
+    with pytest.raises(TypeError, match="UNetModel.*AB-Cache Apply"):
         feb(unet)

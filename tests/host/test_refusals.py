@@ -217,7 +217,7 @@ def test_a_sampler_that_skips_evaluations_itself_is_refused(model, ab, monkeypat
 def test_feb_cache_on_a_model_without_blocks_names_ab_cache(feb, ab, model):
     bare = model.clone()
     bare.add_object_patch("diffusion_model", torch.nn.Linear(2, 2))
-    with pytest.raises(TypeError, match="Linear.*Cache AB"):
+    with pytest.raises(TypeError, match="Linear.*AB-Cache Apply"):
         feb(bare)
 
 

@@ -22,6 +22,7 @@ def library(pack):
 
 
 @LINKS
+@pytest.mark.filterwarnings("ignore:BComplex32")  # of torch 2.14, about a type that is tried, too
 @pytest.mark.parametrize(
     ("group", "fewest"), [("plan files", 480), ("plan names", 1000), ("preview requests", 100), ("node widgets", 100)]
 )

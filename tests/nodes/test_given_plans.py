@@ -47,7 +47,7 @@ def test_a_plan_cannot_be_saved_among_the_bundled_ones(nodes):
 def test_a_plan_for_the_model_s_output_is_refused_by_feb_cache_with_the_node_that_takes_it(pack, nodes):
     feb = __import__(f"{pack.__name__}.nodes.feb_cache_apply", fromlist=["FEBCacheApply"])
     (output,) = nodes["CachePlanLoad"]().load("bundled/flux_hill_psnr_13.safetensors")
-    with pytest.raises(ValueError, match="for model; .*Cache AB"):
+    with pytest.raises(ValueError, match="for model; .*AB-Cache Apply"):
         feb.FEBCacheApply.planned(output, None, 0.0)
     assert issubclass(ConfigError, ValueError)
 

@@ -14,8 +14,8 @@ for (let tries = 0; tries < 10 && !(await search.isVisible()); tries++) {
   await page.mouse.dblclick(900, 700); // the page takes it once it has settled
   await search.waitFor({ timeout: 3000 }).catch(() => {});
 }
-await search.fill("Cache FEB");
-await page.locator("[role=option]", { hasText: "Cache FEB" }).first().waitFor();
+await search.fill("FEB-Cache Apply");
+await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length === 1);
 await tools.skipWithoutStrips(rendering);

@@ -53,7 +53,7 @@ for (const file of rest) {
 // Add a node by the search that a double click on the empty page opens.
 await page.evaluate(() => app.graph.clear());
 await page.mouse.dblclick(1200, 700);
-await page.keyboard.type("Cache FEB", { delay: 30 });
+await page.keyboard.type("FEB-Cache Apply", { delay: 30 });
 await page.waitForTimeout(1000);
 await page.keyboard.press("Enter");
 await page.waitForTimeout(1000);

@@ -103,7 +103,7 @@ def test_the_route_reads_no_endless_body_and_the_server_goes_on(url):
 
 
 def test_the_search_finds_the_node(facts):
-    assert facts["found"] == [["FEBCacheApply", "Cache FEB"]]
+    assert facts["found"] == [["FEBCacheApply", "FEB-Cache Apply"]]
 
 
 def test_a_new_node_shows_the_values_of_its_preset(facts, pack):

@@ -14,10 +14,11 @@ WORDS = (
     "wavespeed",
     "turbo",
 )
-FIRST = ["Cache AB", "Cache FEB"]
+FIRST = ["AB-Cache Apply", "FEB-Cache Apply"]
 HELPERS = {"Cache Report", "Cache Compare", "Cache Calibrate", "Cache Plan Load", "Cache Plan Save", "Cache Plan Info"}
 # Close in letters only, but in the page's own table of use, which decides among all that do not have the word in their
-# own name. A name of ours with these words would lose the first place for "cache".
+# own name. For "cache" it puts names first that begin with it, the shortest first: those are the helpers', and the two
+# keep the names of their papers.
 BEFORE = {"speed": {"Seed"}, "spectrum": {"Preview Mask"}, "turbo": {"PerturbedAttentionGuidance"}}
 
 
@@ -26,14 +27,14 @@ def facts(drive) -> dict:
     return drive("search.mjs", *WORDS)
 
 
-@pytest.fixture(params=WORDS)
+@pytest.fixture(params=WORDS[1:])
 def word(request, facts) -> str:
-    if request.param != "cache" and not facts["aliases"]:
+    if not facts["aliases"]:
         pytest.skip("this front end or ComfyUI knows no aliases of nodes")
     return request.param
 
 
-def test_cache_ab_is_first_then_cache_feb_and_only_nodes_named_so_come_before(facts, word):
+def test_ab_cache_is_first_then_feb_cache_and_only_nodes_named_so_come_before(facts, word):
     found = facts["found"][word]
     at = found.index(FIRST[0])
     assert found[at : at + 2] == FIRST

@@ -1,4 +1,4 @@
-// Two commands of the page: "Speed up this workflow" puts Cache AB before every sampler, subgraphs included; "Take the caches out" is the way back.
+// Two commands of the page: "Speed up this workflow" puts AB-Cache Apply before every sampler, subgraphs included; "Take the caches out" is the way back.
 import { app } from "../../../scripts/app.js";
 import { freePlace } from "./free_place.js";
 import { givesMore, graphsOf, hostsOf, isLinked, putBefore, takeOut } from "./links.js";
@@ -71,7 +71,7 @@ function speedUp() {
   if (free.length) changing(() => free.forEach(put));
   const left = Object.entries(CANNOT).map(([reason, words]) => [reasons.filter((each) => each === reason).length, words]).filter(([count]) => count);
   const rest = left.length ? `Left out: ${left.map(([count, words]) => `${models(count)} ${words}`).join("; ")}.` : "";
-  if (!found.length) say("warn", "No sampler was found", "Cache AB goes between a model and its sampler.");
+  if (!found.length) say("warn", "No sampler was found", "AB-Cache Apply goes between a model and its sampler.");
   else if (!free.length) say("info", "Nothing was changed", rest);
   else say("success", `AB-Cache is on ${models(free.length)}`, `The first run has the normal speed and is learned from; the next ones are faster. ${rest}`.trim());
 }
