@@ -18,6 +18,7 @@ await search.fill("Cache FEB");
 await page.locator("[role=option]", { hasText: "Cache FEB" }).first().waitFor();
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length === 1);
+await tools.putDown(900, 300);
 await tools.skipWithoutStrips(rendering);
 facts.fresh = await settled((seen) => seen.words.includes("no sampler"));
 await shot("fresh");
