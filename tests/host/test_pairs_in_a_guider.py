@@ -160,7 +160,7 @@ def test_a_cache_on_the_second_model_alone_is_not_asked_and_cache_report_says_wh
     plain = with_wan(guided)(*wan)
     second, mailbox = ab(wan[1], **AB)
     assert torch.equal(with_wan(guided)(wan[0], second), plain)
-    assert "Of two models in one guider, the first one's Apply node counts" in read(pack, mailbox)
+    assert "Of two models in one guider, the first one's node counts" in read(pack, mailbox)
 
 
 def test_a_second_model_that_has_no_blocks_to_cache_is_computed_and_named(wan, guided, feb):

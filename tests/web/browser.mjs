@@ -91,6 +91,16 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
       process.exit(0);
     },
 
+    /** Puts the only node down here, where the front end hangs a node from the search on the pointer until a click. */
+    async putDown(x, y) {
+      await page.waitForTimeout(500);
+      await page.mouse.move(x, y);
+      for (let tries = 0; tries < 10 && (await page.evaluate(() => Boolean(app.graph._nodes[0].flags.ghost))); tries++) {
+        await page.mouse.click(x, y);
+        await page.waitForTimeout(200);
+      }
+    },
+
     /** Shows the other widgets of the first Apply node, or hides them, by the button that this front end and rendering have for it. */
     async more() {
       const own = page.locator(".feb-strip-more"), theirs = page.locator('[data-testid="advanced-inputs-button"]');

@@ -18,6 +18,7 @@ await search.fill("FEB-Cache Apply");
 await page.locator("[role=option]", { hasText: "FEB-Cache Apply" }).first().waitFor();
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length === 1);
+await tools.putDown(900, 300);
 await tools.skipWithoutStrips(rendering);
 facts.fresh = await settled((seen) => seen.words.includes("No sampler"));
 await shot("fresh");

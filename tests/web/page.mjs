@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { browse, rest, url } from "./browser.mjs";
 
-const { page, facts, path, close } = await browse({}, { width: 2400, height: 1350 });
+const { page, facts, putDown, path, close } = await browse({}, { width: 2400, height: 1350 });
 facts.loaded = {};
 await page.goto(url);
 await page.waitForFunction(() => window.app?.graph && Object.keys(LiteGraph.registered_node_types).includes("FEBCacheApply"), null, { timeout: 90000 });
@@ -56,7 +56,7 @@ await page.mouse.dblclick(1200, 700);
 await page.keyboard.type("FEB-Cache Apply", { delay: 30 });
 await page.waitForTimeout(1000);
 await page.keyboard.press("Enter");
-await page.waitForTimeout(1000);
+await putDown(1200, 300);
 facts.found = await page.evaluate(() => app.graph._nodes.map((node) => [node.type, node.title]));
 
 facts.fresh = await values("FEBCacheApply");
