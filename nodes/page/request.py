@@ -44,9 +44,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Scene:
-    """The conditions of a sampling beside its steps, as the page sees them. `model`: a name for all that is on the model's way;
-    `how`: for guidance and conditionings. `size`: places in a picture or video, in any unit, 0 where it is not known;
-    `batch`: number of pictures."""
+    """The conditions of a sampling beside its steps, as the page sees them. `model`: a name for all that is on the
+    model's way; `how`: for guidance and conditionings. `size`: places in a picture or video, in any unit, 0 where it is
+    not known; `batch`: number of pictures."""
 
     model: str = ""
     how: str = ""
