@@ -101,7 +101,7 @@ def _output(run: Run, sizes: Sequence[int], compute: Callable[[], Tensor]) -> Te
     and corrected."""
     places = range(max(1, len(sizes)))
     if run.predicts(Kind.MODEL, *map(model_site, places)):
-        return _packed([run.predict(Kind.MODEL, model_site(place), place) for place in places])
+        return _packed([run.predict(Kind.MODEL, model_site(place)) for place in places])
     value = compute()
     parts = apart(value, sizes)
     for place, part in enumerate(parts):

@@ -27,6 +27,11 @@ def model_site(modality: int) -> str:
     return f"{MODEL_SITE}.{modality}" if modality else MODEL_SITE
 
 
+def modality_of(kind: Kind, site: str) -> int:
+    """Place of the modality whose output a site is; 0 for sites inside the model."""
+    return int(site.rpartition(".")[2]) if kind is Kind.MODEL and site != MODEL_SITE else 0
+
+
 class Run(Memory):
     """The engine's memory for one sampling.
 
@@ -171,11 +176,11 @@ class Run(Memory):
             return False
         return all((kind, site, stream) in self.store for site in sites for stream in call.streams)
 
-    def predict(self, kind: Kind, site: str, modality: int = 0) -> Tensor:
+    def predict(self, kind: Kind, site: str) -> Tensor:
         """Predicted value `(B, ...)` of `site`, the rows of the call's streams in order: `sum_j w_j v_j` over its kept
         samples `v_j`. A fresh tensor: callers may write into it."""
         call, keys = self._keys(kind, site)
-        planned = self.agenda.plan(kind).predictor.of(modality)
+        planned = self.agenda.plan(kind).predictor.of(modality_of(kind, site))
         predictor, sigma = REUSE if self.reusing else planned, self.evaluation.sigma
         call.tally.predicted_calls[kind] += 1
         with self.lock:

@@ -1,19 +1,15 @@
 // The nodes that put out a text show it, too. Without this file the text is still an output of the node.
 import { app } from "../../../scripts/app.js";
 import { reportsIn } from "./report_told.js";
+import { wordsIn } from "./words.js";
 
 const NAME = "feb_ab_cache.report";
-const BOXES = {
-  CacheReport: "what the cache did",
-  CachePlanInfo: "what is in the plan",
-  CachePlanSave: "where it was saved",
-  CacheCalibrate: "what was found",
-  CacheCompare: "how alike they are",
-};
+const NODES = ["CacheReport", "CachePlanInfo", "CachePlanSave", "CacheCalibrate", "CacheCompare"];
+const language = () => app.ui.settings.getSettingValue("Comfy.Locale");
 
 /** A read-only text box that is neither saved with the workflow nor sent with the prompt. */
 function addTextBox(node) {
-  const { widget } = app.widgets.STRING(node, BOXES[node.comfyClass], ["STRING", { multiline: true }], app);
+  const { widget } = app.widgets.STRING(node, wordsIn(language())(node.comfyClass), ["STRING", { multiline: true }], app);
   widget.serialize = false;
   Object.assign(widget.options, { serialize: false, read_only: true });
   Object.assign(widget.element, { readOnly: true, wrap: "off" });
@@ -22,7 +18,7 @@ function addTextBox(node) {
 }
 
 function show(widget, output) {
-  const told = output?.reports && reportsIn(app.ui.settings.getSettingValue("Comfy.Locale"), output.reports);
+  const told = output?.reports && reportsIn(language(), output.reports);
   if (output?.text) widget.value = told ?? [output.text].flat().join("\n");
 }
 
@@ -31,7 +27,7 @@ if (!app.extensions.some((extension) => extension.name === NAME)) {
   app.registerExtension({
     name: NAME,
     nodeCreated(node) {
-      if (!(node.comfyClass in BOXES)) return;
+      if (!NODES.includes(node.comfyClass)) return;
       const widget = addTextBox(node);
       const { onExecuted, onConfigure } = node;
       node.onExecuted = function (output) {

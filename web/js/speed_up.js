@@ -4,18 +4,14 @@ import { freePlace } from "./free_place.js";
 import { givesMore, graphsOf, hostsOf, isLinked, putBefore, takeOut } from "./links.js";
 import { caches } from "./rivals.js";
 import { findSampling, origins, samplingAt } from "./timeline_sampler.js";
+import { wordsIn } from "./words.js";
 
 const NAME = "feb_ab_cache.speed_up";
 const NODE = "ABCacheApply";
 const OURS = [NODE, "FEBCacheApply"];
 const LEAST = 8; // steps: with fewer, AB-Cache computes them all
 
-const CANNOT = {
-  there: "with a cache of this pack already",
-  rival: "with a cache of another pack, which this one does not go with",
-  few: `with fewer than ${LEAST} steps, which leave nothing to skip`,
-  unlinked: "without a model yet",
-};
+const CANNOT = ["there", "rival", "few", "unlinked"]; // reasons why no node goes before an input
 
 /** True if a graph's nodes run: that of the outermost graph, and of subgraphs that a node which runs shows. */
 const runs = (graph) => !hostsOf(graph).length || hostsOf(graph).some((host) => !host.mode && runs(host.graph));
@@ -63,24 +59,24 @@ function changing(change) {
   }
 }
 
-const say = (severity, summary, detail) => app.extensionManager.toast.add({ severity, summary, detail, life: 10000 });
-const models = (count) => `${count} ${count === 1 ? "model" : "models"}`;
+const show = (severity, summary, detail) => app.extensionManager.toast.add({ severity, summary, detail, life: 10000 });
 
 function speedUp() {
+  const say = wordsIn(app.ui.settings.getSettingValue("Comfy.Locale")), models = (count) => say(count === 1 ? "model_one" : "models", { count });
   const found = sampled(app.graph), reasons = found.map(obstacle), free = found.filter((_, i) => !reasons[i]);
   if (free.length) changing(() => free.forEach(put));
-  const left = Object.entries(CANNOT).map(([reason, words]) => [reasons.filter((each) => each === reason).length, words]).filter(([count]) => count);
-  const rest = left.length ? `Left out: ${left.map(([count, words]) => `${models(count)} ${words}`).join("; ")}.` : "";
-  if (!found.length) say("warn", "No sampler was found", "AB-Cache Apply goes between a model and its sampler.");
-  else if (!free.length) say("info", "Nothing was changed", rest);
-  else say("success", `AB-Cache is on ${models(free.length)}`, `The first run has the normal speed and is learned from; the next ones are faster. ${rest}`.trim());
+  const left = CANNOT.map((reason) => [reasons.filter((each) => each === reason).length, reason]).filter(([count]) => count);
+  const rest = left.length ? say("out", { list: left.map(([count, reason]) => say(`out_${reason}`, { models: models(count), least: LEAST })).join(say("semicolon")) }) : "";
+  if (!found.length) show("warn", say("noSampler"), say("between"));
+  else if (!free.length) show("info", say("nothing"), rest);
+  else show("success", say("isOn", { models: models(free.length) }), `${say("willLearn")} ${rest}`.trim());
 }
 
 function takeCachesOut() {
+  const say = wordsIn(app.ui.settings.getSettingValue("Comfy.Locale"));
   const found = graphsOf(app.graph).flatMap((graph) => graph._nodes).filter((node) => OURS.includes(node.type)), kept = found.filter(givesMore);
   changing(() => found.filter((node) => !kept.includes(node)).forEach((node) => takeOut(node, "model")));
-  const rest = kept.length ? `${kept.length} stayed: more than the model of it is used.` : "";
-  say("info", `${found.length - kept.length} taken out`, rest);
+  show("info", say("taken", { count: found.length - kept.length }), kept.length ? say("stayed", { count: kept.length }) : "");
 }
 
 // ComfyUI serves a pack that sits in a folder of another name than in its pyproject.toml under both names.

@@ -93,6 +93,7 @@ export class Strip {
 
   /** Shows `lines`, a list of [text, strong or wrong or nothing], and the texts of `more` behind "details". */
   tell(lines, more = []) {
+    if (this.lines.firstChild?.textContent !== lines[0]?.[0]) this.words.scrollTop = 0; // what is new is read first
     this.lines.replaceChildren(...lines.map(([text, how]) => element("p", how ? `feb-strip-${how}` : "", null, { textContent: text })));
     this.behind.replaceChildren(...more.map((text) => element("p", "", null, { textContent: text })));
     this.more.hidden = !more.length;
