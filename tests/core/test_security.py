@@ -39,6 +39,7 @@ HARMLESS = {
     "math",
     "pathlib",
     "random",
+    "re",
     "secrets",
     "statistics",
     "sys",
