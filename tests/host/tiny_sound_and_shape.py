@@ -74,8 +74,9 @@ TRIPO_SPLAT = {
 } | {"num_refiner_blocks": 1, "num_head_channels": 32, "cond2_channels": 16}
 
 
-def seconds(*names: str, features: str = "learned"):
-    """Weights of Stable Audio's embedders of lengths, which its constructor asks for."""
+def seconds(*names: str, **kind: str):
+    """Weights of Stable Audio's embedders of lengths, which its constructor asks for; `kind`: as ComfyUI's embedder
+    takes it."""
 
     def weights() -> dict:
         from comfy.ldm.audio.embedders import NumberConditioner
@@ -83,7 +84,7 @@ def seconds(*names: str, features: str = "learned"):
 
         found = {}
         for name in names:
-            embedder = NumberConditioner(768, fourier_features_type=features)
+            embedder = NumberConditioner(768, **kind)
             fill(embedder)
             found |= {f"conditioner.conditioners.{name}.{key}": value for key, value in embedder.state_dict().items()}
         return found
@@ -171,7 +172,7 @@ SOUND_AND_SHAPE = {
         "config": STABLE_AUDIO_3,
         "shape": (256, 40),
         "width": 768,
-        "weights": seconds("seconds_total", features="expo"),
+        "weights": seconds("seconds_total", fourier_features_type="expo"),
         "change": rotary("transformer.rotary_pos_emb"),
     },
     "ace_step": {
