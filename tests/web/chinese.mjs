@@ -30,7 +30,7 @@ const at = await page.evaluate(() => {
 });
 if (rendering === "vue") await page.locator(".lg-node-widget", { hasText: "注意力间隔" }).first().locator("text=注意力间隔").hover();
 else for (const step of [0, 1, 2]) await page.mouse.move(at[0] + step, at[1]);
-const tip = page.locator(".node-tooltip, .p-tooltip").first();
+const tip = page.locator(".node-tooltip:visible, .p-tooltip:visible, [role=tooltip]:visible, [data-side]:visible").first();
 await tip.waitFor({ timeout: 10000 });
 facts.tip = await tip.innerText();
 await page.screenshot({ path: path(`chinese_${rendering}_tip`), clip: { x: 0, y: 0, width: 1300, height: 900 } });
