@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
     from ...cache_core.store import Rung
     from ..comfy.session import Session
-    from .request import Scene
+    from .scene import Scene
 
 EVENT = "feb_cache.progress"
 SCRIPTS = Path(__file__).resolve().parents[2] / "web" / "js"

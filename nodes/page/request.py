@@ -12,6 +12,7 @@ from ...cache_core.errors import brief
 from ...cache_core.plan import MOST_STEPS
 from ...cache_core.settings import ABSettings, FEBSettings, WidgetSettings
 from ...cache_core.settings.presets import AUTO
+from .scene import Scene
 from .sigmas import Described
 
 SETTINGS: dict[str, type[WidgetSettings]] = {"FEBCacheApply": FEBSettings, "ABCacheApply": ABSettings}
@@ -40,18 +41,6 @@ class Node:
     def changed(self, widgets: Mapping[str, Any]) -> Node:
         """The node with these widgets in place of its own."""
         return replace(self, widgets={**self.widgets, **widgets})
-
-
-@dataclass(frozen=True)
-class Scene:
-    """The conditions of a sampling beside its steps, as the page sees them. `model`: a name for all that is on the
-    model's way; `how`: for guidance and conditionings. `size`: places in a picture or video, in any unit, 0 where it is
-    not known; `batch`: number of pictures."""
-
-    model: str = ""
-    how: str = ""
-    size: float = 0.0
-    batch: int = 1
 
 
 @dataclass(frozen=True)
