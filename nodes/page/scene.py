@@ -1,4 +1,4 @@
-"""Conditions of a sampling beside its steps."""
+"""The conditions of a sampling beside its steps, by which the page tells whether it is the same again."""
 
 from dataclasses import dataclass
 

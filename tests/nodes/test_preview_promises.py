@@ -1,6 +1,7 @@
 """Plans of the wrong kind, and widgets that leave learning, are told before the run."""
 
 import json
+import sys
 
 import pytest
 
@@ -29,3 +30,11 @@ def test_an_edit_of_a_run_that_learns_says_that_learning_is_left(ask):
     found = ask("ABCacheApply", preset="auto", learn=True, edit={"kind": "model", "steps": [9], "compute": False})
     assert found["left"]
     assert found["learns"] == 0
+
+
+@pytest.mark.parametrize("there", [[], ["bundled/one.safetensors"], ["bundled/one.safetensors", "mine.safetensors"]])
+def test_before_the_model_has_run_here_it_is_said_that_a_plan_may_be_there(ask, pack, monkeypatch, there):
+    folder = sys.modules[f"{pack.__name__}.nodes.comfy.plan_folder"]
+    monkeypatch.setattr(folder, "available", lambda: there)
+    assert ask("ABCacheApply", preset="auto", learn=True)["kept"] == ("mine.safetensors" in there)
+    assert not ask("ABCacheApply", preset="auto", learn=False)["kept"]

@@ -162,7 +162,7 @@ SCENE = {"model": "flux", "how": "cfg 1", "size": 4096.0, "batch": 1}
     ],
 )
 def test_what_is_known_of_a_run_holds_in_its_scene(progress, told, change, cells, priced, kept):
-    run, scene = stepped(), sys.modules[progress.__name__.replace("last_runs", "request")].Scene
+    run, scene = stepped(), sys.modules[progress.__name__.replace("last_runs", "scene")].Scene
     run.close()
     origin = Origin("Toy", "abc", "euler", 64, 1, "today", "guided")
     progress.PageTimeline("7", "ABCacheApply").ended(session_of(run, origin=origin), report(run, "Toy", True))
@@ -176,7 +176,7 @@ def test_what_is_known_of_a_run_holds_in_its_scene(progress, told, change, cells
 
 
 def test_facts_are_of_the_scene_in_which_the_run_began(progress, told):
-    run, scene = stepped(), sys.modules[progress.__name__.replace("last_runs", "request")].Scene
+    run, scene = stepped(), sys.modules[progress.__name__.replace("last_runs", "scene")].Scene
     timeline, node = progress.PageTimeline("7", "ABCacheApply"), ("7", "ABCacheApply", 0)
     assert progress.asked(*node, scene("flux")) is None
     timeline.began(run)

@@ -53,7 +53,7 @@ function guidanceOf(sampler) {
   return [facts(sampler, STEPS), ...before.map((node) => facts(node, STEPS))];
 }
 
-/** The scene of a sampling, as nodes/page/request.py has it: by the other nodes `along` the model's way, and the `sampler`, where there is one. */
+/** The scene of a sampling, as nodes/page/scene.py has it: by the other nodes `along` the model's way, and the `sampler`, where there is one. */
 export function sceneOf(along, sampler, isOurs) {
   const model = hashed(JSON.stringify(along.filter((node) => node !== sampler && !isOurs(node)).map((node) => facts(node))));
   if (!sampler) return { model };
