@@ -2,7 +2,7 @@
 import { browse, rest } from "./browser.mjs";
 
 const [rendering, theme] = rest;
-const { page, facts, wait, open, load, view, more, path, close } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.ColorPalette": theme });
+const { page, facts, wait, open, load, view, more, skipWithoutStrips, path, close } = await browse({ "Comfy.VueNodes.Enabled": rendering === "vue", "Comfy.ColorPalette": theme });
 const CLASSES = ["ABCacheApply", "FEBCacheApply"];
 
 /** What is seen of the only node: its size, the widgets that are shown, whether more are, and what the page would save. */
@@ -36,6 +36,12 @@ for (const cls of CLASSES) {
   const of = (facts[cls] = {});
   await open(); // anew: a front end may give a node the widgets of the last one with its id
   await page.evaluate((cls) => { const node = LiteGraph.createNode(cls); node.pos = [100, 100]; app.graph.add(node); }, cls);
+  await skipWithoutStrips(rendering);
+  if (rendering === "vue" && !(await page.locator('[data-testid="advanced-inputs-button"]').count())) {
+    facts.unsupported = "this front end's Vue rendering shows advanced widgets like others";
+    await close();
+    process.exit(0);
+  }
   await page.waitForSelector(".feb-strip .feb-strip-row");
   await view(cls);
   of.fresh = await still();

@@ -8,9 +8,13 @@ for (let tries = 0; tries < 10 && !(await search.isVisible()); tries++) {
   await page.mouse.dblclick(900, 700); // the page takes it once it has settled
   await search.waitFor({ timeout: 3000 }).catch(() => {});
 }
-facts.aliases = await page.evaluate(() => Boolean(LiteGraph.registered_node_types.ABCacheApply.nodeData.search_aliases?.length));
+facts.aliases = await page.evaluate(() => { // whether both the server and the page know them
+  const { $pinia } = document.querySelector("#vue-app").__vue_app__.config.globalProperties, { nodeSearchService } = $pinia._s.get("nodeDef");
+  const given = LiteGraph.registered_node_types.ABCacheApply.nodeData.search_aliases?.length;
+  return Boolean(given && nodeSearchService.nodeFuseSearch.keys.includes("search_aliases"));
+});
 facts.found = {};
-const listed = () => page.evaluate(() => [...document.querySelectorAll("[role=option]")].map((option) => option.innerText.trim().split("\n")[0]));
+const listed = () => page.evaluate(() => [...document.querySelectorAll("[role=option]")].map((option) => option.innerText.trim().split("\n")[0].trim()).filter(Boolean));
 for (const word of rest) {
   const before = JSON.stringify(await listed());
   await search.fill(word);

@@ -1,5 +1,5 @@
 // The few widgets of an Apply node that are seen at first, and the others on request: the front end's own "advanced" widgets, in both renderings.
-// Nodes 2.0 has a button of its own for them; the classic rendering gets one in the strip. What is hidden is saved and sent all the same.
+// Nodes 2.0 has a button of its own for them, or, before 1.39, shows them all; the classic rendering gets one in the strip. What is hidden is saved and sent all the same.
 import { app } from "../../../scripts/app.js";
 import { addStyle, element } from "./dom.js";
 import { isLinked, slotOf, widgetOf } from "./links.js";
@@ -7,7 +7,7 @@ import { isLinked, slotOf, widgetOf } from "./links.js";
 const CUSTOM = "custom";
 const STYLE = `
 .feb-strip-more { padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
-[data-node-id]:has([data-testid="advanced-inputs-button"]) .feb-strip-more { display: none; }
+[data-node-id] .feb-strip-more { display: none; }
 `;
 
 /** The advanced widgets of an Apply node. `button` shows and hides them; `edits` names the widget that clicks on the strip write. */
