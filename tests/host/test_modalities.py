@@ -96,7 +96,7 @@ def test_a_learned_plan_has_weights_of_its_own_for_the_sound(clip, ab, pack):
     cached, _ = ab(clip.model, "quality", learn=True)
     clip.sample(cached)
     folder = __import__(f"{pack.__name__}.nodes.comfy.plan_folder", fromlist=["plan_folder"])
-    [plan] = [folder.read(name) for name in folder.available() if name.startswith("learned")]
+    [plan] = [folder.read(name) for name in folder.available() if not name.startswith(folder.PREFIX)]
     [sound] = plan.others
     assert [fit.at for fit in sound] == [fit.at for fit in plan.fits]
     assert [fit.weights for fit in sound] != [fit.weights for fit in plan.fits]
