@@ -92,6 +92,7 @@ OVIS = FLUX | {"vec_in_dim": None, "guidance_embed": False, "yak_mlp": True, "tx
 OVIS_IMAGE = Tiny("Flux", "FLUX", OVIS)
 SPACED = (128, 4, 4)  # latents of FLUX.2
 
+CLIP = {"clip_text_dim": 32}  # of NewBie
 IMAGE_MODELS = {
     "krea2": Tiny("Krea2", "Krea-2", KREA, FRAME),
     "ernie": Tiny("ErnieImage", "ERNIE-Image", ERNIE, SPACED),
@@ -111,7 +112,7 @@ IMAGE_MODELS = {
         smaller={"comfy.supported_models.Ideogram4.unet_extra_config": IDEOGRAM},
     ),
     "z_image_pixels": Tiny("ZImagePixelSpace", "Z-Image in pixels", LUMINA | Z_IMAGE | PIXELS, (3, 16, 16), extra=MASK),
-    "newbie": Tiny("Lumina2", "Lumina 2", LUMINA | {"clip_text_dim": 32}, extra=MASK),
+    "newbie": Tiny("Lumina2", "Lumina 2", LUMINA | CLIP, extra=MASK, takes=("comfy.ldm.lumina.model.NextDiT", *CLIP)),
     "longcat": Tiny("LongCatImage", "FLUX", LONGCAT),
     "qwen_image": Tiny("QwenImage", "Qwen-Image", QWEN, FRAME),
     "sd3": Tiny("SD3", "SD3", SD3),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import signature
 from unittest import mock
 
 import pytest
@@ -35,6 +36,7 @@ class Tiny:
     sound: tuple[int, ...] = ()  # a second latent's shape
     weights: Callable[[], dict] = dict
     change: Callable | None = None
+    takes: tuple[str, ...] = ()  # a class, and an argument of it that older releases lack
     context: Callable | None = None
 
     def build(self, dtype=torch.float32):
@@ -42,6 +44,8 @@ class Tiny:
 
         if not hasattr(comfy.supported_models, self.kind):
             pytest.skip(f"this ComfyUI has no {self.kind}")
+        if self.takes and self.takes[1] not in signature(pkgutil.resolve_name(self.takes[0])).parameters:
+            pytest.skip(f"this ComfyUI has no {' of '.join(reversed(self.takes))}")
         with ExitStack() as stack:
             for path, sizes in self.smaller.items():
                 whole = pkgutil.resolve_name(path)
