@@ -62,7 +62,7 @@ for (const cls of CLASSES) {
   await load(saved);
   of.oldAuto = await still();
   await choose("preset", "off");
-  await page.waitForFunction(() => document.querySelector(".feb-strip-words")?.innerText.includes("off"));
+  await page.waitForFunction(() => document.querySelector(".feb-strip-words")?.innerText.startsWith("Off"));
   of.off = await page.evaluate(() => document.querySelector(".feb-strip-words").innerText);
   await shot(cls, "off");
 }
