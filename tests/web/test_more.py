@@ -67,4 +67,4 @@ def test_hidden_widgets_are_saved_and_queued_like_the_others(facts, node):
 
 
 def test_off_says_so_plainly(facts, node):
-    assert "off: it caches nothing, as without this node" in facts[node]["off"]
+    assert facts[node]["off"] == "Off: nothing is cached, as without this node."
