@@ -103,7 +103,7 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
 
     /** Shows the other widgets of the first Apply node, or hides them, by the button that this front end and rendering have for it. */
     async more() {
-      const own = page.locator(".feb-strip-more"), theirs = page.locator('[data-testid="advanced-inputs-button"]');
+      const own = page.locator(".feb-strip-advanced"), theirs = page.locator('[data-testid="advanced-inputs-button"]');
       await ((await theirs.count()) ? theirs : own).first().click();
       await page.waitForTimeout(400); // the node grows
     },

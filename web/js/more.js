@@ -6,8 +6,8 @@ import { isLinked, slotOf, widgetOf } from "./links.js";
 
 const CUSTOM = "custom";
 const STYLE = `
-.feb-strip-more { padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
-[data-node-id] .feb-strip-more { display: none; }
+.feb-strip-advanced { padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
+[data-node-id] .feb-strip-advanced { display: none; }
 `;
 
 /** The advanced widgets of an Apply node. `button` shows and hides them; `edits` names the widget that clicks on the strip write. */
@@ -18,7 +18,7 @@ export class Advanced {
     [this.node, this.edits] = [node, edits];
     this.widgets = node.widgets.filter(({ name }) => specs[name]?.[1]?.advanced);
     this.widgets.forEach((widget) => (widget.advanced = true));
-    this.button = element("button", "feb-strip-more", null, { type: "button", title: "Show or hide the other settings" });
+    this.button = element("button", "feb-strip-advanced", null, { type: "button", title: "Show or hide the other settings" });
     this.button.addEventListener("click", () => this.#toggle());
     node.showAdvanced = false; // the front end's own, saved with the workflow
     this.sync();
