@@ -104,7 +104,9 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
     /** Shows the other widgets of the first Apply node, or hides them, by the button that this front end and rendering have for it. */
     async more() {
       const own = page.locator(".feb-strip-advanced"), theirs = page.locator('[data-testid="advanced-inputs-button"]');
-      await ((await theirs.count()) ? theirs : own).first().click();
+      const button = ((await theirs.count()) ? theirs : own).first();
+      if (!(await button.isVisible())) return; // Nodes 2.0 before 1.39 shows all widgets
+      await button.click();
       await page.waitForTimeout(400); // the node grows
     },
 

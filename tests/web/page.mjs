@@ -64,7 +64,7 @@ await click("FEBCacheApply", "preset", 0.5);
 await page.locator(".litemenu-entry", { hasText: /^fast$/ }).click();
 await page.waitForTimeout(500);
 facts.fast = await values("FEBCacheApply");
-await page.locator(".feb-strip-more").click();
+await page.locator(".feb-strip-advanced").click();
 await click("FEBCacheApply", "warmup_steps", 1); // its arrow
 facts.moved = await values("FEBCacheApply");
 facts.undone = [];
