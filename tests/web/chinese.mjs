@@ -22,7 +22,7 @@ facts.words = await page.evaluate(() => [...document.querySelectorAll(".feb-stri
 await shot("FEBCacheApply", `chinese_${rendering}`, { x: 0, y: 0, width: 1500, height: 1250 });
 
 // The tooltip of a widget.
-await page.evaluate(() => document.querySelectorAll(".feb-strip-more").forEach((button) => button.click()));
+await page.evaluate(() => document.querySelectorAll(".feb-strip-advanced").forEach((button) => button.click()));
 await view("FEBCacheApply");
 const at = await page.evaluate(() => {
   const node = app.graph._nodes.find((node) => node.type === "FEBCacheApply"), corner = app.canvas.canvas.getBoundingClientRect(), { offset } = app.canvas.ds;
