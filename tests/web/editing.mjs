@@ -28,7 +28,9 @@ await tools.more();
 const before = JSON.stringify(facts.fresh.cells);
 if (rendering === "vue") {
   const field = page.locator(".lg-node-widget", { hasText: "attention_interval" }).locator("input").first();
-  await field.fill("6");
+  await field.click();
+  await field.press("Control+a");
+  await field.pressSequentially("6"); // key by key, as older front ends want it
   await field.press("Enter");
 } else {
   const [x, y, width] = await page.evaluate(() => {
