@@ -64,7 +64,8 @@ def compared_sounds(uncached: dict, cached: dict) -> Half:
 
 
 def _alike(uncached: dict, cached: dict) -> tuple[list[str], Tensor, Tensor, int]:
-    """What was left out, the cached and the uncached waves as far as both go, and their samples in a second."""
+    """Words on the part left out, both waves `(B, C, T)` as far as both go, cached and uncached, and their samples in a
+    second."""
     rates, waves = [x["sample_rate"] for x in (uncached, cached)], [_wave(uncached, UNCACHED), _wave(cached, CACHED)]
     if rates[0] != rates[1]:
         raise ConfigError(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...cache_core import OUTPUT, Kind, Plan, Timeline, evenly
@@ -168,9 +169,10 @@ def fairest(planned: Callable[[Sequence[float]], SavedPlan], modalities: int) ->
     best, shares = planned(()), [1.0] * modalities
     for _ in range(TRIES if modalities else 0):
         drifts = [drift for _, drift in best.drifts]
-        if max(drifts) <= FAIR * drifts[0]:
+        if max(drifts) <= FAIR * drifts[0] or not all(map(isfinite, drifts)):
             break
-        shares = [share * drift / drifts[0] for share, drift in zip(shares, drifts, strict=True)]
+        least = max(drifts[0], 1e-12)  # a video may not drift at all
+        shares = [share * drift / least for share, drift in zip(shares, drifts, strict=True)]
         best = min(best, planned(shares), key=lambda plan: plan.drift or 0.0)
     return best
 
