@@ -3,6 +3,7 @@
 from .ab_cache_apply import ABCacheApply
 from .cache_calibrate import CacheCalibrate
 from .cache_compare import CacheCompare
+from .cache_method import CacheMethod
 from .cache_plan import CachePlanInfo, CachePlanLoad, CachePlanSave
 from .cache_report import CacheReport
 from .feb_cache_apply import FEBCacheApply
@@ -17,6 +18,7 @@ NODE_CLASS_MAPPINGS = {
     "CachePlanInfo": CachePlanInfo,
     "CacheCalibrate": CacheCalibrate,
     "CacheCompare": CacheCompare,
+    "CacheMethod": CacheMethod,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "FEBCacheApply": "FEB-Cache Apply",
@@ -27,6 +29,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "CachePlanInfo": "Cache Plan Info",
     "CacheCalibrate": "Cache Calibrate",
     "CacheCompare": "Cache Compare",
+    "CacheMethod": "Cache Method (TeaCache, MagCache, ...)",
 }
 
 register()

@@ -13,9 +13,9 @@ from . import KEY, unseen
 from .companions import companions
 from .controlnet import overheard, waiting
 from .foresight import cfg_of, timeline_of
-from .learning import settle
 from .mailbox import Mailbox
 from .memory import without_guest
+from .profiling import settle
 from .rivals import refuse_rivals
 from .sampling import mask_of
 from .session import Session

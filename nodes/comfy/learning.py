@@ -20,13 +20,14 @@ from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from ...cache_core.schedule import TableAt, from_steps
 from ...cache_core.settings import Settings, WidgetSettings
 from ...cache_core.settings.foreseen import computed_steps, foreseeable
-from ...cache_core.settings.saved import ComputedSettings, FixedSettings, SavedPlanSettings
+from ...cache_core.settings.saved import FixedSettings, SavedPlanSettings
 from ...cache_core.show.similarity import in_words
 from ...cache_core.site import in_order
 from . import plan_folder, sampling
 from .guidance import guidance
 from .plan_name import Subject, subject_of
 from .session import Session
+from .taught import Again, LearningError, Taught
 from .weights import fingerprint
 
 if TYPE_CHECKING:
@@ -40,37 +41,16 @@ SETTINGS_CHANGE = (
     "settings changed with each picture. One is learned as soon as the same settings come twice"
 )
 
-Again = Callable[[Settings, "Watch | None"], "Tensor"]  # samples once more with these settings, watched
-
-
-class LearningError(Exception):
-    """No plan could be made. The picture is there all the same."""
-
 
 @dataclass(frozen=True)
-class Lesson:
-    """A plan to be learned, and the parts of the guider, as they were at first, that further runs need.
+class Lesson(Taught):
+    """A plan to be learned. `subject`: for the name of its file."""
 
-    `learner`: the settings that the plan is for. `sigmas`: a copy, because some samplers write into theirs. `mask`: as
-    in Session.begin. `subject`: for the name of the plan's file.
-    """
-
-    key: str
-    origin: Origin
-    recorder: Recorder
-    conds: dict
-    sigmas: Tensor
     learner: WidgetSettings
-    mask: Tensor | None = None
     subject: Subject = ("", "")
 
-    def session(self, guider) -> Session | None:
-        """The session of the recorded run."""
-        settings = (ComputedSettings(f"{self.learner.name}, recording"),)
-        return Session.begin(settings, guider, self.recorder.timeline, self.recorder, self.mask)
-
     @property
-    def unseen_steps(self) -> int:
+    def unseen_steps(self) -> int:  # type: ignore[override]
         """Steps of the samplings that follow the recorded one, as long as the first plan is good enough: one to fit,
         and one by a plan that needs no picture."""
         return 2 * self.recorder.timeline.steps
@@ -195,7 +175,7 @@ class Settled(NamedTuple):
     one is to be learned now; and a `note`. `origin`: of plans that can be learned for it; None without a learner."""
 
     settings: tuple[Settings, ...]
-    lesson: Lesson | None = None
+    lesson: Taught | None = None
     note: str = ""
     origin: Origin | None = None
 
@@ -208,8 +188,7 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Ti
     if learner is None:
         return Settled(settings)
     patcher, name = guider.model_patcher, sampling.sampler_name(sampler)
-    model, cells = type(patcher.model.diffusion_model).__name__, plan_folder.cells_of(noise.shape)
-    origin = Origin(model, fingerprint(patcher), name, cells, 1, str(date.today()), guided)
+    origin = origin_of(patcher, name, noise.shape, guided)
     key = plan_folder.key_of(origin, timeline.sigmas, learner.learns, learner.kinds, len(timeline.modalities))
     note = hindrance(name, key)
     if note or timeline.rises or not learnable(timeline.steps, name):
@@ -226,6 +205,12 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Ti
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
     lesson = Lesson(key, origin, Recorder(timeline), conds, sigmas.clone(), learner, mask, subject)
     return Settled(settings, lesson, origin=origin)
+
+
+def origin_of(patcher, sampler: str, shape: Sequence[int], guided: str) -> Origin:
+    """The origin of something learned today from one sampling of a latent of this shape."""
+    model = type(patcher.model.diffusion_model).__name__
+    return Origin(model, fingerprint(patcher), sampler, plan_folder.cells_of(shape), 1, str(date.today()), guided)
 
 
 def learner_of(settings: tuple[Settings, ...]) -> WidgetSettings | None:

@@ -10,10 +10,10 @@ from typing import Any
 from ...cache_core import Run, RunReport
 from ...cache_core.show.timeline import prices
 from . import plan_folder
-from .learning import LearningError, Lesson
 from .mailbox import Display, Mailbox
 from .session import Session
 from .sessions import Sessions
+from .taught import LearningError, Taught
 
 log = logging.getLogger("feb_ab_cache")
 LEARNED, FAILED = "learned", "failed"  # outcomes of learning
@@ -56,7 +56,7 @@ class Study:
             display.learning(self.session.run, done, self.steps)
 
 
-def again(sessions: Sessions, lesson: Lesson, guider, sample: Callable[[Any], Any], study: Study) -> Callable[..., Any]:
+def again(sessions: Sessions, lesson: Taught, guider, sample: Callable[[Any], Any], study: Study) -> Callable[..., Any]:
     """A function of settings and a watch that samples once more as the lesson did. `sample`: takes the sigmas."""
 
     def sampled(settings, watch):
@@ -69,7 +69,7 @@ def again(sessions: Sessions, lesson: Lesson, guider, sample: Callable[[Any], An
     return sampled
 
 
-def learn(lesson: Lesson, session: Session, samples, sampled: Callable[..., Any]) -> None:
+def learn(lesson: Taught, session: Session, samples, sampled: Callable[..., Any]) -> None:
     """Make the lesson's plan for the next run. Only a cancel may cost the picture in `samples`: any other error becomes
     a note."""
     from comfy.model_management import InterruptProcessingException

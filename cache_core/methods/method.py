@@ -1,0 +1,123 @@
+"""A method: a published cache as data and one function, which the engine runs on any model."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import ConfigError, check_range
+from ..plan import Plan
+from ..predictor import REUSE, Predictor
+from ..schedule import Schedule, Table, TableAt, from_steps
+from ..site import MODULES, OUTPUT, Kind
+from ..timeline import Timeline
+from .profile import Profile
+
+GRID = 240  # thresholds that are tried between the least and the most
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Facts that tell one model from another of its family: class of the diffusion model, width of its tokens,
+    channels of its input."""
+
+    name: str = ""
+    width: int = 0
+    channels: int = 0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A sampling that a method plans for.
+
+    `inside`: True where the model's blocks can be merged, so that their residual is reused; else the model's output is.
+    `profile`: of a recorded picture, None for the published curves.
+    """
+
+    timeline: Timeline
+    variant: Variant = Variant()
+    inside: bool = True
+    profile: Profile | None = None
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds that a method reuses here."""
+        return MODULES if self.inside else OUTPUT
+
+    def computing(self, steps: Iterable[int]) -> TableAt:
+        """The schedule that computes `steps`, and step 0."""
+        return self.scheduled(from_steps(self.kinds, {0, *steps}, self.timeline.steps))
+
+    def scheduled(self, table: Table) -> TableAt:
+        """The schedule of a table for this very sampling; beside another plan it is moved over sigma."""
+        return TableAt(table, self.timeline.sigmas)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A method's own setting, by the name it has in its paper or node. More is faster. `default`: as released. `whole`:
+    True for one that counts steps."""
+
+    name: str
+    least: float
+    most: float
+    default: float
+    whole: bool = False
+
+    @cached_property
+    def grid(self) -> tuple[float, ...]:
+        """Values from `least` to `most`, ascending: each integer, or GRID of equal ratios."""
+        if self.whole:
+            return tuple(float(value) for value in range(int(self.least), int(self.most) + 1))
+        ratio = (self.most / self.least) ** (1 / (GRID - 1))
+        return tuple(self.least * ratio**i for i in range(GRID))
+
+
+def allowed(sampling: Sampling) -> str:
+    """No reason against any sampling."""
+    return ""
+
+
+def reuse(sampling: Sampling, threshold: float) -> Predictor:
+    """Plain reuse of the newest output."""
+    return REUSE
+
+
+@dataclass(frozen=True)
+class Method:
+    """A published cache.
+
+    `name`: as its users know it; `source`: paper or repository; `summary`: a sentence for the node. `schedule`: when
+    and where, by a sampling and the threshold. `predictor`: of the reused values. `refusal`: the reason why a sampling
+    cannot have it and the method that works instead, else empty.
+    """
+
+    name: str
+    source: str
+    summary: str
+    threshold: Threshold
+    schedule: Callable[[Sampling, float], Schedule]
+    predictor: Callable[[Sampling, float], Predictor] = reuse
+    refusal: Callable[[Sampling], str] = allowed
+    aliases: tuple[str, ...] = ()
+
+    def plan(self, sampling: Sampling, threshold: float, name: str = "") -> Plan:
+        """The plan for a sampling. Raises ConfigError for a threshold out of range and a sampling that is refused."""
+        check_range(self.threshold.name, threshold, self.threshold.least, self.threshold.most)
+        if reason := self.refusal(sampling):
+            raise ConfigError(f"{self.name}: {reason}")
+        schedule, predictor = self.schedule(sampling, threshold), self.predictor(sampling, threshold)
+        return Plan(schedule, predictor, name=name or self.name, merge=schedule.kinds <= MODULES)
+
+
+def reused_share(plan: Plan, timeline: Timeline) -> float:
+    """Share of the evaluations that a plan saves: of all steps those that compute none of its kinds count whole, those
+    that compute one of two half."""
+    rows = plan.schedule.table(timeline).rows
+    return 1 - sum(len(row) for row in rows) / (len(rows) * len(plan.kinds))
+
+
+def at_strength(method: Method, sampling: Sampling, strength: float) -> float:
+    """The least threshold whose plan saves the share of evaluations that is nearest to `strength`; of two as near the
+    more careful."""
+    shares = [(value, reused_share(method.plan(sampling, value), sampling.timeline)) for value in method.threshold.grid]
+    return min(shares, key=lambda pair: (round(abs(pair[1] - strength), 9), pair[1], pair[0]))[0]

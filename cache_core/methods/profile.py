@@ -1,0 +1,76 @@
+"""Curves of a recorded picture over its steps, from which methods plan for the user's own model."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..calibrate import Recording
+
+AHEAD = 5  # steps that a lookahead error reaches, at most
+TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Curves over the N steps of an uncached sampling, of its guided outputs `v_i` and states `x_i`.
+
+    `sigmas` `(N,)`: of the steps. `growth` `(N,)`: `||v_i|| / ||v_(i-1)||`, 1 at step 0. `change` `(N,)`: relative L1
+    distance `mean|v_i - v_(i-1)| / mean|v_(i-1)|`, 0 at step 0. `moved` `(N,)`: the same of the states. `ahead`
+    `(AHEAD, N)`: `||v_i - v_(i+m)||_1 / ||v_(i+m)||_1` for m = 1 to AHEAD, infinite beyond the end.
+    """
+
+    sigmas: tuple[float, ...]
+    growth: tuple[float, ...]
+    change: tuple[float, ...]
+    moved: tuple[float, ...]
+    ahead: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, recording: "Recording") -> "Profile":
+        """The profile of a recording."""
+        outputs, states = recording.outputs.double(), recording.states.double()
+        norms = [max(float(v.norm()), TINY) for v in outputs]
+        steps = range(len(norms))
+        return cls(
+            recording.nodes,
+            tuple(norms[i] / norms[i - 1] if i else 1.0 for i in steps),
+            tuple(_distance(outputs[i], outputs[i - 1]) if i else 0.0 for i in steps),
+            tuple(_distance(states[i], states[i - 1]) if i else 0.0 for i in steps),
+            tuple(
+                tuple(_distance(outputs[i], outputs[i + m]) if i + m < len(norms) else float("inf") for i in steps)
+                for m in range(1, AHEAD + 1)
+            ),
+        )
+
+    @classmethod
+    def from_json(cls, found: object) -> "Profile":
+        """The profile in a JSON value, as `dataclasses.asdict` wrote it. Raises ConfigError for anything else."""
+        try:
+            read = {name: _numbers(found[name]) for name in ("sigmas", "growth", "change", "moved")}  # type: ignore[index]
+            ahead = tuple(map(_numbers, found["ahead"]))  # type: ignore[index]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"This is no profile of a picture: {error}") from error
+        if len({len(curve) for curve in (*read.values(), *ahead)}) != 1 or len(ahead) != AHEAD:
+            raise ConfigError("The curves of a profile have one value for each step; these differ in length.")
+        return cls(**read, ahead=ahead)
+
+
+def _numbers(values: Iterable[Any]) -> tuple[float, ...]:
+    return tuple(map(float, values))
+
+
+def _distance(value: "Tensor", reference: "Tensor") -> float:
+    """Relative L1 distance of two tensors."""
+    return float((value - reference).abs().sum() / reference.abs().sum().clamp_min(TINY))
+
+
+def resampled(values: Sequence[float], steps: int) -> tuple[float, ...]:
+    """A published curve of L values for N steps: `round(i (L - 1) / (N - 1))`, ties to even, as MagCache does."""
+    if steps == len(values) or steps < 2:
+        return tuple(values[:steps])
+    return tuple(values[round(i * (len(values) - 1) / (steps - 1))] for i in range(steps))

@@ -1,0 +1,71 @@
+"""The widgets of Cache Method, and the plan they make."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import check_choice, check_range
+from ..methods import Method, Profile, Sampling, Variant, at_strength, method_named
+from ..plan import Plan
+from ..schedule import Steps
+from ..timeline import Timeline
+from .saved import check_memory
+
+RELEASED, LEARNED = "as released", "learned on this model"
+CURVES = (RELEASED, LEARNED)
+MOST_STRENGTH = 0.8
+
+
+@dataclass(frozen=True)
+class MethodSettings:
+    """The checked widgets of Cache Method.
+
+    `strength`: share of the evaluations to save; a `threshold` above 0 counts in its place. `curves`: the published
+    ones, or those of a recorded picture. `memory`: GB on the device; 0 = by what is free. `variant`, `inside`: of the
+    model, see methods.Sampling. `profile`: None until a picture was recorded.
+    """
+
+    method: str
+    strength: float = 0.5
+    curves: str = RELEASED
+    threshold: float = 0.0
+    memory: float = 0.0
+    variant: Variant = Variant()
+    inside: bool = True
+    profile: Profile | None = None
+    learns: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, 0.0, MOST_STRENGTH)
+        check_choice("curves", self.curves, CURVES)
+        check_memory(self.memory)
+        if not self.records:
+            self.plan(Timeline.even(50))
+
+    @property
+    def name(self) -> str:
+        """The name in reports and logs."""
+        return f"{self.method}, {self.curves}"
+
+    @property
+    def records(self) -> bool:
+        """True if the coming sampling is computed in full, and recorded."""
+        return self.curves == LEARNED and self.profile is None
+
+    @property
+    def of(self) -> Method:
+        """The method. Raises ConfigError for an unknown one."""
+        return method_named(self.method)
+
+    def plan(self, timeline: Timeline) -> Plan:
+        """The method's plan. Raises ConfigError for a sampling that it refuses, and a threshold out of range."""
+        sampling = Sampling(timeline, self.variant, self.inside, self.profile)
+        if self.records:
+            return self._computing(sampling, "every step is computed, to learn from")
+        if not self.strength and not self.threshold:
+            return self._computing(sampling, "strength is 0: nothing is saved")
+        threshold = self.threshold or at_strength(self.of, sampling, self.strength)
+        return self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.name} {threshold:.3g}")
+
+    def _computing(self, sampling: Sampling, note: str) -> Plan:
+        """A plan that reuses nothing, and says why."""
+        return Plan(Steps(sampling.kinds, tuple(range(sampling.timeline.steps))), name=self.name, notes=(note,))

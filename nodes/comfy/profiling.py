@@ -1,0 +1,84 @@
+"""The first sampling with a method whose curves are learned is computed in full and recorded; its profile is kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from ...cache_core import OUTPUT, ConfigError
+from ...cache_core.calibrate import Recorder
+from ...cache_core.files import start_of, write_atomically
+from ...cache_core.methods import Profile
+from ...cache_core.settings.method import MethodSettings
+from . import learning, plan_folder, sampling
+from .guidance import guidance
+from .learning import Settled
+from .session import Session
+from .taught import LearningError, Taught
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger("feb_ab_cache")
+LARGEST = 2**20  # bytes of a profile: 1,000 steps take a tenth of it
+_unsaved: dict[str, Profile] = {}  # that the disk did not take, until ComfyUI ends
+
+
+def _file(key: str) -> Path:
+    return plan_folder.folder() / f"profile_{key}.json"
+
+
+def known(key: str) -> Profile | None:
+    """The profile that was recorded under this key; None where there is none that can be read."""
+    try:
+        return Profile.from_json(json.loads(start_of(_file(key), LARGEST)))
+    except FileNotFoundError:
+        return _unsaved.get(key)
+    except (OSError, ValueError, ConfigError) as error:
+        log.warning("%s cannot be read (%s). A picture is recorded anew.", _file(key).name, error)
+        return None
+
+
+def keep(key: str, profile: Profile) -> None:
+    """Save a profile; where the disk does not take it, it holds until ComfyUI ends."""
+    try:
+        write_atomically(_file(key), json.dumps(asdict(profile)).encode())
+    except OSError as error:
+        _unsaved[key] = profile
+        log.warning("The profile could not be saved (%s); it is kept until ComfyUI ends.", error)
+
+
+@dataclass(frozen=True)
+class ProfileLesson(Taught):
+    """A profile to be recorded; one picture tells all."""
+
+    learner: MethodSettings
+
+    def learn(self, session: Session, samples: object, again: Callable[..., object]) -> None:
+        """Keep the profile. Raises LearningError where the sampling tells nothing."""
+        recording = self.recorder.recording()
+        if session.trace.foreign or recording is None:
+            raise LearningError("the sampler adds noise, leaves steps out, or calls the model between two steps")
+        keep(self.key, Profile.of(recording))
+        session.run.note(f"curves were recorded: from the next run on {self.learner.method} goes by them")
+
+
+def settle(settings, guider, sampler, sigmas, timeline, noise, mask=None) -> Settled:
+    """The settings that count for the sampling at hand: methods with the profile of it, or a lesson for one."""
+    method = next((s for s in settings if isinstance(s, MethodSettings) and s.records), None)
+    if method is None:
+        return learning.settle(settings, guider, sampler, sigmas, timeline, noise, mask)
+    name, guided = sampling.sampler_name(sampler), guidance(guider, sampler, mask is not None)
+    origin = learning.origin_of(guider.model_patcher, name, noise.shape, guided)
+    key = plan_folder.key_of(origin, timeline.sigmas, 0.0, OUTPUT, len(timeline.modalities))
+    if profile := known(key):
+        return Settled(tuple(replace(s, profile=profile) if s is method else s for s in settings), origin=origin)
+    note = learning.hindrance(name, key)
+    if note or timeline.rises or not learning.learnable(timeline.steps, name):
+        return Settled(settings, note=note or f"{method.method} has nothing to learn from here: running uncached")
+    conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
+    lesson = ProfileLesson(key, origin, Recorder(timeline), conds, sigmas.clone(), method, mask)
+    return Settled(settings, lesson, origin=origin)
