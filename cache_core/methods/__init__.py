@@ -1,11 +1,26 @@
 """Published caches, each one file: when to compute, where, from which predictor, by a threshold of its own."""
 
 from ..errors import check_choice
+from .cache_dit import CACHE_DIT
+from .fastercache import FASTERCACHE
+from .fora import FORA
 from .magcache import MAGCACHE
 from .method import Method, Sampling, Threshold, Variant, at_strength, reused_share
 from .profile import Profile
+from .smoothcache import SMOOTHCACHE
+from .spectrum import SPECTRUM
 
-METHODS: dict[str, Method] = {method.name: method for method in (MAGCACHE,)}
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        MAGCACHE,
+        SMOOTHCACHE,
+        FORA,
+        CACHE_DIT,
+        SPECTRUM,
+        FASTERCACHE,
+    )
+}
 
 
 def method_named(name: str) -> Method:

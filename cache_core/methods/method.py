@@ -18,11 +18,12 @@ GRID = 240  # thresholds that are tried between the least and the most
 @dataclass(frozen=True)
 class Variant:
     """Facts that tell one model from another of its family: class of the diffusion model, width of its tokens,
-    channels of its input."""
+    channels of its input; whether its attention and MLP can be predicted one without the other."""
 
     name: str = ""
     width: int = 0
     channels: int = 0
+    apart: bool = True
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ class Sampling:
     """A sampling that a method plans for.
 
     `inside`: True where the model's blocks can be merged, so that their residual is reused; else the model's output is.
-    `profile`: of a recorded picture, None for the published curves.
+    `profile`: of a recorded picture, None for the published curves. `given`: a schedule as JSON, for a method that
+    imports one.
     """
 
     timeline: Timeline
     variant: Variant = Variant()
     inside: bool = True
     profile: Profile | None = None
+    given: str = ""
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -69,12 +72,17 @@ class Threshold:
         if self.whole:
             return tuple(float(value) for value in range(int(self.least), int(self.most) + 1))
         ratio = (self.most / self.least) ** (1 / (GRID - 1))
-        return tuple(self.least * ratio**i for i in range(GRID))
+        return tuple(min(self.most, self.least * ratio**i) for i in range(GRID))
 
 
 def allowed(sampling: Sampling) -> str:
     """No reason against any sampling."""
     return ""
+
+
+def silent(sampling: Sampling) -> tuple[str, ...]:
+    """No sentences."""
+    return ()
 
 
 def reuse(sampling: Sampling, threshold: float) -> Predictor:
@@ -88,7 +96,8 @@ class Method:
 
     `name`: as its users know it; `source`: paper or repository; `summary`: a sentence for the node. `schedule`: when
     and where, by a sampling and the threshold. `predictor`: of the reused values. `refusal`: the reason why a sampling
-    cannot have it and the method that works instead, else empty.
+    cannot have it and the method that works instead, else empty. `notes`: sentences for the report. `curves`: False for
+    one that goes by none, so that nothing is recorded for it. `imports`: True if it reads `Sampling.given`.
     """
 
     name: str
@@ -99,6 +108,9 @@ class Method:
     predictor: Callable[[Sampling, float], Predictor] = reuse
     refusal: Callable[[Sampling], str] = allowed
     aliases: tuple[str, ...] = ()
+    notes: Callable[[Sampling], tuple[str, ...]] = silent
+    curves: bool = True
+    imports: bool = False
 
     def plan(self, sampling: Sampling, threshold: float, name: str = "") -> Plan:
         """The plan for a sampling. Raises ConfigError for a threshold out of range and a sampling that is refused."""
@@ -106,7 +118,8 @@ class Method:
         if reason := self.refusal(sampling):
             raise ConfigError(f"{self.name}: {reason}")
         schedule, predictor = self.schedule(sampling, threshold), self.predictor(sampling, threshold)
-        return Plan(schedule, predictor, name=name or self.name, merge=schedule.kinds <= MODULES)
+        merge, notes = schedule.kinds <= MODULES, self.notes(sampling)
+        return Plan(schedule, predictor, name=name or self.name, merge=merge, notes=notes)
 
 
 def reused_share(plan: Plan, timeline: Timeline) -> float:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from .chebyshev import Chebyshev
+from .dynamic_reuse import DynamicReuse
 from .extrapolation import GAIN_LIMIT, REUSE, Coefficients, Extrapolation
 from .fitted import Fit, Fitted
 from .weights import binomial, damp, lagrange

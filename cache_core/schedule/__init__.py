@@ -3,10 +3,11 @@
 from .adaptive import Adaptive
 from .edited import Edited, changed, differences, format_edits, parse_edits
 from .interval import Frame, Interval, Steps, evenly
+from .layer_lists import format_layer_lists, parse_layer_lists
 from .released import Released
 from .steps_text import format_steps, parse_steps
 from .table import Table, everything, from_steps, nest, side_by_side
-from .table_at import TableAt
+from .table_at import TableAt, at_share
 from .two_stage import TwoStage
 
 Schedule = Interval | Steps | TwoStage | Released | Edited | Adaptive | TableAt

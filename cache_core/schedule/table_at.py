@@ -57,3 +57,10 @@ def moved(computed: tuple[int, ...], sigmas: tuple[float, ...], here: tuple[floa
         left = [step for step in range(steps) if step not in chosen]
         chosen.add(min(left, key=lambda step: abs(here[step] - place)))
     return frozenset(chosen)
+
+
+def at_share(computed: tuple[int, ...], steps: int, here: int) -> tuple[int, ...]:
+    """Steps of a sampling of `here` steps that lie at the share of the run at which `computed` lie in one of `steps`;
+    `computed` itself where the two are alike."""
+    evenly = [[1 - step / count for step in range(count + 1)] for count in (steps, here)]
+    return computed if steps == here else tuple(sorted(moved(computed, *map(tuple, evenly))))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import check_choice, check_range
-from ..methods import Method, Profile, Sampling, Variant, at_strength, method_named
+from ..errors import ConfigError, check_choice, check_range
+from ..methods import METHODS, Method, Profile, Sampling, Variant, at_strength, method_named
 from ..plan import Plan
 from ..schedule import Steps
 from ..timeline import Timeline
@@ -21,7 +21,8 @@ class MethodSettings:
 
     `strength`: share of the evaluations to save; a `threshold` above 0 counts in its place. `curves`: the published
     ones, or those of a recorded picture. `memory`: GB on the device; 0 = by what is free. `variant`, `inside`: of the
-    model, see methods.Sampling. `profile`: None until a picture was recorded.
+    model, see methods.Sampling. `profile`: None until a picture was recorded. `given`: a schedule as JSON, which counts
+    in place of strength, threshold and curves; empty = none.
     """
 
     method: str
@@ -32,24 +33,28 @@ class MethodSettings:
     variant: Variant = Variant()
     inside: bool = True
     profile: Profile | None = None
+    given: str = ""
     learns: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0.0, MOST_STRENGTH)
         check_choice("curves", self.curves, CURVES)
         check_memory(self.memory)
+        if self.given and not self.of.imports:
+            able = " and ".join(method.name for method in METHODS.values() if method.imports)
+            raise ConfigError(f"{self.method} takes no schedule; {able} does. Leave schedule empty.")
         if not self.records:
             self.plan(Timeline.even(50))
 
     @property
     def name(self) -> str:
         """The name in reports and logs."""
-        return f"{self.method}, {self.curves}"
+        return f"{self.method}, {'imported' if self.given else self.curves if self.of.curves else RELEASED}"
 
     @property
     def records(self) -> bool:
         """True if the coming sampling is computed in full, and recorded."""
-        return self.curves == LEARNED and self.profile is None
+        return self.curves == LEARNED and self.profile is None and self.of.curves and not self.given
 
     @property
     def of(self) -> Method:
@@ -58,9 +63,11 @@ class MethodSettings:
 
     def plan(self, timeline: Timeline) -> Plan:
         """The method's plan. Raises ConfigError for a sampling that it refuses, and a threshold out of range."""
-        sampling = Sampling(timeline, self.variant, self.inside, self.profile)
+        sampling = Sampling(timeline, self.variant, self.inside, self.profile, self.given)
         if self.records:
             return self._computing(sampling, "every step is computed, to learn from")
+        if self.given:
+            return self.of.plan(sampling, self.of.threshold.default, self.name)
         if not self.strength and not self.threshold:
             return self._computing(sampling, "strength is 0: nothing is saved")
         threshold = self.threshold or at_strength(self.of, sampling, self.strength)
