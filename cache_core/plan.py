@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .errors import ConfigError
 from .noise_scale import OFF, NoiseScale
-from .predictor import REUSE, Predictor
+from .predictor import REUSE, Compensation, Predictor
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
 from .site import MODULES, OUTPUT, Kind, in_order, names
 from .timeline import Timeline
@@ -21,7 +21,8 @@ class Plan:
     raw output of each conditioning. `merge`: one residual is kept for a list of blocks, instead of all its sites,
     where the schedule predicts attention and MLP only together. `notes`: sentences for the report. `trials`: sets of
     kinds to be tried at each step, for calibration (Run.trial); if there are any, the run computes everything and
-    keeps the outputs that `schedule` computes. Raises ConfigError for parts that do not go together.
+    keeps the outputs that `schedule` computes. `compensation`: of reused outputs of the model, by channel. Raises
+    ConfigError for parts that do not go together.
     """
 
     schedule: Schedule
@@ -32,8 +33,11 @@ class Plan:
     merge: bool = False
     notes: tuple[str, ...] = ()
     trials: tuple[frozenset[Kind], ...] = ()
+    compensation: Compensation | None = None
 
     def __post_init__(self) -> None:
+        if self.compensation and (self.kinds != OUTPUT or self.predictor.order > 1):
+            raise ConfigError(f"{self.name} compensates {names(self.kinds)}; only a reused output of the model can be.")
         if (self.guided or self.adaptive) and self.kinds != OUTPUT:
             raise ConfigError(
                 f"{self.name} caches {names(self.kinds)}; tolerance and after_guidance are for the model's output. Set "

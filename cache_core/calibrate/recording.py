@@ -35,6 +35,12 @@ def _drawn(value: Tensor, limit: int) -> Tensor:
     return flat.to("cpu", torch.float32, copy=True)
 
 
+def channels_of(shape: Sequence[int], limit: int) -> Tensor:
+    """Channel of each element that `sampled_elements` draws of a tensor `(B, C, ...)` of this shape: `(P,)`."""
+    numbers = torch.arange(shape[1]).view(-1, *(1,) * (len(shape) - 2))
+    return sampled_elements(numbers.expand(tuple(shape)), limit).long()
+
+
 def elements(steps: int) -> int:
     """Elements of each state and output in a recording of `steps` steps, at most."""
     return min(ELEMENTS, MOST_VALUES // steps)
@@ -57,7 +63,7 @@ class Recording:
 
     `nodes` `(N,)`: sigma of each step. `response`: of its sampler. `states`, `outputs` `(N, P)`: state before each
     step, guided output. `sizes`: of the modalities of a latent that holds several; `lengths`: their shares of the P
-    elements; `scales`: factors of their elements.
+    elements; `scales`: factors of their elements. `channels` `(P,)`: of the elements; None where modalities are packed.
     """
 
     nodes: tuple[float, ...]
@@ -67,13 +73,15 @@ class Recording:
     sizes: tuple[int, ...] = ()
     lengths: tuple[int, ...] = ()
     scales: tuple[float, ...] = ()
+    channels: Tensor | None = None
 
     @classmethod
-    def of(cls, timeline: Timeline, states: Tensor, outputs: Tensor, batch: int = 1) -> "Recording":
-        """Recording of `states` and `outputs` `(N, P)` of a sampling of `batch` latents."""
+    def of(cls, timeline: Timeline, states: Tensor, outputs: Tensor, shape: Sequence[int] = (1,)) -> "Recording":
+        """Recording of `states` and `outputs` `(N, P)` of a sampling of latents of this `shape`, their number first."""
         sizes = tuple(modality.size for modality in timeline.modalities)
-        lengths = tuple(min(elements(timeline.steps) // len(sizes), batch * size) for size in sizes)
-        return cls(timeline.sigmas[:-1], timeline.responds, states, outputs, sizes, lengths)
+        lengths = tuple(min(elements(timeline.steps) // len(sizes), shape[0] * size) for size in sizes)
+        channels = None if sizes or len(shape) < 3 else channels_of(shape, elements(timeline.steps))
+        return cls(timeline.sigmas[:-1], timeline.responds, states, outputs, sizes, lengths, channels=channels)
 
     def step_of(self, sigma: float) -> int | None:
         """Step at `sigma`; None between two steps."""
@@ -142,7 +150,7 @@ class Recorder:
     def __init__(self, timeline: Timeline):
         self.timeline, self._elements = timeline, elements(timeline.steps)
         self._sizes = [modality.size for modality in timeline.modalities]
-        self._batch = 1
+        self._shape: Sequence[int] = (1,)
         self._states: dict[int, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
         self._step: int | None = None
@@ -154,7 +162,7 @@ class Recorder:
         self._step = step if same(sigma, self.timeline.sigmas[step]) else None
         self._between = self._between or self._step is None
         if self._step is not None:
-            self._batch = len(state)
+            self._shape = tuple(state.shape)
             self._states[step] = sampled_elements(state, self._elements, self._sizes)
 
     def end(self, output: Tensor) -> Tensor:
@@ -170,7 +178,7 @@ class Recorder:
         states, outputs = (torch.stack([kept[step] for step in steps]) for kept in (self._states, self._outputs))
         if not (states.isfinite().all() and outputs.isfinite().all()):
             return None
-        return Recording.of(self.timeline, states, outputs, self._batch)
+        return Recording.of(self.timeline, states, outputs, self._shape)
 
 
 class Follower:

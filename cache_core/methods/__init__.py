@@ -7,6 +7,7 @@ from .fora import FORA
 from .magcache import MAGCACHE
 from .method import Method, Sampling, Threshold, Variant, at_strength, reused_share
 from .profile import Profile
+from .qandc import QANDC
 from .smoothcache import SMOOTHCACHE
 from .spectrum import SPECTRUM
 
@@ -19,6 +20,7 @@ METHODS: dict[str, Method] = {
         CACHE_DIT,
         SPECTRUM,
         FASTERCACHE,
+        QANDC,
     )
 }
 

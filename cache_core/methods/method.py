@@ -6,7 +6,7 @@ from functools import cached_property
 
 from ..errors import ConfigError, check_range
 from ..plan import Plan
-from ..predictor import REUSE, Predictor
+from ..predictor import REUSE, Compensation, Predictor
 from ..schedule import Schedule, Table, TableAt, from_steps
 from ..site import MODULES, OUTPUT, Kind
 from ..timeline import Timeline
@@ -66,6 +66,12 @@ class Threshold:
     default: float
     whole: bool = False
 
+    def check(self, value: float) -> None:
+        """Raise ConfigError unless the threshold may have this value."""
+        check_range(self.name, value, self.least, self.most)
+        if self.whole and value != int(value):
+            raise ConfigError(f"{self.name} is {value}; it counts steps, so set it to a whole number.")
+
     @cached_property
     def grid(self) -> tuple[float, ...]:
         """Values from `least` to `most`, ascending: each integer, or GRID of equal ratios."""
@@ -90,6 +96,11 @@ def reuse(sampling: Sampling, threshold: float) -> Predictor:
     return REUSE
 
 
+def uncompensated(sampling: Sampling) -> Compensation | None:
+    """No compensation of reused outputs."""
+    return None
+
+
 @dataclass(frozen=True)
 class Method:
     """A published cache.
@@ -98,6 +109,7 @@ class Method:
     and where, by a sampling and the threshold. `predictor`: of the reused values. `refusal`: the reason why a sampling
     cannot have it and the method that works instead, else empty. `notes`: sentences for the report. `curves`: False for
     one that goes by none, so that nothing is recorded for it. `imports`: True if it reads `Sampling.given`.
+    `compensation`: of reused outputs of the model, after guidance, as they were recorded.
     """
 
     name: str
@@ -111,15 +123,24 @@ class Method:
     notes: Callable[[Sampling], tuple[str, ...]] = silent
     curves: bool = True
     imports: bool = False
+    compensation: Callable[[Sampling], Compensation | None] = uncompensated
 
     def plan(self, sampling: Sampling, threshold: float, name: str = "") -> Plan:
         """The plan for a sampling. Raises ConfigError for a threshold out of range and a sampling that is refused."""
-        check_range(self.threshold.name, threshold, self.threshold.least, self.threshold.most)
+        self.threshold.check(threshold)
         if reason := self.refusal(sampling):
             raise ConfigError(f"{self.name}: {reason}")
         schedule, predictor = self.schedule(sampling, threshold), self.predictor(sampling, threshold)
-        merge, notes = schedule.kinds <= MODULES, self.notes(sampling)
-        return Plan(schedule, predictor, name=name or self.name, merge=merge, notes=notes)
+        compensation = self.compensation(sampling)
+        return Plan(
+            schedule,
+            predictor,
+            name=name or self.name,
+            merge=schedule.kinds <= MODULES,
+            guided=compensation is not None,
+            notes=self.notes(sampling),
+            compensation=compensation,
+        )
 
 
 def reused_share(plan: Plan, timeline: Timeline) -> float:

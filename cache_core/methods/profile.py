@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
+from ..predictor.compensation import gain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,9 @@ class Profile:
 
     `sigmas` `(N,)`: of the steps. `growth` `(N,)`: `||v_i|| / ||v_(i-1)||`, 1 at step 0. `change` `(N,)`: relative L1
     distance `mean|v_i - v_(i-1)| / mean|v_(i-1)|`, 0 at step 0. `moved` `(N,)`: the same of the states. `ahead`
-    `(AHEAD, N)`: `||v_i - v_(i+m)||_1 / ||v_(i+m)||_1` for m = 1 to AHEAD, infinite beyond the end.
+    `(AHEAD, N)`: `||v_i - v_(i+m)||_1 / ||v_(i+m)||_1` for m = 1 to AHEAD, infinite beyond the end. `means` `(N, C)`,
+    `gains` `(AHEAD, N, C)`: of each channel of v_i, and of v_(i-m) in its place, see predictor.Compensation; empty
+    where several modalities are packed in one latent.
     """
 
     sigmas: tuple[float, ...]
@@ -29,6 +32,8 @@ class Profile:
     change: tuple[float, ...]
     moved: tuple[float, ...]
     ahead: tuple[tuple[float, ...], ...]
+    means: tuple[tuple[float, ...], ...] = ()
+    gains: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
     @classmethod
     def of(cls, recording: "Recording") -> "Profile":
@@ -45,6 +50,7 @@ class Profile:
                 tuple(_distance(outputs[i], outputs[i + m]) if i + m < len(norms) else float("inf") for i in steps)
                 for m in range(1, AHEAD + 1)
             ),
+            *_channels(outputs, recording.channels),
         )
 
     @classmethod
@@ -53,15 +59,48 @@ class Profile:
         try:
             read = {name: _numbers(found[name]) for name in ("sigmas", "growth", "change", "moved")}  # type: ignore[index]
             ahead = tuple(map(_numbers, found["ahead"]))  # type: ignore[index]
+            means = tuple(map(_numbers, found["means"]))  # type: ignore[index]
+            gains = tuple(tuple(map(_numbers, each)) for each in found["gains"])  # type: ignore[index]
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"This is no profile of a picture: {error}") from error
         if len({len(curve) for curve in (*read.values(), *ahead)}) != 1 or len(ahead) != AHEAD:
             raise ConfigError("The curves of a profile have one value for each step; these differ in length.")
-        return cls(**read, ahead=ahead)
+        each = (means, *gains) if means or gains else ()
+        widths, lengths = {len(row) for rows in each for row in rows}, {len(rows) for rows in each}
+        if each and (len(widths) != 1 or lengths != {len(read["sigmas"])} or len(gains) != AHEAD):
+            raise ConfigError("The channels of a profile have one value for each step; these differ in length.")
+        return cls(**read, ahead=ahead, means=means, gains=gains)
 
 
 def _numbers(values: Iterable[Any]) -> tuple[float, ...]:
     return tuple(map(float, values))
+
+
+def _channels(outputs: "Tensor", channels: "Tensor | None") -> tuple[Any, Any]:
+    """Means `(N, C)` and gains `(AHEAD, N, C)` of outputs `(N, P)` whose elements are of `channels` `(P,)`."""
+    if channels is None:
+        return (), ()
+    parts = [outputs[:, channels == channel] for channel in range(int(channels.max()) + 1)]
+    means = [part.mean(1) for part in parts]
+    gains = [[_gain(part, mean, m) for part, mean in zip(parts, means, strict=True)] for m in range(1, AHEAD + 1)]
+    return _rounded(means), tuple(map(_rounded, gains))
+
+
+def _gain(part: "Tensor", mean: "Tensor", m: int) -> "Tensor":
+    """Gain `(N,)` of one channel's elements `(N, P)` of step i - m in place of those of step i; 1 where there are
+    none."""
+    found = mean.new_ones(len(mean))
+    found[m:] = gain(part[m:], part[: len(part) - min(m, len(part))], mean[m:])
+    return found
+
+
+def _rounded(columns: "Sequence[Tensor]") -> tuple[tuple[float, ...], ...]:
+    """Columns `(N,)` as rows, to six digits: the file is a third as long."""
+    return tuple(zip(*(map(_six_digits, column.tolist()) for column in columns), strict=True))
+
+
+def _six_digits(number: float) -> float:
+    return float(f"{number:.6g}")
 
 
 def _distance(value: "Tensor", reference: "Tensor") -> float:

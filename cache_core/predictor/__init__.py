@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from .chebyshev import Chebyshev
+from .compensation import Compensation
 from .dynamic_reuse import DynamicReuse
 from .extrapolation import GAIN_LIMIT, REUSE, Coefficients, Extrapolation
 from .fitted import Fit, Fitted

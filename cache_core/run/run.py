@@ -178,13 +178,16 @@ class Run(Memory):
 
     def predict(self, kind: Kind, site: str) -> Tensor:
         """Predicted value `(B, ...)` of `site`, the rows of the call's streams in order: `sum_j w_j v_j` over its kept
-        samples `v_j`. A fresh tensor: callers may write into it."""
+        samples `v_j`, compensated where the plan does. A fresh tensor: callers may write into it."""
         call, keys = self._keys(kind, site)
-        planned = self.agenda.plan(kind).predictor.of(modality_of(kind, site))
-        predictor, sigma = REUSE if self.reusing else planned, self.evaluation.sigma
+        plan, sigma = self.agenda.plan(kind), self.evaluation.sigma
+        predictor = REUSE if self.reusing else plan.predictor.of(modality_of(kind, site))
         call.tally.predicted_calls[kind] += 1
         with self.lock:
             rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
+            if plan.compensation and not self.reusing:
+                nodes = [self.store[key].nodes[0] for key in keys]
+                rows = [plan.compensation.applied(row, node, sigma) for row, node in zip(rows, nodes, strict=True)]
         return rows[0] if len(rows) == 1 else torch.cat(rows)
 
     def corrected(self, value: Tensor, modality: int = 0) -> Tensor:
@@ -233,7 +236,7 @@ class Run(Memory):
 
     def reuse(self, reason: str) -> None:
         """Reuse the last computed outputs from now on, where plans would extrapolate or correct them, and say why."""
-        if not self.reusing and any(plan.predictor.order > 1 for plan in self.plans):
+        if not self.reusing and any(plan.predictor.order > 1 or plan.compensation for plan in self.plans):
             self.note(f"{reason}: outputs are reused, not extrapolated")
         self.reusing = True
 

@@ -21,7 +21,7 @@ class MethodSettings:
 
     `strength`: share of the evaluations to save; a `threshold` above 0 counts in its place. `curves`: the published
     ones, or those of a recorded picture. `memory`: GB on the device; 0 = by what is free. `variant`, `inside`: of the
-    model, see methods.Sampling. `profile`: None until a picture was recorded. `given`: a schedule as JSON, which counts
+    model, see methods.Sampling. `profile`: None until a picture was recorded. `schedule`: as JSON, which counts
     in place of strength, threshold and curves; empty = none.
     """
 
@@ -33,14 +33,16 @@ class MethodSettings:
     variant: Variant = Variant()
     inside: bool = True
     profile: Profile | None = None
-    given: str = ""
+    schedule: str = ""
     learns: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0.0, MOST_STRENGTH)
         check_choice("curves", self.curves, CURVES)
         check_memory(self.memory)
-        if self.given and not self.of.imports:
+        if self.threshold:  # now, and not only once a picture was recorded
+            self.of.threshold.check(self.threshold)
+        if self.schedule and not self.of.imports:
             able = " and ".join(method.name for method in METHODS.values() if method.imports)
             raise ConfigError(f"{self.method} takes no schedule; {able} does. Leave schedule empty.")
         if not self.records:
@@ -49,12 +51,12 @@ class MethodSettings:
     @property
     def name(self) -> str:
         """The name in reports and logs."""
-        return f"{self.method}, {'imported' if self.given else self.curves if self.of.curves else RELEASED}"
+        return f"{self.method}, {'imported' if self.schedule else self.curves if self.of.curves else RELEASED}"
 
     @property
     def records(self) -> bool:
         """True if the coming sampling is computed in full, and recorded."""
-        return self.curves == LEARNED and self.profile is None and self.of.curves and not self.given
+        return self.curves == LEARNED and self.profile is None and self.of.curves and not self.schedule
 
     @property
     def of(self) -> Method:
@@ -63,10 +65,10 @@ class MethodSettings:
 
     def plan(self, timeline: Timeline) -> Plan:
         """The method's plan. Raises ConfigError for a sampling that it refuses, and a threshold out of range."""
-        sampling = Sampling(timeline, self.variant, self.inside, self.profile, self.given)
+        sampling = Sampling(timeline, self.variant, self.inside, self.profile, self.schedule)
         if self.records:
             return self._computing(sampling, "every step is computed, to learn from")
-        if self.given:
+        if self.schedule:
             return self.of.plan(sampling, self.of.threshold.default, self.name)
         if not self.strength and not self.threshold:
             return self._computing(sampling, "strength is 0: nothing is saved")

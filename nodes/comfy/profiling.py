@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 log = logging.getLogger("feb_ab_cache")
-LARGEST = 2**20  # bytes of a profile: 1,000 steps take a tenth of it
+LARGEST = 2**24  # bytes of a profile: 1,000 steps of 128 channels take a half of it
 _unsaved: dict[str, Profile] = {}  # that the disk did not take, until ComfyUI ends
 
 

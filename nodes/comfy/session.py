@@ -130,8 +130,8 @@ class Session(Inside):
         if self.guided and sampling.hooks_of(model_options) - self.hooks:
             run.bar(
                 {Kind.MODEL},
-                "this sampler needs the unguided output of every step, so the model is computed. Switch after_guidance "
-                "off",
+                "this sampler needs the unguided output of every step, so the model is computed. Choose another "
+                "sampler, or switch after_guidance off",
             )
         run.begin(sigma, computed=self.trace.rose)
 

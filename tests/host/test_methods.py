@@ -1,6 +1,8 @@
 # ruff: noqa: F811 (fixtures come by import)
 """Cache Method in a real ComfyUI: each method reuses, says so, and leaves the model as it was."""
 
+import json
+
 import pytest
 import torch
 from comfy_models import ksample as sample
@@ -17,7 +19,7 @@ def methods(pack):
     return {name: pack.NODE_CLASS_MAPPINGS["CacheMethod"]() for name in method_names(pack)}
 
 
-LEARNED_ONLY = {"SmoothCache"}  # their published figures are for models that ComfyUI does not have
+LEARNED_ONLY = {"SmoothCache", "Q&C"}  # figures for other models alone, or none, are published
 
 
 @pytest.fixture
@@ -73,8 +75,22 @@ def test_a_method_without_curves_has_nothing_to_learn(model, methods, plans):
     assert not list(plans.iterdir())
 
 
-def test_a_model_without_known_blocks_has_its_output_reused(methods):
-    cached, mailbox = methods["MagCache"].apply(unet(), "MagCache", curves="learned on this model")
+def test_a_file_of_smoothcache_is_followed_for_attention_and_mlp_apart(model, methods):
+    lists = {"attn": [1, 0, 0] * 8, "mlp": [1, 0] * 12}
+    cached, mailbox = methods["SmoothCache"].apply(model, "SmoothCache", schedule=json.dumps(lists))
+    ksample(cached, steps=STEPS)
+    assert mailbox.latest.shares == {"attention": pytest.approx(1 / 3), "mlp": pytest.approx(1 / 2)}
+
+
+@pytest.mark.parametrize("name", ["MagCache", "SmoothCache", "FORA", "Cache-DiT masks", "Spectrum", "Q&C"])
+def test_a_model_without_known_blocks_has_its_output_reused(methods, name):
+    cached, mailbox = methods[name].apply(unet(), name, strength=0.4, curves="learned on this model")
     for _ in range(2):
         sample(cached, steps=10, channels=4)
-    assert mailbox.latest.shares["model"] <= 0.6
+    assert mailbox.latest.shares["model"] <= 0.7
+
+
+def test_what_a_model_cannot_have_is_refused_with_what_works(pack, methods):
+    errors = __import__(f"{pack.__name__}.cache_core.errors", fromlist=["ConfigError"])
+    with pytest.raises(errors.ConfigError, match="Spectrum works here"):
+        methods["FasterCache attention"].apply(unet(), "FasterCache attention")

@@ -160,11 +160,11 @@ def test_a_schedule_for_other_steps_is_spread_over_these_and_says_so():
 )
 def test_a_file_that_is_none_is_refused_at_the_node(given, message):
     with pytest.raises(ConfigError, match=message):
-        MethodSettings("SmoothCache", given=given)
+        MethodSettings("SmoothCache", schedule=given)
 
 
 def test_a_given_schedule_counts_in_place_of_strength_and_nothing_is_recorded():
-    settings = MethodSettings("SmoothCache", strength=0.0, curves=LEARNED, given=text(BOTH))
+    settings = MethodSettings("SmoothCache", strength=0.0, curves=LEARNED, schedule=text(BOTH))
     plan = settings.plan(Timeline.even(8))
     assert not settings.records
     assert plan.schedule.table(Timeline.even(8)).computed(Kind.MLP) == (0, 2, 5, 7)
@@ -173,7 +173,7 @@ def test_a_given_schedule_counts_in_place_of_strength_and_nothing_is_recorded():
 
 def test_another_method_takes_no_schedule():
     with pytest.raises(ConfigError, match="SmoothCache does"):
-        MethodSettings("FORA", given=text(BOTH))
+        MethodSettings("FORA", schedule=text(BOTH))
 
 
 def test_as_released_it_is_refused_with_what_works():

@@ -79,3 +79,11 @@ def test_a_method_without_curves_records_nothing_and_says_that_it_goes_as_releas
 def test_a_threshold_beyond_its_range_is_refused(name, beyond):
     with pytest.raises(ConfigError, match=METHODS[name].threshold.name):
         METHODS[name].plan(Sampling(Timeline.even(20)), beyond)
+
+
+def test_a_part_of_a_step_is_no_interval_and_a_threshold_is_checked_before_anything_is_recorded():
+    with pytest.raises(ConfigError, match="interval is 2.5; it counts steps"):
+        MethodSettings("FORA", threshold=2.5)
+    for threshold in (2.5, 9.0):
+        with pytest.raises(ConfigError, match="interval is"):
+            MethodSettings("Q&C", curves=LEARNED, threshold=threshold)
