@@ -13,7 +13,8 @@ const SETTINGS = { "Comfy.TutorialCompleted": true, "Comfy.Workflow.Persist": fa
 
 /**
  * A page with these settings. `facts` is what the script prints in the end; in it `noise`: messages and errors of our scripts; `errors`: all errors of
- * the page; `served`: our scripts; `asked`: paths of the server that these asked for; `abroad`: addresses elsewhere that they asked for, none of which is reached.
+ * the page; `served`: our scripts; `asked`: paths of the server that these asked for; `abroad`: addresses elsewhere that they asked for, none of which is reached;
+ * `front_end`: its version.
  */
 export async function browse(settings = {}, viewport = { width: 1500, height: 1300 }) {
   const { chromium } = createRequire(join(playwright, "x.js"))("playwright-core");
@@ -48,6 +49,7 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
     async open() {
       await page.goto(url);
       await wait(() => window.app?.graph && window.app.extensionManager && Object.keys(LiteGraph.registered_node_types).includes("FEBCacheApply"));
+      await tools.skipWithoutRendering();
       await tools.load({ nodes: [], links: [], groups: [], config: {}, extra: {}, version: 0.4, last_node_id: 0, last_link_id: 0 });
       await wait(() => app.extensionManager.workflow?.activeWorkflow?.changeTracker);
     },
@@ -83,6 +85,14 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
       }
     },
 
+    /** Ends the script here where the front end has no Nodes 2.0 and they were asked for. */
+    async skipWithoutRendering() {
+      if (!settings["Comfy.VueNodes.Enabled"] || (await page.evaluate(() => LiteGraph.vueNodesMode))) return;
+      facts.unsupported = "this front end has no Nodes 2.0";
+      await tools.close();
+      process.exit(0);
+    },
+
     /** Ends the script here where the front end's Vue rendering shows no DOM widgets. The strip of an Apply node must be on the page, or come. */
     async skipWithoutStrips(rendering) {
       if (rendering !== "vue" || (await page.waitForSelector("[data-node-id] .feb-strip", { timeout: 10000 }).catch(() => null))) return;
@@ -114,6 +124,7 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
 
     /** Prints the facts, and ends. */
     async close() {
+      facts.front_end = await page.evaluate(() => window.__COMFYUI_FRONTEND_VERSION__);
       await context.close();
       rmSync(profile, { recursive: true, force: true });
       console.log(JSON.stringify(facts));

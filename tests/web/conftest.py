@@ -8,9 +8,11 @@ tiny_nodes.py.
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -38,6 +40,8 @@ NO_BROWSER = [
     }.items()
     if not there
 ]
+RENDERINGS = {"classic": "classic", "vue": "Nodes 2.0", "": "no rendering"}  # by what the name of a test has of it
+FRONT_ENDS: set[str] = set()  # versions, as the pages said themselves
 MISSING = NO_BROWSER + ([] if (COMFYUI / "main.py").is_file() else [f"ComfyUI at {COMFYUI} (COMFYUI_DIR)"])
 
 
@@ -51,8 +55,10 @@ def served(base: Path, pack: Path) -> Iterator[str]:
     front = ("--front-end-root", os.environ["COMFY_FRONTEND"]) if os.environ.get("COMFY_FRONTEND") else ()
     with ExitStack() as running:
         try:
-            address = running.enter_context(serving(COMFYUI, PYTHON, base, packs, front))
+            address = running.enter_context(serving(COMFYUI, PYTHON, base, packs, front, templates=False))
         except ServerError as reason:
+            if os.environ.get("COMFYUI_DIR"):
+                pytest.fail(str(reason))  # it was asked for
             pytest.skip(str(reason))
         yield address
 
@@ -66,7 +72,8 @@ def stood_in(log: Path) -> Iterator[str]:
     ]
     if absent:
         pytest.skip("missing: " + ", ".join(absent) + "; python3 scripts/browser.py gets what the browser needs")
-    front_end = Path(importlib.util.find_spec("comfyui_frontend_package").origin).parent / "static"
+    own = Path(importlib.util.find_spec("comfyui_frontend_package").origin).parent / "static"
+    front_end = Path(os.environ.get("COMFY_FRONTEND") or own)
     with running([sys.executable, Path(__file__).with_name("stand_in.py"), "{port}", front_end], ROOT, log) as address:
         yield address
 
@@ -79,6 +86,7 @@ def driven(url: str, script: str, *arguments: object, seconds: float = 300) -> d
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
+    FRONT_ENDS.update(filter(None, [found.get("front_end")]))
     if "unsupported" in found:
         pytest.skip(found["unsupported"])
     return found
@@ -139,3 +147,36 @@ def drive_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict]:
             return driven(found, script, *arguments)
 
     return run
+
+
+def comfyui_version() -> str:
+    """The version of the ComfyUI at COMFYUI; "none" where there is none."""
+    said = COMFYUI / "comfyui_version.py"
+    return re.search(r'"(.+?)"', said.read_text())[1] if said.is_file() else "none"
+
+
+def rendering_of(test: str) -> str:
+    """The rendering that a test is about, by its name."""
+    return RENDERINGS[(re.search(r"\b(classic|vue)\b", test) or [""])[0]]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says on which ComfyUI and front end the pages ran, and what came of it in each rendering; scripts/pages.py reads
+    it."""
+    counts, why = {name: Counter() for name in RENDERINGS.values()}, Counter()
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports if outcome in ("passed", "failed", "error", "skipped") else ():
+            if report.nodeid.startswith("tests/web/"):
+                counts[rendering_of(report.nodeid)]["failed" if outcome == "error" else outcome] += 1
+                why.update([report.longrepr[2]] if outcome == "skipped" else ())
+    if not any(counts.values()):
+        return
+    terminalreporter.section("pages")
+    on = ", ".join(sorted(FRONT_ENDS)) or "none"
+    terminalreporter.line(f"ComfyUI {comfyui_version()}, front end {on}")
+    for rendering, found in counts.items():
+        terminalreporter.line(
+            f"{rendering}: " + ", ".join(f"{found[name]} {name}" for name in ("passed", "failed", "skipped"))
+        )
+    for reason, count in why.most_common():
+        terminalreporter.line(f"{reason} ({count})")

@@ -70,7 +70,6 @@ async function back(found, name) {
 
 const late = () => new Promise((_, fail) => setTimeout(() => fail(new Error("took too long")), LIMIT));
 await open();
-facts.front_end = await page.evaluate(() => window.__COMFYUI_FRONTEND_VERSION__);
 for (const file of files) {
   const from = facts.errors.length;
   try {

@@ -13,7 +13,7 @@ LINK = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
 SAVED = sorted((Path(__file__).parent / "saved").glob("*.json"))  # by the first release
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["classic"])
 def facts(drive) -> dict:
     return drive("page.mjs", *WORKFLOWS, *SAVED)
 
