@@ -3,7 +3,7 @@
 
     python3 scripts/make_template_workflows.py [FOLDER] [--templates FOLDER] [--pictures]
 
-FOLDER is workflows if it is not given. The templates are those of the installed comfyui-workflow-templates-json
+FOLDER is example_workflows if it is not given. The templates are those of the installed comfyui-workflow-templates-json
 (written with 0.1.123), or in --templates. With --pictures the thumbnails are written, too; that needs ComfyUI and a
 browser, as scripts/templates.py does, and Pillow.
 """
@@ -188,7 +188,7 @@ def picture(files: list[Path]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "workflows")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "example_workflows")
     parser.add_argument("--templates", type=Path, default=installed())
     parser.add_argument("--pictures", action="store_true")
     given = parser.parse_args()

@@ -2,7 +2,7 @@
 
     python3 scripts/make_workflows.py [FOLDER]
 
-FOLDER is workflows if it is not given.
+FOLDER is example_workflows if it is not given.
 """
 
 import json
@@ -134,4 +134,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "workflows")
+    main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "example_workflows")

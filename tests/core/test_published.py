@@ -39,7 +39,7 @@ def test_nothing_is_published_that_only_developers_need(script, paths):
 
 
 def test_what_the_pack_its_page_and_its_readme_need_is_published(paths):
-    folders = [ROOT / name for name in ("cache_core", "nodes", "web", "locales", "workflows", "subgraphs")]
+    folders = [ROOT / name for name in ("cache_core", "nodes", "web", "locales", "example_workflows", "subgraphs")]
     whole = [each for folder in folders for each in folder.rglob("*") if each.is_file() and each.suffix != ".pyc"]
     named = [ROOT / name for name in ("__init__.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")]
     shown = [ROOT / name for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)]

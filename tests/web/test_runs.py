@@ -44,7 +44,7 @@ def run(url, kinds, lora):
     """A function that runs a workflow of this pack, small, and returns what its nodes show, by class and title."""
 
     def running(name: str, seed: int = 42, steps: int = STEPS) -> dict[str, dict]:
-        saved = json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+        saved = json.loads((ROOT / "example_workflows" / f"{name}.json").read_text(encoding="utf-8"))
         small = {"lora_name": lora, "steps": steps, "width": SIDE, "height": SIDE, "noise_seed": seed, "seed": seed}
         prompt = as_prompt(saved, kinds, small)
         latent = next(node["inputs"]["latent"] for node in prompt.values() if node["class_type"] == "CacheReport")
@@ -101,10 +101,13 @@ def text(shown: dict, title: str) -> str:
     return "".join(shown[title]["text"])
 
 
-def test_the_template_browser_lists_every_workflow_with_a_picture(url):
+def test_the_template_browser_lists_and_opens_every_workflow_and_has_a_picture_of_it(url):
     listed = json.load(urllib.request.urlopen(f"{url}/api/workflow_templates", timeout=30))
-    assert sorted(listed["cloned"]) == sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
-    for name in listed["cloned"]:
+    files = {path.stem: path for path in (ROOT / "example_workflows").glob("*.json")}
+    assert sorted(listed["cloned"]) == sorted(files)
+    for name, path in files.items():
+        with urllib.request.urlopen(f"{url}/api/workflow_templates/cloned/{name}.json", timeout=30) as workflow:
+            assert workflow.read() == path.read_bytes()
         with urllib.request.urlopen(f"{url}/api/workflow_templates/cloned/{name}.jpg", timeout=30) as picture:
             assert picture.headers["Content-Type"] == "image/jpeg"
 

@@ -32,7 +32,7 @@ ENTRANCE, EXIT = -10, -20  # a subgraph's borders, as ends of links
 
 
 def read(name: str) -> dict:
-    return json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads((ROOT / "example_workflows" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def inner(workflow: dict) -> dict:
@@ -103,7 +103,7 @@ def test_they_are_what_the_script_makes_of_the_installed_templates(maker, tmp_pa
         pytest.skip("missing: comfyui-workflow-templates-json 0.1.123")
     written = maker.write(tmp_path, folder)
     assert {path.name: path.read_bytes() for path in written} == {
-        f"{name}.json": (ROOT / "workflows" / f"{name}.json").read_bytes() for name in NAMES
+        f"{name}.json": (ROOT / "example_workflows" / f"{name}.json").read_bytes() for name in NAMES
     }
 
 
@@ -161,7 +161,7 @@ def test_the_nodes_of_the_pack_lie_on_no_other(name):
 
 @pytest.fixture(scope="module", params=["classic", "vue"])
 def facts(request, drive) -> dict:
-    files = [ROOT / "workflows" / f"{name}.json" for name in NAMES]
+    files = [ROOT / "example_workflows" / f"{name}.json" for name in NAMES]
     return drive("templates.mjs", request.param, "on", *files, seconds=900)["templates"]
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = sorted((ROOT / "workflows").glob("*.json"))
+ALL = sorted((ROOT / "example_workflows").glob("*.json"))
 # what is not drawn by make_workflows.py is an official template; see test_template_workflows.py
 WORKFLOWS = [path for path in ALL if "definitions" not in json.loads(path.read_text(encoding="utf-8"))]
 COMFYUI = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy-lab" / "ComfyUI")
