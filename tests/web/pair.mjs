@@ -90,10 +90,13 @@ const wrap = (types) => page.evaluate((types) => {
   return Boolean(app.graph.convertToSubgraph?.(new Set(nodes)));
 }, types);
 /** Sets a widget of a node that lies in the outer graph's subgraph where the user would: on this subgraph's node. Returns what that shows then. */
-const promote = (cls, name, value) => page.evaluate(([cls, name, value]) => {
+const promote = (cls, name, value) => page.evaluate(async ([cls, name, value]) => {
   const host = app.graph._nodes.find((node) => node.subgraph), inner = host.subgraph._nodes.find((node) => node.type === cls);
   const input = inner.inputs.find((input) => input.name === name), shown = () => host.widgets.find((widget) => widget.name === name);
-  if (!shown()) host.subgraph.addInput(name, input.type).connect(input, inner);
+  if (!shown()) {
+    host.subgraph.addInput(name, input.type).connect(input, inner);
+    await new Promise((done) => setTimeout(done, 500)); // nobody is faster
+  }
   shown().value = value;
   shown().callback?.(value, app.canvas, host);
   return Object.fromEntries(host.widgets.map((widget) => [widget.name, widget.value]));
@@ -106,8 +109,8 @@ if (facts.subgraphs) {
   facts.promoted = await until((seen) => both(seen, "16 steps (KSampler, simple)"));
   await wrap([AB, "subgraph"]);
   await promote(AB, "computed_steps", "");
-  await promote(AB, "warmup_steps", 8);
-  facts.nested = await until((seen) => states(seen).startsWith(Array(8).fill("computed").join()) && both(seen, "16 steps (KSampler, simple)"));
+  await promote(AB, "warmup_steps", 10);
+  facts.nested = await until((seen) => states(seen).startsWith(Array(10).fill("computed").join()) && both(seen, "16 steps (KSampler, simple)"));
   facts.chosen = await promote(AB, "preset", "quality");
   facts.moved = await promote(AB, "warmup_steps", 9);
   await shot("subgraph");
