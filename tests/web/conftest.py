@@ -168,7 +168,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports if outcome in ("passed", "failed", "error", "skipped") else ():
             if report.nodeid.startswith("tests/web/"):
                 counts[rendering_of(report.nodeid)]["failed" if outcome == "error" else outcome] += 1
-                why.update([report.longrepr[2]] if outcome == "skipped" else ())
+                why.update([report.longrepr[2].removeprefix("Skipped: ")] if outcome == "skipped" else ())
     if not any(counts.values()):
         return
     terminalreporter.section("pages")

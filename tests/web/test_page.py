@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+WORKFLOWS = sorted((ROOT / "example_workflows").glob("*.json"))
 LINK = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
 SAVED = sorted((Path(__file__).parent / "saved").glob("*.json"))  # by the first release
 
@@ -61,9 +61,12 @@ def test_a_workflow_loads_as_it_is_in_the_file(facts, pack, path):
         for node in before["nodes"]:
             there = nodes[node["id"]]
             assert (there["type"], linked(there)) == (node["type"], linked(node))
+            if node["type"] in pack.NODE_CLASS_MAPPINGS:
+                assert there["size"] == node["size"]
             if drawn or node["type"] in pack.NODE_CLASS_MAPPINGS:
-                assert (there["pos"], there["size"]) == (node["pos"], node["size"])
-                assert there.get("widgets_values", []) == node["widgets_values"]
+                assert there["pos"] == node["pos"]
+                had = node["widgets_values"]  # newer versions of ComfyUI give its nodes more widgets
+                assert there.get("widgets_values", [])[: len(had)] == had
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
@@ -71,8 +74,9 @@ def test_a_workflow_of_the_first_release_loads_with_its_values(facts, pack, path
     saved, shown = json.loads(path.read_text(encoding="utf-8")), facts["loaded"][path.name]
     nodes = {node["id"]: node for node in shown["nodes"]}
     assert not [node["type"] for node in nodes.values() if node.get("has_errors")]
-    assert [link[:6] for link in sorted(shown["links"])] == saved["links"]
+    assert ends(shown) == ends(saved)
     for node in saved["nodes"]:
+        assert linked(nodes[node["id"]]) == linked(node)
         assert nodes[node["id"]].get("widgets_values", []) == node["widgets_values"] + added_since(pack, node)
 
 
