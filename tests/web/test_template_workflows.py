@@ -4,6 +4,7 @@ is sampled."""
 import hashlib
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -175,7 +176,7 @@ def test_no_cache_is_lacking(facts, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_timeline_has_the_templates_steps(facts, name):
     (node,) = facts[name]["nodes"]
-    assert node["words"].startswith(f"{STEPS[name]} steps (")
+    assert re.findall(r"(\d+) steps \(", node["words"]) == [str(STEPS[name])]
 
 
 def uncached(prompt: dict) -> dict:
