@@ -9,7 +9,8 @@ await page.mouse.move(900, 700);
 await page.evaluate(() => app.extensionManager.command.execute("Workspace.SearchBox.Toggle"));
 await page.waitForTimeout(500);
 await page.keyboard.type("Sampler with AB-Cache", { delay: 30 });
-await page.waitForTimeout(1500);
+await page.locator("[role=option]", { hasText: "Sampler with AB-Cache" }).first().waitFor();
+await page.waitForTimeout(1000); // it answers some time after the last key
 await page.keyboard.press("Enter");
 await wait(() => app.graph._nodes.length);
 await page.waitForTimeout(500);

@@ -11,7 +11,7 @@ const run = (command) => page.evaluate((command) => app.extensionManager.command
 const prompt = () => page.evaluate(async () => (await app.graphToPrompt()).output);
 facts.templates = {};
 
-const messages = () => page.evaluate(() => [...document.querySelectorAll(".p-toast-message")].map((toast) => toast.innerText));
+const messages = () => page.evaluate(() => [...document.querySelectorAll('.p-toast-message, [data-testid="toast"]')].map((toast) => toast.innerText));
 
 /** The nodes of the page's root graph and subgraphs, by graph, without what loading makes anew. */
 const shape = () => page.evaluate(() => {
