@@ -32,6 +32,6 @@ if (rendering === "vue") await page.locator(".lg-node-widget", { hasText: "æ³¨æ„
 else for (const step of [0, 1, 2]) await page.mouse.move(at[0] + step, at[1]);
 const tip = page.locator(".node-tooltip:visible, .p-tooltip:visible, [role=tooltip]:visible, [data-side]:visible").first();
 await tip.waitFor({ timeout: 10000 });
-facts.tip = await tip.innerText();
+facts.tip = [...new Set((await tip.innerText()).split("\n"))].join("\n"); // newer front ends have it twice: once for screen readers
 await page.screenshot({ path: path(`chinese_${rendering}_tip`), clip: { x: 0, y: 0, width: 1300, height: 900 } });
 await close();

@@ -37,16 +37,22 @@ def graphs(workflow: dict) -> list[dict]:
     return [workflow, *workflow.get("definitions", {}).get("subgraphs", ())]
 
 
+def links(graph: dict) -> dict[int, dict]:
+    """The links of a graph, by id."""
+    named = (link if isinstance(link, dict) else dict(zip(LINK, link[:6], strict=True)) for link in graph["links"])
+    return {link["id"]: link for link in named}
+
+
 def ends(graph: dict) -> list[list]:
-    """The links of a graph without the places of inputs, which differ between front ends: see `linked`."""
-    names = ("id", "origin_id", "origin_slot", "target_id", "type")
-    links = (link if isinstance(link, dict) else dict(zip(LINK, link[:6], strict=True)) for link in graph["links"])
-    return sorted([link[name] for name in names] for link in links)
+    """The links of a graph without ids and places of inputs, which differ between front ends: see `linked`."""
+    names = ("origin_id", "origin_slot", "target_id", "type")
+    return sorted([link[name] for name in names] for link in links(graph).values())
 
 
-def linked(node: dict) -> dict[str, int]:
-    """The links of a node's inputs, by name."""
-    return {each["name"]: each["link"] for each in node.get("inputs", ()) if each["link"]}
+def linked(graph: dict, node: dict) -> dict[str, tuple]:
+    """What a node's inputs are linked to, by name."""
+    by_id, given = links(graph), [each for each in node.get("inputs", ()) if each["link"]]
+    return {each["name"]: (by_id[each["link"]]["origin_id"], by_id[each["link"]]["origin_slot"]) for each in given}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -60,7 +66,7 @@ def test_a_workflow_loads_as_it_is_in_the_file(facts, pack, path):
         assert nodes.keys() == {node["id"] for node in before["nodes"]}
         for node in before["nodes"]:
             there = nodes[node["id"]]
-            assert (there["type"], linked(there)) == (node["type"], linked(node))
+            assert (there["type"], linked(after, there)) == (node["type"], linked(before, node))
             if node["type"] in pack.NODE_CLASS_MAPPINGS:
                 assert there["size"] == node["size"]
             if drawn or node["type"] in pack.NODE_CLASS_MAPPINGS:
@@ -76,7 +82,7 @@ def test_a_workflow_of_the_first_release_loads_with_its_values(facts, pack, path
     assert not [node["type"] for node in nodes.values() if node.get("has_errors")]
     assert ends(shown) == ends(saved)
     for node in saved["nodes"]:
-        assert linked(nodes[node["id"]]) == linked(node)
+        assert linked(shown, nodes[node["id"]]) == linked(saved, node)
         assert nodes[node["id"]].get("widgets_values", []) == node["widgets_values"] + added_since(pack, node)
 
 
