@@ -5,6 +5,7 @@ import { addStyle, element } from "./dom.js";
 import { isLinked, slotOf, widgetOf } from "./links.js";
 
 const CUSTOM = "custom";
+const NO_ROOM = () => [0, -4]; // front ends of 2025 draw a hidden widget in no room only if it asks for none; they add 4 pixels
 const STYLE = `
 .feb-strip-advanced { padding: 0 6px; font: inherit; color: inherit; background: transparent; border: 1px solid currentColor; border-radius: 4px; cursor: pointer; }
 [data-node-id] .feb-strip-advanced { display: none; }
@@ -18,6 +19,7 @@ export class Advanced {
     [this.node, this.edits] = [node, edits];
     this.widgets = node.widgets.filter(({ name }) => specs[name]?.[1]?.advanced);
     this.widgets.forEach((widget) => (widget.advanced = true));
+    this.sizes = this.widgets.map(({ computeSize }) => computeSize); // their own
     this.button = element("button", "feb-strip-advanced", null, { type: "button", title: "Show or hide the other settings" });
     this.button.addEventListener("click", () => this.#toggle());
     node.showAdvanced = false; // the front end's own, saved with the workflow
@@ -29,7 +31,9 @@ export class Advanced {
   /** Follows the node, of which other parts of the page change the state, and the rendering: the classic one leaves gaps for what is only advanced. */
   sync() {
     const hidden = !this.node.showAdvanced && !LiteGraph.vueNodesMode, text = this.node.showAdvanced ? "less" : "more";
-    for (const widget of this.widgets) if (Boolean(widget.hidden) !== hidden) widget.hidden = hidden;
+    this.widgets.forEach((widget, i) => {
+      if (Boolean(widget.hidden) !== hidden) [widget.hidden, widget.computeSize] = [hidden, hidden ? NO_ROOM : this.sizes[i]];
+    });
     if (this.button.textContent !== text) this.button.textContent = text;
   }
 

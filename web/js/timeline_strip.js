@@ -28,7 +28,7 @@ const STYLE = `
 .feb-strip [data-state="resting"] { border-bottom: 2px solid var(--descrip-text, #999); }
 .feb-strip [data-state="open"] { border: 1px dashed var(--input-text, #ddd); }
 .feb-strip [data-ahead] { opacity: 0.35; }
-.feb-strip-example > .feb-strip-chart { opacity: 0.45; }
+.feb-strip-example .feb-strip-row, .feb-strip-example .feb-strip-curve { opacity: 0.45; }
 .feb-strip [data-now] { outline: 2px solid var(--input-text, #fff); }
 .feb-strip [data-pending] { outline: 2px dashed var(--input-text, #fff); outline-offset: -1px; }
 .feb-strip-stage { position: absolute; top: -2px; bottom: -2px; width: 0; border-left: 2px solid var(--input-text, #fff); pointer-events: none; }
@@ -38,11 +38,12 @@ const STYLE = `
 .feb-strip-curve polyline { fill: none; stroke: var(--input-text, #ddd); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .feb-strip-axis { position: relative; height: 12px; font-size: 10px; color: var(--descrip-text, #999); }
 .feb-strip-axis > span { position: absolute; transform: translateX(-50%); }
-.feb-strip-words { flex: 1 1 0; min-height: 0; overflow: auto; scrollbar-width: thin; overflow-wrap: anywhere; user-select: text; }
+.feb-strip-words { flex: 1 1 0; min-height: 0; overflow: auto; scrollbar-width: thin; overflow-wrap: anywhere; user-select: text;
+  padding-bottom: 8px; mask-image: linear-gradient(#000 calc(100% - 8px), transparent); }
 .feb-strip-words p { margin: 0 0 2px; }
 .feb-strip-words .feb-strip-strong { font-weight: 600; font-size: 12px; }
 .feb-strip-words .feb-strip-wrong::before { content: "⚠ "; }
-.feb-strip-words .feb-strip-wrong { color: var(--error-text, #ff6b6b); }
+.feb-strip-words .feb-strip-wrong { font-weight: 600; color: color-mix(in srgb, var(--error-text, #ff6b6b) 60%, var(--input-text, #ddd)); } /* legible on both themes */
 .feb-strip-more { color: var(--descrip-text, #999); }
 .feb-strip-more > summary { cursor: pointer; width: max-content; }
 `;
