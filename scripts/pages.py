@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
         text = said(Path(folder).expanduser().resolve(), front_end, rest)
         lines = rows(text)
         print(*FAILED.findall(text), kept(text, lines), sep="\n", flush=True)
-        found, broken = found + lines, broken + (not lines)
+        found, broken = found + lines, broken + (not lines or lines[0][0] == "none")  # no page was opened
     print(table(found))
     return 1 if broken or any(int(line[HEAD.index("failed")]) for line in found) else 0
 

@@ -11,7 +11,11 @@ SIZE = {
 ALL = {"ABCacheApply": 13, "FEBCacheApply": 16}  # widgets
 
 
-@pytest.fixture(scope="module", params=[("classic", "dark"), ("classic", "light"), ("vue", "dark"), ("vue", "light")])
+@pytest.fixture(
+    scope="module",
+    params=[("classic", "dark"), ("classic", "light"), ("vue", "dark"), ("vue", "light")],
+    ids="-".join,
+)
 def how(request) -> tuple[str, str]:
     return request.param
 

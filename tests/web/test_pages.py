@@ -1,0 +1,48 @@
+"""scripts/pages.py reads what pytest says at the end of the tests of the page."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAID = """
+==== pages ====
+ComfyUI 0.33.0, front end 1.58.1
+classic: 12 passed, 1 failed, 0 skipped
+Nodes 2.0: 11 passed, 0 failed, 2 skipped
+no rendering: 0 passed, 0 failed, 0 skipped
+this front end has no Nodes 2.0 (2)
+"""
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    """scripts/pages.py."""
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "scripts" / "pages.py")
+    sys.modules["pages"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_each_rendering_is_a_row(script):
+    assert script.table(script.rows(SAID)).splitlines()[2:] == [
+        "| 1.58.1 | 0.33.0 | classic | 12 | 1 | 0 |",
+        "| 1.58.1 | 0.33.0 | Nodes 2.0 | 11 | 0 | 2 |",
+        "| 1.58.1 | 0.33.0 | no rendering | 0 | 0 | 0 |",
+    ]
+
+
+def test_a_run_that_broke_off_has_no_rows(script):
+    assert script.rows("INTERNALERROR") == []
+
+
+def test_pytest_says_it_so(script):
+    command = [sys.executable, "-m", "pytest", "-W", "default", "tests/web/test_migration.py"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120).stdout
+    rows = {row[2]: row[3:] for row in script.rows(said)}
+    assert rows.keys() == {"classic", "Nodes 2.0", "no rendering"}
+    assert int(rows["no rendering"][0]) >= 4
