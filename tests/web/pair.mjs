@@ -93,10 +93,8 @@ const wrap = (types) => page.evaluate((types) => {
 const promote = (cls, name, value) => page.evaluate(async ([cls, name, value]) => {
   const host = app.graph._nodes.find((node) => node.subgraph), inner = host.subgraph._nodes.find((node) => node.type === cls);
   const input = inner.inputs.find((input) => input.name === name), shown = () => host.widgets.find((widget) => widget.name === name);
-  if (!shown()) {
-    host.subgraph.addInput(name, input.type).connect(input, inner);
-    await new Promise((done) => setTimeout(done, 500)); // nobody is faster
-  }
+  if (!shown()) host.subgraph.addInput(name, input.type).connect(input, inner);
+  await new Promise((done) => setTimeout(done, 1000)); // nobody is faster
   shown().value = value;
   shown().callback?.(value, app.canvas, host);
   return Object.fromEntries(host.widgets.map((widget) => [widget.name, widget.value]));
