@@ -87,7 +87,8 @@ export async function browse(settings = {}, viewport = { width: 1500, height: 13
 
     /** Ends the script here where the front end has no Nodes 2.0 and they were asked for. */
     async skipWithoutRendering() {
-      if (!settings["Comfy.VueNodes.Enabled"] || (await page.evaluate(() => LiteGraph.vueNodesMode))) return;
+      if (!settings["Comfy.VueNodes.Enabled"]) return;
+      if (await page.waitForFunction(() => LiteGraph.vueNodesMode, null, { timeout: 20000 }).catch(() => null)) return; // set some time after the page opens
       facts.unsupported = "this front end has no Nodes 2.0";
       await tools.close();
       process.exit(0);

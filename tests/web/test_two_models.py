@@ -73,6 +73,8 @@ def test_behind_another_node_with_both_models_each_output_leads_to_its_own_sampl
 
 
 def test_a_guider_with_both_models_is_one_sampling(facts):
+    if "guider" not in facts:
+        pytest.skip("this version of ComfyUI has no guider of two models")
     assert facts["guider"]["changes"] == 0
     assert facts["guider"]["editable"]
     assert "16 steps (SamplerCustomAdvanced, simple)" in facts["guider"]["words"]
