@@ -71,6 +71,8 @@ facts.clicked = await says("Learning is left");
 await shot("left");
 await undo();
 facts.unclicked = await until(back);
+await page.waitForFunction(() => !app.extensionManager.workflow.activeWorkflow?.changeTracker?._restoringState);
+await page.waitForTimeout(1000); // for the page to take its note of the state
 await set(AB, "interval", 7);
 facts.moved = await says("Learning is left");
 await undo();
