@@ -18,14 +18,14 @@ def method_names(pack):
     return pack.NODE_CLASS_MAPPINGS["CacheMethod"].INPUT_TYPES()["required"]["method"][0]
 
 
-def test_nothing_saved_is_bit_identical(model, methods):
+def test_nothing_saved_is_bit_identical(model, methods):  # noqa: F811
     plain = ksample(model, steps=STEPS)
     for name, node in methods.items():
         cached, _ = node.apply(model, name, strength=0.0)
         assert torch.equal(ksample(cached, steps=STEPS), plain), name
 
 
-def test_half_the_evaluations_are_saved_and_the_model_stays_as_it_was(model, methods):
+def test_half_the_evaluations_are_saved_and_the_model_stays_as_it_was(model, methods):  # noqa: F811
     plain = ksample(model, steps=STEPS)
     for name, node in methods.items():
         cached, mailbox = node.apply(model, name, strength=0.5)
@@ -36,7 +36,7 @@ def test_half_the_evaluations_are_saved_and_the_model_stays_as_it_was(model, met
         assert torch.equal(ksample(model, steps=STEPS), plain), name
 
 
-def test_learned_curves_cost_one_full_picture(model, methods):
+def test_learned_curves_cost_one_full_picture(model, methods):  # noqa: F811
     plain = ksample(model, steps=STEPS)
     for name, node in methods.items():
         cached, _ = node.apply(model, name, strength=0.5, curves="learned on this model")
