@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
+from functools import cache
 from hashlib import sha256
 from math import log2, prod
 from pathlib import Path
@@ -45,15 +45,20 @@ def folders() -> list[Path]:
 
 
 def folder() -> Path:
-    """The folder that plans are written to: the first that is not read only."""
+    """The folder that plans are written to: the first that takes files."""
     every = folders()
-    return next((path for path in every if _writable(path)), every[0])
+    return next((path for path in every[:-1] if _takes_files(path)), every[-1])
 
 
-def _writable(path: Path) -> bool:
-    """True if files can be made in `path`, or it can be made."""
-    there = next((place for place in (path, *path.parents) if place.exists()), path)
-    return os.access(there, os.W_OK)
+@cache
+def _takes_files(path: Path) -> bool:
+    """True if a file can be put into `path`, which is made if it is missing. Tried once for each folder."""
+    try:
+        write_atomically(path / ".writable", b"")
+        (path / ".writable").unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def available() -> list[str]:

@@ -52,8 +52,7 @@ HARMLESS = {
     "zlib",
 }
 # the server's own library, for its answers; reading a stream
-# whether a folder can be written to
-ONLY = {"os": {"nodes/comfy/plan_folder.py"}, "aiohttp": {"nodes/page/routes.py"}, "asyncio": {"nodes/page/routes.py"}}
+ONLY = {"aiohttp": {"nodes/page/routes.py"}, "asyncio": {"nodes/page/routes.py"}}
 CODE = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 METHODS = {
     "load_module",
