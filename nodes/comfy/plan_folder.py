@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import time
-from functools import cache
 from hashlib import sha256
 from math import log2, prod
 from pathlib import Path
 
 from ...cache_core import ConfigError
 from ...cache_core.calibrate.ledger import clear_results
-from ...cache_core.files import start_of, write_atomically
+from ...cache_core.files import start_of, takes_files, write_atomically
 from ...cache_core.saved_plan import library
 from ...cache_core.saved_plan.file import BUNDLED, load, save
 from ...cache_core.saved_plan.library import LONGEST, SUFFIX, is_name
@@ -47,18 +46,7 @@ def folders() -> list[Path]:
 def folder() -> Path:
     """The folder that plans are written to: the first that takes files."""
     every = folders()
-    return next((path for path in every[:-1] if _takes_files(path)), every[-1])
-
-
-@cache
-def _takes_files(path: Path) -> bool:
-    """True if a file can be put into `path`, which is made if it is missing. Tried once for each folder."""
-    try:
-        write_atomically(path / ".writable", b"")
-        (path / ".writable").unlink(missing_ok=True)
-    except OSError:
-        return False
-    return True
+    return next((path for path in every[:-1] if takes_files(path)), every[-1])
 
 
 def available() -> list[str]:
