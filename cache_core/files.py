@@ -3,6 +3,7 @@
 import secrets
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 LEFT = 3600  # seconds after which a part belongs to a process that died
@@ -25,6 +26,18 @@ def write_atomically(path: Path, content: bytes) -> None:
         _replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@cache
+def takes_files(folder: Path) -> bool:
+    """True if a file can be put into `folder`, which is made if it is missing. Tried once for each folder."""
+    trial = folder / ".writable"
+    try:
+        write_atomically(trial, b"")
+        trial.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _replace(part: Path, path: Path) -> None:

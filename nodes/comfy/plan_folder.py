@@ -11,8 +11,10 @@ from pathlib import Path
 
 from ...cache_core import ConfigError
 from ...cache_core.calibrate.ledger import clear_results
-from ...cache_core.files import start_of, write_atomically
+from ...cache_core.files import start_of, takes_files, write_atomically
+from ...cache_core.saved_plan import library
 from ...cache_core.saved_plan.file import BUNDLED, load, save
+from ...cache_core.saved_plan.library import LONGEST, SUFFIX, is_name
 from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from ...cache_core.site import Kind, names
 from .plan_name import Subject, plan_name
@@ -20,12 +22,9 @@ from .plan_name import Subject, plan_name
 log = logging.getLogger("feb_ab_cache")
 METHOD = 2  # of learning; plans of another one are learned anew
 LEFT = 7 * 24 * 3600  # seconds after which an interrupted calibration is dropped
-FOLDER, PREFIX, SUFFIX = "cache_plans", "bundled/", ".safetensors"
-# names that Windows opens in any folder
-DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+FOLDER, PREFIX = "cache_plans", "bundled/"
 LONGEST_OUTCOME = 4096  # bytes of a file with the reason why nothing was learned
 UNUSED = 3  # plans for one model that no picture has used, after which a plan is learned only if its key comes twice
-LONGEST = 200  # bytes of a name; file systems take 255, and other files are named after some
 
 # until ComfyUI ends
 _unsaved: dict[str, SavedPlan] = {}  # learned plans that the disk did not take
@@ -33,43 +32,43 @@ _lessons: dict[tuple[str, str], tuple[dict[str, None], set[str]]] = {}  # by mod
 unlearnable: dict[str, str] = {}  # keys that cannot be learned, with the reason: not tried again at every picture
 
 
-def folder() -> Path:
-    """ComfyUI's folder for plans, next to its other model folders; a path in extra_model_paths.yaml comes first."""
+def folders() -> list[Path]:
+    """ComfyUI's folders for plans, in the order in which they are searched: those of extra_model_paths.yaml, then the
+    one next to ComfyUI's other model folders."""
     import folder_paths
 
+    own = str(Path(folder_paths.models_dir) / FOLDER)
     if FOLDER not in folder_paths.folder_names_and_paths:
-        folder_paths.folder_names_and_paths[FOLDER] = ([str(Path(folder_paths.models_dir) / FOLDER)], {SUFFIX})
-    return Path(folder_paths.get_folder_paths(FOLDER)[0])
+        folder_paths.folder_names_and_paths[FOLDER] = ([own], {SUFFIX})
+    return [Path(path) for path in dict.fromkeys((*folder_paths.get_folder_paths(FOLDER), own))]
+
+
+def folder() -> Path:
+    """The folder that plans are written to: the first that takes files."""
+    every = folders()
+    return next((path for path in every[:-1] if takes_files(path)), every[-1])
 
 
 def available() -> list[str]:
-    """Names of the plans in the folder, newest first, none outside ComfyUI; then the bundled ones, as `bundled/...`."""
+    """Names of the plans in the folders, newest first, none outside ComfyUI; then the bundled ones, as
+    `bundled/...`."""
     bundled = [f"{PREFIX}{path.name}" for path in sorted(BUNDLED.glob("*.safetensors"))]
     try:
-        files = [path for path in folder().glob(f"*{SUFFIX}") if is_name(path.name) and path.is_file()]
+        return [path.name for path in library.all_files(folders())] + bundled
     except ImportError:
         return bundled
-    plans = [path for path in files if not path.is_symlink()]
-    return [path.name for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True)] + bundled
 
 
 def find(name: str) -> Path:
     """The file of a plan to load, the user's or a bundled one. Raises ConfigError for a name of neither kind."""
     if not name.startswith(PREFIX):
-        return path_of(name)
+        own = path_of(name)
+        others = [path for place in folders()[1:] if (path := place / name).is_file() and not path.is_symlink()]
+        return own if own.is_file() or not others else others[0]
     if name not in available():
         bundled = ", ".join(n for n in available() if n.startswith(PREFIX))
         raise ConfigError(f"There is no plan {name!r} in this pack; set plan_name to one of {bundled}.")
     return BUNDLED / name.removeprefix(PREFIX)
-
-
-def is_name(name: str) -> bool:
-    """True if `name` is the name of a plan's file on every system: no folder, drive, stream or device, and nothing that
-    cannot be read."""
-    stem = name.removesuffix(SUFFIX)
-    plain = name.isprintable() and not set(name) & set('<>:"/\\|?*') and len(name.encode(errors="replace")) <= LONGEST
-    kept = stem != name and stem.strip(" .") == stem != ""  # Windows would drop blanks and dots at the end
-    return plain and kept and stem.partition(".")[0].rstrip().lower() not in DEVICES
 
 
 def path_of(name: str) -> Path:
@@ -130,18 +129,12 @@ def unfinished(key: str) -> Path:
 
 def learned(key: str) -> SavedPlan | None:
     """The plan that was learned under this key; None where there is none that can be read."""
-    for path in _files(key):
+    for path in library.found(folders(), key):
         try:
             return load(path)
         except ConfigError as error:
             log.warning("%s It is learned anew.", error)
     return _unsaved.get(key)
-
-
-def _files(key: str) -> list[Path]:
-    """The files whose names end with this key, newest first; no links, which may lead out of the folder."""
-    found = [path for path in folder().glob(f"*_{key}{SUFFIX}") if path.is_file() and not path.is_symlink()]
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def worth_learning(key: str, origin: Origin) -> bool:
@@ -189,7 +182,8 @@ def keep(key: str, plan: SavedPlan, subject: Subject = ("", "")) -> None:
     ComfyUI ends. `subject`: for the name of its file."""
     _lessons.setdefault((plan.origin.weights, plan.origin.sampler), ({}, set()))[0][key] = None
     try:
-        save(plan, path_of((_files(key) or [Path(plan_name(plan, subject, key) + SUFFIX)])[0].name))
+        own = library.found([folder()], key) or [Path(plan_name(plan, subject, key) + SUFFIX)]
+        save(plan, path_of(own[0].name))
     except OSError as error:
         _unsaved[key] = plan
         log.warning("The plan could not be saved (%s); it is kept until ComfyUI ends.", error)

@@ -12,7 +12,7 @@ import torch
 
 from cache_core import Timeline
 from cache_core.calibrate import Ledger
-from cache_core.files import LEFT, TRIES, write_atomically
+from cache_core.files import LEFT, TRIES, takes_files, write_atomically
 
 TIMES = 150
 
@@ -103,3 +103,10 @@ def test_two_processes_that_end_one_calibration_clear_it_both(tmp_path):
     ledger.clear()
     ledger.clear()
     assert not (tmp_path / "m").exists()
+
+
+def test_a_folder_takes_files_or_not_and_nothing_is_left_there(tmp_path):
+    assert takes_files(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert not takes_files(tmp_path / "file" / "below")

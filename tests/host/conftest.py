@@ -36,5 +36,6 @@ def plans(pack, tmp_path, monkeypatch):
     library = __import__(f"{pack.__name__}.nodes.comfy.plan_folder", fromlist=["library"])
     for name in ("unlearnable", "_lessons", "_unsaved"):
         monkeypatch.setattr(library, name, {})
+    monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path.parent / f"{tmp_path.name}_models"))
     monkeypatch.setitem(folder_paths.folder_names_and_paths, "cache_plans", ([str(tmp_path)], {".safetensors"}))
     return tmp_path

@@ -115,7 +115,7 @@ HOW = {
 def test_a_model_that_appends_to_what_it_is_handed_is_not_cached(
     causal, node, widgets, request, pack, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(f"{pack.__name__}.nodes.comfy.plan_folder.folder", lambda: tmp_path)
+    monkeypatch.setattr(f"{pack.__name__}.nodes.comfy.plan_folder.folders", lambda: [tmp_path])
     cached, mailbox = request.getfixturevalue(node)(causal, **widgets)
     plain = frame_by_frame(causal)
     for _ in range(2):

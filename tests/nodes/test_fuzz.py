@@ -28,7 +28,7 @@ def library(pack):
 )
 def test_every_input_is_answered_with_a_result_or_with_words(pack, tmp_path, group, fewest):
     fuzz = Fuzz(pack, tmp_path)
-    with mock.patch.object(fuzz.library, "folder", return_value=fuzz.folder):
+    with mock.patch.object(fuzz.library, "folders", return_value=[fuzz.folder]):
         tally = {
             "plan files": lambda: fuzz.plan_files(480),
             "plan names": fuzz.plan_names,
@@ -79,7 +79,7 @@ def test_a_link_is_neither_listed_nor_read_nor_written_through(library, tmp_path
     (folder / "x.safetensors").symlink_to(outside)
     (folder / f"y.{16 * 'a'}.part").symlink_to(outside)  # of a process that died long ago
     before = outside.read_bytes()
-    with mock.patch.object(library, "folder", return_value=folder):
+    with mock.patch.object(library, "folders", return_value=[folder]):
         assert not [name for name in library.available() if not name.startswith("bundled/")]
         for work in (library.read, lambda name: pack.NODE_CLASS_MAPPINGS["CachePlanSave"]().save(bundled, name)):
             with pytest.raises(ValueError, match="is a link"):
@@ -98,7 +98,7 @@ def test_what_an_old_calibration_has_left_is_dropped_and_never_through_a_link(li
         save_file({}, place / "x.safetensors")
         os.utime(place, (0, 0))
     (folder / "unfinished_link").symlink_to(weights)
-    with mock.patch.object(library, "folder", return_value=folder):
+    with mock.patch.object(library, "folders", return_value=[folder]):
         assert library.unfinished("new") == folder / "unfinished_new"
         assert (weights / "x.safetensors").is_file()
         assert not (folder / "unfinished_old").exists()
@@ -110,7 +110,7 @@ def test_a_plan_that_the_disk_does_not_take_is_kept_until_comfyui_ends_and_a_sav
     # Was wrong once (saved_plan.file.save): nobody caught the error that is safetensors' own, so the plan was lost.
     (plan,) = pack.NODE_CLASS_MAPPINGS["CachePlanLoad"]().load("bundled/flux_feb_released.safetensors")
     (tmp_path / "plans").write_text("a file where the folder should be")
-    with mock.patch.object(library, "folder", return_value=tmp_path / "plans"):
+    with mock.patch.object(library, "folders", return_value=[tmp_path / "plans"]):
         library.keep("some", plan)
         assert library.learned("some") == plan
         with pytest.raises(ValueError, match=r"mine\.safetensors could not be saved"):

@@ -94,12 +94,12 @@ class Fuzz:
 
     def ready(self) -> None:
         """Import and fill what every input needs, which is not what an input takes."""
-        with mock.patch.object(self.library, "folder", return_value=self.folder):
+        with mock.patch.object(self.library, "folders", return_value=[self.folder]):
             self.use_file("kept.safetensors")
             each(widgets(self.nodes["FEBCacheApply"].INPUT_TYPES()), 3, lambda drawn: None)
 
     def all(self, plans: int, inputs: int) -> dict[str, Tally]:
-        with mock.patch.object(self.library, "folder", return_value=self.folder):
+        with mock.patch.object(self.library, "folders", return_value=[self.folder]):
             return {
                 "plan files": self.plan_files(plans),
                 "plan names": self.plan_names(),
