@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = "examples/engine_in_one_screen.py"
+EXAMPLE = "docs/engine_in_one_screen.py"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The engine on one screen: one sampling without a plan, one with it, and the distance between their latents.
 
-    python3 examples/engine_in_one_screen.py        from the root; needs torch and safetensors
+    python3 docs/engine_in_one_screen.py        from the root; needs torch and safetensors
 
 Four pictures of the lab's small FLUX in 50 Euler steps. A `Plan` says when the model runs and what fills the gaps, a
 `Run` is all state of one sampling, and `evaluate` computes the model's output or predicts it from past outputs.
