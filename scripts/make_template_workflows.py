@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
 """Write the example workflows that are ComfyUI's official templates with AB-Cache Apply before the sampler.
 
-    python3 scripts/make_template_workflows.py [FOLDER] [--templates FOLDER] [--pictures]
+    python3 scripts/make_template_workflows.py [FOLDER] [--templates FOLDER]
 
 FOLDER is workflows if it is not given. The templates are those of the installed comfyui-workflow-templates-json
-(written with 0.1.123), or in --templates. With --pictures the thumbnails are written, too; that needs ComfyUI and a
-browser, as scripts/templates.py does, and Pillow.
+(written with 0.1.123), or in --templates.
 """
 
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +28,6 @@ SIZE = [300, CLOSED[CACHE]]
 NOTE_SIZE = [440, 420]
 BELOW = 100  # pixels from a node to the note below it
 KEPT = ("ds", "frontendVersion", "workflowRendererVersion")  # of what a template says about the page
-THUMBNAIL, QUALITY = (800, 450), 80
 
 
 @dataclass(frozen=True)
@@ -173,32 +170,15 @@ def write(folder: Path, templates: Path) -> list[Path]:
     return files
 
 
-def picture(files: list[Path]) -> None:
-    """Take the thumbnail of each workflow in the page: the cache, and what is around it."""
-    from PIL import Image
-
-    from tests.web.conftest import SHOTS, driven, served
-
-    with tempfile.TemporaryDirectory() as base, served(Path(base), ROOT) as url:
-        driven(url, "thumbnails.mjs", *files)
-    for file in files:
-        with Image.open(SHOTS / f"{file.stem}.png") as shot:
-            small = shot.convert("RGB").resize(THUMBNAIL, Image.Resampling.LANCZOS)
-        small.save(file.with_suffix(".jpg"), quality=QUALITY, optimize=True)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "workflows")
     parser.add_argument("--templates", type=Path, default=installed())
-    parser.add_argument("--pictures", action="store_true")
     given = parser.parse_args()
     if given.templates is None:
         print("There are no templates: install comfyui-workflow-templates-json, or give --templates.", file=sys.stderr)
         return 1
-    files = write(given.folder, given.templates)
-    if given.pictures:
-        picture(files)
+    write(given.folder, given.templates)
     return 0
 
 

@@ -15,7 +15,15 @@ WORDS = (
     "turbo",
 )
 FIRST = ["AB-Cache Apply", "FEB-Cache Apply"]
-HELPERS = {"Cache Report", "Cache Compare", "Cache Calibrate", "Cache Plan Load", "Cache Plan Save", "Cache Plan Info"}
+HELPERS = {
+    "Cache Method",
+    "Cache Report",
+    "Cache Compare",
+    "Cache Calibrate",
+    "Cache Plan Load",
+    "Cache Plan Save",
+    "Cache Plan Info",
+}
 # Close in letters only, but in the page's own table of use, which decides among all that do not have the word in their
 # own name.
 BEFORE = {"speed": {"Seed"}, "spectrum": {"Preview Mask"}, "turbo": {"PerturbedAttentionGuidance"}}
