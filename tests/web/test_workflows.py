@@ -220,3 +220,14 @@ def test_core_nodes_are_as_comfyui_has_them_but_for_what_later_ones_added_at_the
         if [theirs[: len(own)] for own, theirs in zip(ours, core[name], strict=True)] != [*ours]
     }
     assert changed == {}
+
+
+def test_no_other_folder_hides_the_workflows_from_comfyui():
+    # Was wrong once: ComfyUI serves one folder of a pack, the first of these that is there, and examples/ was.
+    names = ("example_workflows", "example", "examples", "workflow", "workflows")
+    assert [name for name in names if (ROOT / name).exists()] == ["workflows"]
+
+
+def test_the_first_one_says_that_it_is_the_first():
+    assert [path.stem[:14] for path in ALL].index("01_start_here_") == 0
+    assert all(re.fullmatch(r"\d\d_\w+", path.stem) for path in ALL)  # as the page takes them in links
