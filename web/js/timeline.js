@@ -58,7 +58,7 @@ class Timeline {
     this.node = node;
     this.say = wordsIn(app.ui.settings.getSettingValue("Comfy.Locale"));
     this.strip = new Strip(this.say, (kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
-    this.advanced = new Advanced(node, EDITS[node.comfyClass]);
+    this.advanced = new Advanced(node, EDITS[node.comfyClass], this.say);
     this.strip.corner.append(this.advanced.button);
     [this.requests, this.plans, this.error] = [[], [], null]; // a plan for each sampling of the node's models, in turn
     [this.failed, this.rivals, this.samplers] = ["", [], []]; // an error of the last run; other caches on the models' way; ids of what samples them
