@@ -8,9 +8,9 @@ const HELPERS = ["CacheMethod", "CacheReport", "CacheCompare", "CacheCalibrate",
 const BEGINS = 1, HAS = 2, FAR = 100; // the page's kinds of a match: a name begins with the word, or has it; some letters from its start
 const UNUSED = 0; // use counts after the kind of a match, and before the letters
 
-/** Places, from the page's own: an Apply node that has the word, as one that begins with it; a helper the other way round. */
+/** Places, from the page's own: an Apply node that has the word, as one that begins with it; a helper as one that has it, and behind all that match in the same way. */
 const first = ([match, ...rest]) => [match === HAS ? BEGINS : match, UNUSED, ...rest];
-const behind = ([match, letters, ...rest]) => (match === BEGINS ? [HAS, UNUSED, FAR + letters, ...rest] : [match, UNUSED, letters, ...rest]);
+const behind = ([match, letters, ...rest]) => [match === BEGINS ? HAS : match, UNUSED, FAR + letters, ...rest];
 
 if (!app.extensions.some((extension) => extension.name === NAME)) {
   app.registerExtension({
