@@ -59,7 +59,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as base, served(Path(base) / "comfyui", ROOT) as url:
         taken = driven(url, "moving.mjs", given.node, given.theme, seconds=600)["frames"]
     if given.file.suffix == ".jpg":
-        return Image.open(taken[-1][0]).convert("RGB").save(given.file, quality=88, optimize=True)
+        Image.open(taken[-1][0]).convert("RGB").save(given.file, quality=88, optimize=True)
+        return
     shots = [Image.open(name).convert("RGB") for name, _ in taken]
     frames, times = without_repeats(shots, durations([words for _, words in taken]))
     if len(frames) > MOST:

@@ -215,11 +215,15 @@ def test_an_apply_node_of_a_prompt_has_a_timeline_on_the_page(progress):
 def test_what_ended_a_run_is_kept_for_a_page_that_is_loaded_anew(progress, told, error, said):
     timeline, run = progress.PageTimeline("7", "ABCacheApply"), stepped()
     timeline.began(run)
-    with pytest.raises(type(error)):
+
+    def sampled():
         try:
             raise error
         finally:  # as a sampling ends
             timeline.ended(session_of(run), report(run, "Flux", finished=False))
+
+    with pytest.raises(type(error)):
+        sampled()
     assert told[-1]["failed"] == progress.known("7", "ABCacheApply").state["failed"] == said
     try:
         raise error
