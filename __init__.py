@@ -1,5 +1,5 @@
-"""FEB-Cache and AB-Cache for ComfyUI: diffusion transformers sampled 2-5x faster by not recomputing what can be
-predicted."""
+"""FEB-Cache and AB-Cache for ComfyUI: what changes slowly from step to step of a sampling is predicted, and not
+computed again."""
 
 if __package__:  # imported as a package, as ComfyUI does, and not as a stray module by a test runner
     from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS

@@ -70,7 +70,7 @@ def check_together(plans: tuple[Plan, ...]) -> None:
     kinds = [kind for plan in plans for kind in plan.kinds]
     both = " and ".join(plan.name for plan in plans)
     if len(set(kinds)) < len(kinds):
-        raise ConfigError(f"{both} cache the same sites; keep one of them on this model.")
+        raise ConfigError(f"{both} cache the same parts; keep one of them on this model.")
     if len(plans) > 1 and any(plan.adaptive for plan in plans):
         raise ConfigError(
             f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs the steps beforehand. Set "

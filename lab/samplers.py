@@ -21,7 +21,7 @@ from .families import FLUX
 from .in_comfyui import ROOT, comfyui_model, import_comfyui, load_pack
 
 STEPS = 24
-LEARNED = re.compile(r"runs? at (\d+) of \d+ steps; on this picture it drifts by ([\d.]+) .*?\), .*? by ([\d.]+)")
+LEARNED = re.compile(r"runs? at (\d+) of \d+ steps; on this picture it is off by ([\d.]+) .*?\), .*? by ([\d.]+)")
 
 
 def prompt(label: int) -> list:

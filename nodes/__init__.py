@@ -29,7 +29,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "CachePlanInfo": "Cache Plan Info",
     "CacheCalibrate": "Cache Calibrate",
     "CacheCompare": "Cache Compare",
-    "CacheMethod": "Cache Method (TeaCache, MagCache, ...)",
+    "CacheMethod": "Cache Method",
 }
 
 register()

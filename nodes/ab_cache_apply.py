@@ -35,7 +35,7 @@ class ABCacheApply(ApplyNode):
     SETTINGS = ABSettings
     SEARCH_ALIASES = [*FOR_SPEED, *OTHERS, "wavespeed", "first block cache", "skip steps", "AB-Cache Apply"]
     DESCRIPTION = (
-        "Runs the model at some steps only and extrapolates its output at the others (AB-Cache, arXiv 2504.10540). "
+        "Runs the model at some steps only and predicts its output at the others (AB-Cache, arXiv 2504.10540). "
         "Works with any diffusion model. Put it between the model loader and the sampler."
     )
 

@@ -35,8 +35,8 @@ TOOLTIPS = {
     "seed": "Noise of the first sample; the others follow. The same seed gives the same plan.",
     "cfg": "Guidance, as in the sampler. 1 for FLUX and HunyuanVideo, whose guidance is in the prompt.",
     "target_speedup": "Steps for each step at which the model runs. More is faster and less exact.",
-    "target_drift": "0 = by target_speedup. Above 0: as fast as the relative L2 distance of the latents to the "
-    "uncached ones stays below this; 0.05 is hard to see.",
+    "target_drift": "0 = by target_speedup. Above 0: as fast as it can be while the picture stays this near the "
+    "uncached one. 0.05 is hard to see, at 0.15 small details differ.",
     "samples": "Pictures that are sampled in full and learned from, fewer where the budget is small. One is what an "
     "Apply node learns from by itself; eight hold a little better for other seeds.",
     "calibration_budget": "What calibration may cost, counted in uncached pictures: one for each sample, and one more "
@@ -60,7 +60,7 @@ class CacheCalibrate:
     OUTPUT_TOOLTIPS = (
         "The plan, for the plan input of AB-Cache Apply or FEB-Cache Apply; it is also saved to models/cache_plans.",
         "What was found, as text.",
-        "The plan's steps, and how far its picture drifts from the uncached one.",
+        "The plan's steps, and how far its picture is from the uncached one.",
     )
     FUNCTION, OUTPUT_NODE = "calibrate", True
 
@@ -141,7 +141,7 @@ def _said(found: Found, request: Request) -> list[str]:
     if plan.origin.samples < request.samples:
         lines.append(f"{plan.origin.samples} of {request.samples} samples were recorded, as many as the budget allows")
     if request.drift and (plan.drift or 0.0) > request.drift:
-        lines.append(f"no plan with less drift than {request.drift:g} was found")
+        lines.append(f"no plan comes as near as target_drift {request.drift:g} asks")
     if not request.drift and costs and plan.speedup < 0.98 * request.speedup:
         lines.append(f"target_speedup {request.speedup:g} cannot be had here; {plan.speedup:.2f}x is the most")
     if costs:
@@ -157,6 +157,6 @@ def _drawn(plan: SavedPlan, drifts: Sequence[float]) -> list[Drawing]:
     filled = REUSED if plan.order == 1 else PREDICTED
     kinds = sorted(plan.table.kinds, key=lambda kind: kind.value)
     strips = [Strip(kind.value, [COMPUTED if kind in row else filled for row in plan.table.rows]) for kind in kinds]
-    title = "relative L2 distance of the latent to the uncached one, before each step"
+    title = "distance to the uncached picture, before each step (0.05 is hard to see)"
     shown = [Panel(title, {"learned": drifts}, log=True)] if drifts else []
     return [*strips, *shown, *(reuse_errors(plan.curves) if plan.curves else [])]

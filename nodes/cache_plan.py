@@ -76,7 +76,8 @@ class CachePlanInfo:
     CATEGORY = "model/patch"
     SEARCH_ALIASES = ["show plan", "inspect plan"]
     DESCRIPTION = (
-        "What is in a plan: the model it is for, the steps it computes, its speed-up in evaluations and its drift."
+        "What is in a plan: the model it is for, the steps it computes, its speed-up, and how near it comes to the "
+        "uncached picture."
     )
     RETURN_TYPES, RETURN_NAMES = ("STRING",), ("text",)
     OUTPUT_TOOLTIPS = ("The description, as text.",)

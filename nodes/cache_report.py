@@ -23,8 +23,8 @@ class CacheReport:
     CATEGORY = "model/patch"
     SEARCH_ALIASES = ["cache report", "timing"]
     DESCRIPTION = (
-        "What the cache did in the last run: steps computed and predicted, measured time saved, memory, demotions; and "
-        "a picture of it."
+        "What the cache did in the last run: steps computed and predicted, measured time saved, memory, and what was "
+        "cached less than planned; and a picture of it."
     )
     RETURN_TYPES, RETURN_NAMES = ("LATENT", "STRING", "IMAGE"), ("latent", "text", "picture")
     OUTPUT_TOOLTIPS = (

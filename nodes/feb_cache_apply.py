@@ -23,8 +23,8 @@ TOOLTIPS = OF_BOTH | {
     "noise, the MLP at low noise. 1 = always. More is faster and riskier.",
     "stage_boundary": "Model time at which the stages meet: 1 = pure noise, 0 = clean. For FLUX it is sigma. More "
     "makes the low-noise stage longer.",
-    "predictor": "reuse: the last computed output. order 2, order 3: extrapolated from the last 2 or 3, closer, for 2 "
-    "or 3 times the cache memory.",
+    "predictor": "reuse: the last computed output. order 2, order 3: predicted from the last 2 or 3, closer, for 2 or "
+    "3 times the cache memory.",
     "noise_scale_high": "Factor on the predicted noise towards the end of the high-noise stage. 1 = off, less leaves "
     "less noise to remove; the paper writes 0.98.",
     "noise_scale_low": "Factor on the predicted noise towards the end of the low-noise stage. 1 = off; the paper "
@@ -50,9 +50,9 @@ class FEBCacheApply(ApplyNode):
     ASIDE = "for blocks, as wavespeed", "for blocks, as first block cache"
     SEARCH_ALIASES = [*FOR_SPEED, *OTHERS, *ASIDE, "attention cache", "FEB-Cache Apply"]
     DESCRIPTION = (
-        "Caches attention and MLP of each block separately, by noise stage, and can scale the noise against exposure "
-        "bias (FEB-Cache, arXiv 2503.07120). For diffusion transformers such as FLUX and HunyuanVideo. Put it between "
-        "the model loader and the sampler."
+        "Runs the model at every step, but reuses attention or MLP of its blocks where they change little (FEB-Cache, "
+        "arXiv 2503.07120). For diffusion transformers such as FLUX and HunyuanVideo. Put it between the model loader "
+        "and the sampler."
     )
 
     @classmethod

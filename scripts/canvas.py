@@ -68,7 +68,7 @@ def save_format(columns: list[Column], kinds: dict[str, Kind], titles: dict[str,
             top, y = y, y + 2 * PADDING + TITLE
             for node in group.nodes:
                 kind = kinds[node.cls]
-                height = max(node.height, minimum_height(kind))
+                height = node.height or minimum_height(kind)
                 if node.name in nodes:
                     raise ValueError(
                         f"Two nodes are called {node.name!r}; links go by name, so give one of them another `name`."

@@ -70,7 +70,7 @@ def hosts() -> str:
 
 def memory() -> str:
     """What each way of keeping less costs on the lab models. Host memory changes no value, so its rows are left out."""
-    lines = ["| model | setting | kept | memory | PSNR | relative L2 to every output |", "|---|---|---|---|---|---|"]
+    lines = ["| model | setting | kept | memory | PSNR | distance to every output |", "|---|---|---|---|---|---|"]
     for row in json.loads((ROOT / "lab" / "results" / "memory.json").read_text())["rungs"]:
         kept, _, place = row["kept"].rpartition(", ")
         if place == "on the device":

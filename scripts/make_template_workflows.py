@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
 """Write the example workflows that are ComfyUI's official templates with AB-Cache Apply before the sampler.
 
-    python3 scripts/make_template_workflows.py [FOLDER] [--templates FOLDER] [--pictures]
+    python3 scripts/make_template_workflows.py [FOLDER] [--templates FOLDER]
 
 FOLDER is example_workflows if it is not given. The templates are those of the installed comfyui-workflow-templates-json
-(written with 0.1.123), or in --templates. With --pictures the thumbnails are written, too; that needs ComfyUI and a
-browser, as scripts/templates.py does, and Pillow.
+(written with 0.1.123), or in --templates.
 """
 
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +20,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from canvas import Node, as_saved  # noqa: E402
 from kinds import CORE, defaults, kind_of, load_pack  # noqa: E402
+from parts import CLOSED  # noqa: E402
 from templates import installed  # noqa: E402
 
 CACHE = "ABCacheApply"
-SIZE = [400, 720]  # of the node, in the taller rendering, "Nodes 2.0"
+SIZE = [300, CLOSED[CACHE]]
 NOTE_SIZE = [440, 420]
 BELOW = 100  # pixels from a node to the note below it
 KEPT = ("ds", "frontendVersion", "workflowRendererVersion")  # of what a template says about the page
-THUMBNAIL, QUALITY = (800, 450), 80
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Made:
 
 
 WORKFLOWS = {
-    "minimax_h3_ab_cache": Made(
+    "12_minimax_h3_text_to_video_with_sound": Made(
         "video_minimax_h3_t2v",
         "MiniMax H3",
         "clip",
@@ -55,7 +53,7 @@ WORKFLOWS = {
         (-440, 5400),
         "The sound has a plan of its own. With the Turbo LoRA switched on there are 6 steps, and all are computed.",
     ),
-    "qwen_image_2_1_ab_cache": Made(
+    "07_qwen_image_2_1_text_to_image": Made(
         "image_qwen_image_2_1_t2i",
         "Qwen-Image 2.1",
         "picture",
@@ -64,7 +62,7 @@ WORKFLOWS = {
         "The template's own cache node stays: it keeps what the model computes of the prompt, and goes with this one. "
         "Needs a ComfyUI that knows Qwen-Image 2.1.",
     ),
-    "wan2_2_i2v_ab_cache": Made(
+    "09_wan_2_2_image_to_video": Made(
         "video_wan2_2_14B_i2v",
         "Wan 2.2 14B",
         "clip",
@@ -73,8 +71,8 @@ WORKFLOWS = {
         "One node does for both experts: the high-noise model goes through `model`, the low-noise one through "
         "`model_2`. With the 4-step LoRA switched on all steps are computed. Choose your own picture in Load Image.",
     ),
-    "z_image_ab_cache": Made("image_z_image", "Z-Image", "picture", (69,), (660, 570)),
-    "flux2_ab_cache": Made(
+    "08_z_image_text_to_image": Made("image_z_image", "Z-Image", "picture", (69,), (660, 570)),
+    "06_flux_2_text_to_image": Made(
         "image_flux2_text_to_image",
         "FLUX.2",
         "picture",
@@ -82,7 +80,7 @@ WORKFLOWS = {
         (130, 890),
         "With the 8-step LoRA switched on there is little to skip.",
     ),
-    "ltx_2_3_ab_cache": Made(
+    "13_ltx_2_3_text_to_video_with_sound": Made(
         "video_ltx2_3_t2v",
         "LTX-2.3",
         "clip",
@@ -172,32 +170,15 @@ def write(folder: Path, templates: Path) -> list[Path]:
     return files
 
 
-def picture(files: list[Path]) -> None:
-    """Take the thumbnail of each workflow in the page: the cache, and what is around it."""
-    from PIL import Image
-
-    from tests.web.conftest import SHOTS, driven, served
-
-    with tempfile.TemporaryDirectory() as base, served(Path(base), ROOT) as url:
-        driven(url, "thumbnails.mjs", *files)
-    for file in files:
-        with Image.open(SHOTS / f"{file.stem}.png") as shot:
-            small = shot.convert("RGB").resize(THUMBNAIL, Image.Resampling.LANCZOS)
-        small.save(file.with_suffix(".jpg"), quality=QUALITY, optimize=True)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "example_workflows")
     parser.add_argument("--templates", type=Path, default=installed())
-    parser.add_argument("--pictures", action="store_true")
     given = parser.parse_args()
     if given.templates is None:
         print("There are no templates: install comfyui-workflow-templates-json, or give --templates.", file=sys.stderr)
         return 1
-    files = write(given.folder, given.templates)
-    if given.pictures:
-        picture(files)
+    write(given.folder, given.templates)
     return 0
 
 

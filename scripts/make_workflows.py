@@ -15,11 +15,11 @@ from kinds import CORE, ROOT, defaults, kind_of, load_pack
 from more_flux import calibrated, controlled, side_by_side
 from parts import (
     CACHES,
+    CLOSED,
     FLUX_FILES,
     FLUX_HINTS,
     FLUX_VAE,
     FOX,
-    TALL,
     around,
     flux_loaders,
     ksampler,
@@ -106,22 +106,26 @@ def workflows(classes: dict[str, type]) -> dict[str, list[Column]]:
     """All the workflows, by file name."""
 
     def node(name: str, model: str = "UNETLoader.MODEL", **links: str) -> Node:
-        return Node(name, defaults(classes[name]), {"model": model, **links}, height=TALL.get(name, 0))
+        return Node(name, defaults(classes[name]), {"model": model, **links}, height=CLOSED.get(name, 0))
 
     feb, ab = node("FEBCacheApply"), node("ABCacheApply")
     return {
-        "flux_feb_cache": flux(feb, *sampled("FEBCacheApply.model", "EmptySD3LatentImage.LATENT", steps=28), "output"),
-        "flux_ab_cache": flux(
+        "04_flux_text_to_image_with_feb_cache": flux(
+            feb, *sampled("FEBCacheApply.model", "EmptySD3LatentImage.LATENT", steps=28), "output"
+        ),
+        "01_start_here_flux_text_to_image": flux(
             ab,
             [zeroed("CLIPTextEncode.CONDITIONING")],
             ksampler("ABCacheApply.model", "FluxGuidance.CONDITIONING", "ConditioningZeroOut.CONDITIONING"),
             "LATENT",
         ),
-        "flux_calibrate": calibrated(node("CacheCalibrate"), node("ABCacheApply", plan="CachePlanSave.plan")),
-        "flux_lora_controlnet": controlled(node("ABCacheApply", "LoraLoaderModelOnly.MODEL")),
-        "flux_side_by_side": side_by_side(ab, defaults(classes["CacheCompare"])),
-        "hunyuan_video_feb_cache": hunyuan_video(feb),
-        "hunyuan_video_ab_cache": hunyuan_video(ab),
+        "05_flux_plan_from_several_pictures": calibrated(
+            node("CacheCalibrate"), node("ABCacheApply", plan="CachePlanSave.plan")
+        ),
+        "03_flux_with_lora_and_controlnet": controlled(node("ABCacheApply", "LoraLoaderModelOnly.MODEL")),
+        "02_flux_uncached_and_cached_side_by_side": side_by_side(ab, defaults(classes["CacheCompare"])),
+        "11_hunyuan_video_text_to_video_with_feb_cache": hunyuan_video(feb),
+        "10_hunyuan_video_text_to_video": hunyuan_video(ab),
     }
 
 

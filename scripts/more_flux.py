@@ -47,7 +47,7 @@ differs. The seed then counts up, and the second queue compares a fast picture w
 noise and prompt.
 
 Cache Compare says PSNR and SSIM, shows the uncached picture left of the wipe and the cached one right of it, and the \
-difference, brightened. Each queue samples twice; for every day take flux_ab_cache.
+difference, brightened. Each queue samples twice; for every day take 01_start_here_flux_text_to_image.
 
 To compare FEB-Cache, put FEB-Cache Apply in the place of AB-Cache Apply; it has nothing to learn first."""
 

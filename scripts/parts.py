@@ -2,8 +2,8 @@
 
 from canvas import BLUE, PURPLE, Column, Group, Node
 
-# with the timeline, which the page adds, in the taller rendering, "Nodes 2.0"
-TALL = {"FEBCacheApply": 820, "ABCacheApply": 720}
+# with two widgets at sight and the timeline, which the page adds, in the taller rendering, "Nodes 2.0"
+CLOSED = {"FEBCacheApply": 364, "ABCacheApply": 350}
 CACHES = {  # node class: what it is called, how its widgets switch it off, and what else to know
     "FEBCacheApply": ("FEB-Cache", "set attention_interval, mlp_interval and fragile_interval to 1", ""),
     "ABCacheApply": (

@@ -21,7 +21,7 @@ from .scoped import Forward, overridden
 from .stack import Stack
 from .state import of_call
 
-NO_ROOM = "out of memory while checking the mounts: attention and mlp are computed"
+NO_ROOM = "out of memory while checking the blocks: attention and mlp are computed"
 
 
 def plain_weights(linear: nn.Module, x: Tensor) -> AbstractContextManager[Weights]:
@@ -177,7 +177,7 @@ class Mounts:
         if name := next((name for name, _ in held.changed()), ""):
             self.run.bar(
                 MODULES,
-                f"{name} keeps something from call to call, so no block must be run twice to check its mounts: "
+                f"{name} keeps something from call to call, so no block must be run twice to be checked: "
                 "attention and mlp are computed",
             )
         else:

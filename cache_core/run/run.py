@@ -237,7 +237,7 @@ class Run(Memory):
     def reuse(self, reason: str) -> None:
         """Reuse the last computed outputs from now on, where plans would extrapolate or correct them, and say why."""
         if not self.reusing and any(plan.predictor.order > 1 or plan.compensation for plan in self.plans):
-            self.note(f"{reason}: outputs are reused, not extrapolated")
+            self.note(f"{reason}: outputs are reused, not predicted")
         self.reusing = True
 
     def close(self) -> None:

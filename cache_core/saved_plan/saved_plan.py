@@ -167,7 +167,7 @@ class SavedPlan:
     def _speed_text(self) -> str:
         gain = "less compute" if self.costs else "fewer evaluations"
         weights = f"weights fitted at {len(self.fits)} steps" if self.fits else f"order {self.order}"
-        weights += ", for each modality its own" if self.others else ""
+        weights += ", for video and sound each its own" if self.others else ""
         return f"{self.speedup:.2f}x {gain}; {weights}"
 
     def _extras_text(self) -> list[str]:
@@ -177,8 +177,8 @@ class SavedPlan:
 
     def _drift_text(self) -> str:
         if self.drift is None:
-            return "drift not measured"
-        return f"drift {self.drift:.4f}{self.drifts_text()} from the uncached samples"
+            return "distance to the uncached pictures not measured"
+        return f"off the uncached pictures by {self.drift:.4f}{self.drifts_text()}"
 
     def drifts_text(self) -> str:
         """Drifts of the modalities in brackets; empty where there is but one."""

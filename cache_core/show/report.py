@@ -94,7 +94,7 @@ class RunReport:
     def _sentences(self) -> list[str]:
         return [
             f"peak cache: {self._peak()}",
-            *(f"demoted: {d}" for d in self.demotions),
+            *(f"less than planned: {d}" for d in self.demotions),
             *self._interruptions(),
             *(f"note: {n}" for n in self.notes),
         ]

@@ -68,7 +68,7 @@ class Lesson(Taught):
         took = sum(evaluation.seconds for evaluation in session.run.evaluations)
         learned = (
             f"a plan was learned: from the next run on {self._runs} at {computed} of {steps} steps; on this picture it "
-            f"drifts by {plan.drift:.4f}{plan.drifts_text()} ({in_words(plan.drift or 0.0)}), {unlearned}; that saves "
+            f"is off by {plan.drift:.4f}{plan.drifts_text()} ({in_words(plan.drift or 0.0)}), {unlearned}; that saves "
             f"{steps - computed} steps, about {took * (1 - computed / steps):.1f} of the {took:.1f} seconds that this "
             "sampling took"
         )
@@ -97,7 +97,7 @@ class Lesson(Taught):
             if (best.drift or 0.0) <= MOST_DRIFT:
                 return best, f"{name} by {other.drift:.4f}"
             drifts.append(f"{best.drift:.4f} with {count} of {timeline.steps} steps computed")
-        raise LearningError(f"with a plan this picture would drift by {', by '.join(drifts)}; {MOST_DRIFT} is allowed")
+        raise LearningError(f"with a plan this picture would be off by {', by '.join(drifts)}; {MOST_DRIFT} is allowed")
 
     def _learned(self, recording: Recording, count: int, samples: Tensor, again: Again) -> SavedPlan:
         """The plan that computes `count` steps, learned from the picture."""

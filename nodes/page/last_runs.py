@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ...cache_core.errors import brief
 from ...cache_core.show import timeline as view
 from .server import server
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 EVENT = "feb_cache.progress"
 SCRIPTS = Path(__file__).resolve().parents[2] / "web" / "js"
 PAUSE = 0.1  # least seconds between two events of a node
+MOST_SAID = 1000  # characters of an error that ended a run
 NODES = 64  # timelines of which the last state is kept: one for each model of a node
 
 
@@ -139,13 +142,14 @@ class PageTimeline:
         self._publish(run, urgent=done in (0, steps), learning=[done, steps])
 
     def ended(self, session: Session, report: RunReport) -> None:
-        """Show the outcome, after the last evaluation or when sampling was stopped. The page asks for a new preview at
-        once, so the facts for it come first."""
+        """Show the outcome, after the last evaluation or when sampling was stopped, on the way of its error to ComfyUI.
+        The page asks for a new preview at once, so the facts for it come first."""
         if report.finished and report.rows:
             kept = self._keep()
             kept.facts, kept.scene = facts(session, report), self._scene
         outcome = {**report.summary(), "lesson": session.lesson}
-        self._publish(session.run, running=False, rate=report.rate, report=outcome)
+        error = "" if report.finished else brief(str(sys.exc_info()[1] or ""), MOST_SAID)
+        self._publish(session.run, running=False, rate=report.rate, report=outcome, failed=error)
 
     def _publish(self, run: Run, running: bool = True, urgent: bool = True, **more: object) -> None:
         state = self._keep().state = {

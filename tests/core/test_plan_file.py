@@ -57,7 +57,7 @@ def test_the_day_a_plan_was_made_is_no_part_of_what_plans_are_compared_by():
 
 def test_a_plan_for_a_clip_says_what_each_modality_drifts_by():
     assert "(video 0.0100, audio 0.0123)" in CLIP.text()
-    assert "for each modality its own" in CLIP.text()
+    assert "for video and sound each its own" in CLIP.text()
     assert "video" not in PLAN.text()
 
 

@@ -71,7 +71,7 @@ def test_a_plan_in_words():
         "50 steps, sigma 1 to 0, euler",
         "model computed at 11 steps: 0, 1, 2, 4, 6, 9, 13, 20, 30, 40, 49",
         "4.55x fewer evaluations; weights fitted at 1 steps",
-        "drift not measured",
+        "distance to the uncached pictures not measured",
         "made from 1 samples, ",
     ]
     table = Table(MODULES, (MODULES, frozenset({Kind.MLP}), MODULES, frozenset()))
@@ -86,7 +86,7 @@ def test_a_plan_in_words():
         "1.54x less compute; order 1",
         "noise scale 0.99 at high noise, 1.02 at low",
         "1 steps reuse one kind only",
-        "drift 0.1000 from the uncached samples",
+        "off the uncached pictures by 0.1000",
         "a list, not made from a run: us",
     ]
 

@@ -62,7 +62,7 @@ def test_the_first_picture_is_the_uncached_one_and_the_next_is_fast_and_near(mod
     second, count = evaluations(cached, cfg=cfg)
     assert count == STEPS // 3
     assert torch.equal(ksample(cached, steps=STEPS, cfg=cfg), second)
-    assert f"drifts by {apart(second, plain):.4f}" in " ".join(
+    assert f"is off by {apart(second, plain):.4f}" in " ".join(
         mailbox.reports[0].notes
     )  # it is the very run that was fitted
     assert mailbox.latest.computed == count

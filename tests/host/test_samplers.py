@@ -46,7 +46,7 @@ NOISY = (
     "seeds_2",
     "seeds_3",
 )
-REUSED = "outputs are reused, not extrapolated"
+REUSED = "outputs are reused, not predicted"
 
 
 @pytest.fixture(scope="module")

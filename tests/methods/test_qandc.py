@@ -159,7 +159,7 @@ def test_a_run_that_may_only_reuse_does_not_compensate_and_says_so():
     run = Run((plan,), TIMELINE)
     run.reuse("the sampler adds noise")
     assert run.reusing
-    assert any("reused, not extrapolated" in note for note in run.notes)
+    assert any("reused, not predicted" in note for note in run.notes)
 
 
 def test_only_a_reused_output_of_the_model_is_compensated():

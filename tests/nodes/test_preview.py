@@ -183,7 +183,7 @@ def test_beside_a_run_that_is_learned_from_nothing_is_cached(both):
 @pytest.mark.parametrize(
     ("other", "word"),
     [
-        (beside("FEBCacheApply"), "cache the same sites"),
+        (beside("FEBCacheApply"), "cache the same parts"),
         (beside("ABCacheApply", preset="custom", tolerance=0.1), "Set tolerance to 0"),
     ],
 )

@@ -209,3 +209,24 @@ def test_an_apply_node_of_a_prompt_has_a_timeline_on_the_page(progress):
     assert progress.SCRIPTS.is_dir()
     assert progress.page_timeline("7", "ABCacheApply").node == "7"
     assert progress.page_timeline("", "ABCacheApply") is None
+
+
+@pytest.mark.parametrize(("error", "said"), [(ValueError("no such size"), "no such size"), (InterruptedError(), "")])
+def test_what_ended_a_run_is_kept_for_a_page_that_is_loaded_anew(progress, told, error, said):
+    timeline, run = progress.PageTimeline("7", "ABCacheApply"), stepped()
+    timeline.began(run)
+
+    def sampled():
+        try:
+            raise error
+        finally:  # as a sampling ends
+            timeline.ended(session_of(run), report(run, "Flux", finished=False))
+
+    with pytest.raises(type(error)):
+        sampled()
+    assert told[-1]["failed"] == progress.known("7", "ABCacheApply").state["failed"] == said
+    try:
+        raise error
+    except type(error):  # of another pack, which goes on after it
+        timeline.ended(session_of(run), report(run, "Flux", finished=True))
+    assert told[-1]["failed"] == ""

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "web" / "docs"
 HEADINGS = {
-    "en": ["When to use it", "Inputs", "Outputs", "Example", "Troubleshooting"],
-    "zh": ["何时使用", "输入", "输出", "示例", "疑难解答"],
+    "en": ["Quick start", "When to use it", "Example", "Troubleshooting", "Inputs", "Outputs"],
+    "zh": ["快速开始", "何时使用", "示例", "疑难解答", "输入", "输出"],
 }
 spec = importlib.util.spec_from_file_location("make_locales", ROOT / "scripts" / "make_locales.py")
 locales = importlib.util.module_from_spec(spec)
@@ -55,13 +55,23 @@ def test_help_pages_say_what_the_node_says_of_every_input_and_output(english, la
     for node, texts in english.items():
         page, local = page_of(node, language).read_text(encoding="utf-8"), locales.read(language)[node]
         assert page.startswith(f"# {local['display_name']}\n\n{local['description']}\n")
-        assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS[language], node
-        for group, heading in zip(("inputs", "outputs"), HEADINGS[language][1:3], strict=True):
+        for group, heading in zip(("inputs", "outputs"), HEADINGS[language][-2:], strict=True):
             told = [
                 (texts[group][key]["name"], *([text["name"]] if language != "en" else []), text["tooltip"])
                 for key, text in local[group].items()
             ]
             assert rows(page, heading) == told, node
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_help_pages_begin_with_three_lines_and_end_with_the_tables(pack, language):
+    first, example, *_, last = (HEADINGS[language][i] for i in (0, 2, -1))
+    for node in pack.NODE_CLASS_MAPPINGS:
+        page = page_of(node, language).read_text(encoding="utf-8")
+        headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+        assert [h for h in HEADINGS[language] if h in headings or h != example] == headings, node
+        assert re.match(rf"# .+\n\n.+\n\n## {first}\n\n1\. .+\n2\. .+\n3\. .+\n\n## ", page), node
+        assert re.fullmatch(r"\n(?:\|.*\n)+", page.split(f"\n## {last}\n")[1]), node
 
 
 def test_help_pages_link_to_the_papers_only():

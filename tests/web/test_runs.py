@@ -112,7 +112,7 @@ def test_the_template_browser_lists_and_opens_every_workflow_and_has_a_picture_o
             assert picture.headers["Content-Type"] == "image/jpeg"
 
 
-@pytest.mark.parametrize("name", ["flux_feb_cache", "flux_ab_cache"])
+@pytest.mark.parametrize("name", ["04_flux_text_to_image_with_feb_cache", "01_start_here_flux_text_to_image"])
 def test_a_workflow_of_one_sampler_runs_and_reports(run, name):
     shown = run(name, seed=1)
     assert f"{STEPS} steps" in text(shown, "Cache Report")
@@ -127,7 +127,8 @@ def learning(run, name: str, steps: int = STEPS) -> dict[str, dict]:
 
 
 def test_calibrating_once_serves_every_later_seed(run):
-    first, second = run("flux_calibrate", seed=1), run("flux_calibrate", seed=2)
+    first = run("05_flux_plan_from_several_pictures", seed=1)
+    second = run("05_flux_plan_from_several_pictures", seed=2)
     assert "uncached pictures" in text(first, "Cache Calibrate")
     assert text(first, "Cache Plan Save") == "saved as flux_28_steps.safetensors"
     assert first["What was found"]["images"]
@@ -137,7 +138,8 @@ def test_calibrating_once_serves_every_later_seed(run):
 
 
 def test_lora_and_controlnet_run_under_the_cache(run):
-    recorded, fast = learning(run, "flux_lora_controlnet"), run("flux_lora_controlnet", seed=2)
+    name = "03_flux_with_lora_and_controlnet"
+    recorded, fast = learning(run, name), run(name, seed=2)
     assert "a plan was learned" in text(recorded, "Cache Report")
     assert recorded["Edges"]["images"]
     (report,) = fast["Cache Report"]["reports"]
@@ -148,7 +150,8 @@ def test_lora_and_controlnet_run_under_the_cache(run):
 
 def test_side_by_side_is_alike_while_learning_and_close_after(run):
     # at its own step count, so that no plan is there yet
-    first, second = learning(run, "flux_side_by_side", STEPS + 2), run("flux_side_by_side", 7, STEPS + 2)
+    name = "02_flux_uncached_and_cached_side_by_side"
+    first, second = learning(run, name, STEPS + 2), run(name, 7, STEPS + 2)
     assert "nothing differs" in text(first, "Cache Compare")
     assert "PSNR" in text(second, "Cache Compare")
     assert "nothing differs" not in text(second, "Cache Compare")

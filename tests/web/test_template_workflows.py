@@ -13,20 +13,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = {  # of the sampling that the cache is before, at the template's own settings
-    "flux2_ab_cache": 20,
-    "ltx_2_3_ab_cache": 8,
-    "minimax_h3_ab_cache": 20,
-    "qwen_image_2_1_ab_cache": 25,
-    "wan2_2_i2v_ab_cache": 20,
-    "z_image_ab_cache": 25,
+    "06_flux_2_text_to_image": 20,
+    "13_ltx_2_3_text_to_video_with_sound": 8,
+    "12_minimax_h3_text_to_video_with_sound": 20,
+    "07_qwen_image_2_1_text_to_image": 25,
+    "09_wan_2_2_image_to_video": 20,
+    "08_z_image_text_to_image": 25,
 }
 CONTENTS = {  # SHA-256 of what `content` says of the template, as comfyui-workflow-templates-json 0.1.123 has it
-    "flux2_ab_cache": "67e1e8984cc0ea3096662545d7996d8a11eb3b15ab896f47f33b90285ea983c0",
-    "ltx_2_3_ab_cache": "846f4c12ce697a888e39d3ea3da9777814fa4569d93af0f7b792633a0e7eb915",
-    "minimax_h3_ab_cache": "6cd07e27ea9f67cf143311dd98ded1fd68d059a89cae8ceb70088ddaa1be9b3a",
-    "qwen_image_2_1_ab_cache": "73b403378c686b832dfd04715df2bcd967345f735aa4444c12130a9126fe5389",
-    "wan2_2_i2v_ab_cache": "4250b526cb18e85b8e9040c10d570c8dcdbf78f1b210ab7c57dd50bf996f386b",
-    "z_image_ab_cache": "56325d6d62b797f5d399d85e251c6b31f401047a9acf2c585c0f4fadcf457e89",
+    "06_flux_2_text_to_image": "67e1e8984cc0ea3096662545d7996d8a11eb3b15ab896f47f33b90285ea983c0",
+    "13_ltx_2_3_text_to_video_with_sound": "846f4c12ce697a888e39d3ea3da9777814fa4569d93af0f7b792633a0e7eb915",
+    "12_minimax_h3_text_to_video_with_sound": "6cd07e27ea9f67cf143311dd98ded1fd68d059a89cae8ceb70088ddaa1be9b3a",
+    "07_qwen_image_2_1_text_to_image": "73b403378c686b832dfd04715df2bcd967345f735aa4444c12130a9126fe5389",
+    "09_wan_2_2_image_to_video": "4250b526cb18e85b8e9040c10d570c8dcdbf78f1b210ab7c57dd50bf996f386b",
+    "08_z_image_text_to_image": "56325d6d62b797f5d399d85e251c6b31f401047a9acf2c585c0f4fadcf457e89",
 }
 NAMES = sorted(STEPS)
 ENTRANCE, EXIT = -10, -20  # a subgraph's borders, as ends of links

@@ -11,16 +11,16 @@ const STYLE = `
 [data-node-id] .feb-strip-advanced { display: none; }
 `;
 
-/** The advanced widgets of an Apply node. `button` shows and hides them; `edits` names the widget that clicks on the strip write. */
+/** The advanced widgets of an Apply node. `button` shows and hides them, in the words of `say`; `edits` names the widget that clicks on the strip write. */
 export class Advanced {
-  constructor(node, edits) {
+  constructor(node, edits, say) {
     addStyle("feb-more-style", STYLE);
     const { required, optional } = node.constructor.nodeData.input, specs = { ...required, ...optional };
-    [this.node, this.edits] = [node, edits];
+    [this.node, this.edits, this.say] = [node, edits, say];
     this.widgets = node.widgets.filter(({ name }) => specs[name]?.[1]?.advanced);
     this.widgets.forEach((widget) => (widget.advanced = true));
     this.sizes = this.widgets.map(({ computeSize }) => computeSize); // their own
-    this.button = element("button", "feb-strip-advanced", null, { type: "button", title: "Show or hide the other settings" });
+    this.button = element("button", "feb-strip-advanced", null, { type: "button", title: say("moreTip") });
     this.button.addEventListener("click", () => this.#toggle());
     node.showAdvanced = false; // the front end's own, saved with the workflow
     this.sync();
@@ -30,7 +30,7 @@ export class Advanced {
 
   /** Follows the node, of which other parts of the page change the state, and the rendering: the classic one leaves gaps for what is only advanced. */
   sync() {
-    const hidden = !this.node.showAdvanced && !LiteGraph.vueNodesMode, text = this.node.showAdvanced ? "less" : "more";
+    const hidden = !this.node.showAdvanced && !LiteGraph.vueNodesMode, text = this.say(this.node.showAdvanced ? "less" : "more");
     this.widgets.forEach((widget, i) => {
       if (Boolean(widget.hidden) !== hidden) [widget.hidden, widget.computeSize] = [hidden, hidden ? NO_ROOM : this.sizes[i]];
     });

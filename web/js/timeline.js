@@ -58,7 +58,7 @@ class Timeline {
     this.node = node;
     this.say = wordsIn(app.ui.settings.getSettingValue("Comfy.Locale"));
     this.strip = new Strip(this.say, (kind, steps, compute) => this.#edit({ kind, steps, compute }), () => this.#write({ [EDITS[node.comfyClass]]: "" }));
-    this.advanced = new Advanced(node, EDITS[node.comfyClass]);
+    this.advanced = new Advanced(node, EDITS[node.comfyClass], this.say);
     this.strip.corner.append(this.advanced.button);
     [this.requests, this.plans, this.error] = [[], [], null]; // a plan for each sampling of the node's models, in turn
     [this.failed, this.rivals, this.samplers] = ["", [], []]; // an error of the last run; other caches on the models' way; ids of what samples them
@@ -116,7 +116,7 @@ class Timeline {
     this.requests = requests;
   }
 
-  /** After a reload or an undo: the node's last runs, if they were of the plans that are shown and came to their end, or go on. */
+  /** After a reload or an undo: the node's last runs, if they were of the plans that are shown and came to their end, or go on; or what ended one. */
   async #restore(key) {
     this.restored = true;
     const states = await Promise.all(this.requests.map((request) =>
@@ -125,6 +125,7 @@ class Timeline {
       const { part } = this.requests[i], plan = this.plans[i];
       const same = plan && !plan.off && JSON.stringify(own(state.planned, Object.keys(plan.cells))) === JSON.stringify(plan.cells);
       if (!this.runs[part] && (state.running || (same && state.report?.finished))) [this.runs[part], this.runKey] = [state, key];
+      if (same && state.failed) this.failed = state.failed.trim();
     });
   }
 

@@ -57,6 +57,7 @@ export const WORDS = {
     unchanged: "The server does not answer; nothing was changed.",
     // the chart
     title: "What the cache does at each step",
+    more: "more", less: "less", moreTip: "Show or hide the other settings",
     clear: "clear edits",
     clearTip: "Compute what the widgets say again",
     cell: "step {step}, {kind}: {state}",
@@ -130,6 +131,7 @@ export const WORDS = {
     silent: "服务器没有响应；恢复后将重新绘制时间线。",
     unchanged: "服务器没有响应；未作任何更改。",
     title: "缓存在每一步做什么",
+    more: "更多", less: "收起", moreTip: "显示或隐藏其他设置",
     clear: "清除编辑",
     clearTip: "重新按控件计算",
     cell: "第 {step} 步，{kind}：{state}",

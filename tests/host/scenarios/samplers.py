@@ -50,7 +50,7 @@ def source(name: str) -> str:
 def described(name: str) -> str:
     clock = CLOCKS[name]
     evaluations = "evaluations at sigmas of its own" if clock is None else f"{len(clock)} evaluations in {STEPS} steps"
-    return f"{evaluations}{', outputs reused, not extrapolated' if any(word in name for word in NOISY) else ''}"
+    return f"{evaluations}{', outputs reused, not predicted' if any(word in name for word in NOISY) else ''}"
 
 
 def play(name: str):
