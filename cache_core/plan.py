@@ -6,7 +6,7 @@ from .errors import ConfigError
 from .noise_scale import OFF, NoiseScale
 from .predictor import REUSE, Compensation, Predictor
 from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
-from .site import MODULES, OUTPUT, Kind, in_order, names
+from .site import BRANCHES, MODULES, OUTPUT, Kind, in_order, names
 from .timeline import Timeline
 
 MIN_STEPS = 8  # with fewer, no step between warm-up and the last one can be predicted without damage
@@ -43,6 +43,8 @@ class Plan:
                 f"{self.name} caches {names(self.kinds)}; tolerance and after_guidance are for the model's output. Set "
                 "tolerance to 0 and after_guidance to false."
             )
+        if self.kinds > BRANCHES:
+            raise ConfigError(f"{self.name} caches {names(self.kinds)}; guidance needs a plan of its own beside it.")
         if any(not trial or not trial <= self.kinds & MODULES for trial in self.trials):
             raise ConfigError(
                 f"{self.name} tries {[names(trial) for trial in self.trials]}; allowed are the kinds that it caches, "
@@ -73,25 +75,26 @@ def check_together(plans: tuple[Plan, ...]) -> None:
         raise ConfigError(f"{both} cache the same parts; keep one of them on this model.")
     if len(plans) > 1 and any(plan.adaptive for plan in plans):
         raise ConfigError(
-            f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache needs the steps beforehand. Set "
-            "tolerance to 0, or keep one of the two."
+            f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache and plans for the guidance need "
+            "the steps beforehand. Set tolerance to 0, or keep one of the two."
         )
 
 
 def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
     """The one table of a run with all these plans, in any order.
 
-    A plan for blocks counts only the steps at which the model runs. Raises ConfigError if they cannot share a run.
+    A plan for blocks counts only the steps at which the model runs, one for the guidance those that compute everything
+    else: at the others an unconditional branch that was left out would be predicted from what is long past. Raises
+    ConfigError if they cannot share a run.
     """
     check_together(plans)
-    outer = next((plan.schedule.table(timeline) for plan in plans if Kind.MODEL in plan.kinds), None)
-    inner = [plan.schedule for plan in plans if Kind.MODEL not in plan.kinds]
-    if outer is None:
-        return side_by_side([schedule.table(timeline) for schedule in inner])
-    if not inner:
-        return outer
-    ran = timeline.only(outer.computed(Kind.MODEL))
-    return nest(outer, side_by_side([schedule.table(ran) for schedule in inner]))
+    groups = [[plan.schedule for plan in plans if plan.kinds & kinds] for kinds in (OUTPUT, MODULES, BRANCHES)]
+    outer, *inner = filter(None, groups)
+    table = side_by_side([schedule.table(timeline) for schedule in outer])
+    for schedules in inner:
+        ran = timeline.only(table.full_steps())
+        table = nest(table, side_by_side([schedule.table(ran) for schedule in schedules]))
+    return table
 
 
 def outlook(plans: tuple[Plan, ...], table: Table) -> str:

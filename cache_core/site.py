@@ -11,6 +11,7 @@ class Kind(str, Enum):
     MLP = "mlp"  # output of an MLP, before its gate
     BLOCKS = "blocks"  # sum that a list of blocks adds to its streams: attention and MLP merged
     MODEL = "model"  # raw output of the whole model: velocity or predicted noise
+    GUIDANCE = "guidance"  # raw unconditional output minus the conditional one
 
 
 def in_order(kinds: Iterable[Kind]) -> list[Kind]:
@@ -25,3 +26,5 @@ def names(kinds: Iterable[Kind]) -> str:
 
 MODULES = frozenset({Kind.ATTENTION, Kind.MLP})  # FEB-Cache
 OUTPUT = frozenset({Kind.MODEL})  # AB-Cache
+BRANCHES = frozenset({Kind.GUIDANCE})  # methods that leave out the unconditional branch
+LATENT = OUTPUT | BRANCHES  # of the latent's shape, outside the blocks: kept as they are, whatever the rung

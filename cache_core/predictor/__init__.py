@@ -8,6 +8,7 @@ from .compensation import Compensation
 from .dynamic_reuse import DynamicReuse
 from .extrapolation import GAIN_LIMIT, REUSE, Coefficients, Extrapolation
 from .fitted import Fit, Fitted
+from .gain import Bands, Gain
 from .weights import binomial, damp, lagrange
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ..plan import Plan, table_of
 from ..schedule import Table
-from ..site import MODULES, Kind
+from ..site import BRANCHES, MODULES, Kind
 from ..timeline import Timeline
 
 
@@ -75,6 +75,7 @@ class Agenda:
             for kind, plan in self._plan_of.items()
             if plan.adaptive or self.table.needed(step, kind, plan.predictor.order)
         )
+        kept = kept if self.table.full(step) else kept - BRANCHES  # else it would be of predicted outputs
         corrects = self.correcting is not None and self.correcting.kinds <= row
         return kept | {Kind.MODEL} if corrects else kept
 

@@ -12,7 +12,7 @@ from torch import Size, Tensor
 from ..modality import apart
 from ..site import Kind
 from ..store import OutOfMemory
-from .run import Run, model_site
+from .run import Run, site_of
 
 
 class Source(Protocol):
@@ -99,13 +99,13 @@ def pass_through(
 def _output(run: Run, sizes: Sequence[int], compute: Callable[[], Tensor]) -> Tensor:
     """Output `(B, C, ...)`: predicted, one modality after the other, if all of them can be; else computed, remembered,
     and corrected."""
-    places = range(max(1, len(sizes)))
-    if run.predicts(Kind.MODEL, *map(model_site, places)):
-        return _packed([run.predict(Kind.MODEL, model_site(place)) for place in places])
+    sites = [site_of(Kind.MODEL, place) for place in range(max(1, len(sizes)))]
+    if run.predicts(Kind.MODEL, *sites):
+        return _packed([run.predict(Kind.MODEL, site) for site in sites])
     value = compute()
     parts = apart(value, sizes)
     for place, part in enumerate(parts):
-        run.remember(Kind.MODEL, model_site(place), part)
+        run.remember(Kind.MODEL, site_of(Kind.MODEL, place), part)
     corrected = [run.corrected(part, place) for place, part in enumerate(parts)]
     unchanged = all(own is part for own, part in zip(corrected, parts, strict=True))
     return value if unchanged else _packed(corrected)

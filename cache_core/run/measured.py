@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..site import Kind
+from ..site import LATENT, Kind
 from ..store import Footprint, coded_fraction
 
 
@@ -30,7 +30,7 @@ class Measured:
 
     def saw(self, kind: Kind, site: str, value: Tensor, streams: Sequence[int]) -> None:
         """Measure a computed value `(B, ..., C)` of `site`, whose rows belong to `streams`."""
-        if self.open and kind is not Kind.MODEL:
+        if self.open and kind not in LATENT:
             self._sizes.update({(kind, site, stream): value.nbytes // len(streams) for stream in streams})
             self._eight_bit = max(self._eight_bit, coded_fraction(value.shape[-1], value.element_size()))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..plan import Plan, uncached, unfit
 from ..schedule import Table
-from ..site import MODULES, Kind, names
+from ..site import BRANCHES, LATENT, MODULES, Kind, names
 from ..store import Budget, Footprint, Full, Key, OutOfMemory, Store, afforded, coarser, ladder, megabytes, whole
 from ..timeline import Timeline
 from .agenda import Agenda
@@ -74,7 +74,7 @@ class Memory:
 
     def keeps(self, kind: Kind) -> bool:
         """True if a value of `kind` computed now will be used."""
-        if self.evaluation.trial or (self._stale and kind is not Kind.MODEL):
+        if self.evaluation.trial or (self._stale and kind not in LATENT):
             return False
         return self.agenda.keeps(self.evaluation.step, kind)
 
@@ -131,10 +131,11 @@ class Memory:
         call can be made once more, computed. False where the cache had no part in it, and in a trial, which would
         tell nothing."""
         with self.lock:
-            inside = [k for k in Kind if k is not Kind.MODEL and (self.keeps(k) or self.store.of(k))]
-            if self.evaluation.trial or not (inside or self.evaluation.predicted):
+            inside = [k for k in Kind if k not in LATENT and (self.keeps(k) or self.store.of(k))]
+            branches = self.evaluation.predicted & BRANCHES  # left out already, and no part of a call of the model
+            if self.evaluation.trial or not (inside or self.evaluation.predicted - branches):
                 return False
-            self.evaluation.predicted = frozenset()
+            self.evaluation.predicted = branches
             if self._calls.here:
                 self._calls.here.begin_again()
             self._free(inside)
@@ -147,11 +148,11 @@ class Memory:
         self.evaluation.predicted -= {kind}
         self._free({kind})
         where = f"{reason} at step {self.evaluation.step}"
-        if kind is not Kind.MODEL and self.store.step_down():
+        if kind not in LATENT and self.store.step_down():
             self._stale = True
             self.demote(f"{where}: from then on {self.store.rung}")
         else:
-            kinds = {kind} if kind is Kind.MODEL else MODULES & self.table.kinds
+            kinds = {kind} if kind in LATENT else MODULES & self.table.kinds
             self.bar(kinds, f"{where}: from then on computed: {names(kinds)}")
 
     def _free(self, kinds: Collection[Kind]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..plan import Plan
 from ..predictor import REUSE
-from ..site import Kind
+from ..site import LATENT, Kind
 from ..store import Key, afforded
 from ..timeline import Timeline
 from .calls import Call
@@ -19,17 +19,15 @@ from .measured import Measured
 from .memory import Memory, Outside
 from .streams import BlockShapes, Streams
 
-MODEL_SITE = "model"
+
+def site_of(kind: Kind, place: int) -> str:
+    """Name of the site that is the model's output, or the guidance, or one part of these, by its place."""
+    return f"{kind.value}.{place}" if place else kind.value
 
 
-def model_site(modality: int) -> str:
-    """Name of the site that is the model's output, or one modality of it, by its place."""
-    return f"{MODEL_SITE}.{modality}" if modality else MODEL_SITE
-
-
-def modality_of(kind: Kind, site: str) -> int:
-    """Place of the modality whose output a site is; 0 for sites inside the model."""
-    return int(site.rpartition(".")[2]) if kind is Kind.MODEL and site != MODEL_SITE else 0
+def part_of(kind: Kind, site: str) -> int:
+    """Place of the part of an output that a site is: a modality, a band; 0 for sites inside the model."""
+    return int(site.rpartition(".")[2]) if kind in LATENT and "." in site else 0
 
 
 class Run(Memory):
@@ -75,7 +73,7 @@ class Run(Memory):
         """Kinds that the agenda predicts at `step`, once values are forgotten that are barred, not finite, or kept by
         an old rung."""
         if self._stale:
-            self.store.forget(key for key in self.store if key[0] is not Kind.MODEL)
+            self.store.forget(key for key in self.store if key[0] not in LATENT)
             self.stand()
         if barred := self.agenda.barred:
             self.store.forget(key for key in self.store if key[0] in barred)
@@ -181,7 +179,8 @@ class Run(Memory):
         samples `v_j`, compensated where the plan does. A fresh tensor: callers may write into it."""
         call, keys = self._keys(kind, site)
         plan, sigma = self.agenda.plan(kind), self.evaluation.sigma
-        predictor = REUSE if self.reusing else plan.predictor.of(modality_of(kind, site))
+        planned = plan.predictor.of(part_of(kind, site))
+        predictor = REUSE if self.reusing and planned.order > 1 else planned
         call.tally.predicted_calls[kind] += 1
         with self.lock:
             rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
@@ -198,7 +197,7 @@ class Run(Memory):
         if plan is None or self.reusing:
             return value
         with self.lock:
-            _, keys = self._keys(Kind.MODEL, model_site(modality))
+            _, keys = self._keys(Kind.MODEL, site_of(Kind.MODEL, modality))
             sigma = self.evaluation.sigma
             if any(key not in self.store or self.store[key].nodes[0] != sigma for key in keys):
                 return value

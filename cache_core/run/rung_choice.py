@@ -2,7 +2,7 @@
 
 import torch
 
-from ..site import MODULES, Kind
+from ..site import LATENT, MODULES, Kind
 from ..store import Budget, Footprint
 from .run import Run
 
@@ -43,14 +43,14 @@ class RungChoice:
         if not self.pending:
             return
         self.footprint, self.pending, run.measured.open = self.seen(), False, False
-        if not any(key[0] is not Kind.MODEL for key in run.store):
+        if not any(key[0] not in LATENT for key in run.store):
             run.store.ladder = tuple(rung for rung in self.ladder if rung.merged or not run.measured.merged_only)
         run.store.budgets.clear()
         for number, (device, budget) in enumerate(self.devices.items()):
             run.choose_rung(self.footprint, budget, device if number else None)
         run.stand()  # at once: this is before the evaluation's first call
         if run.store.rung.merged != before.merged:
-            run.store.forget(key for key in run.store if key[0] is not Kind.MODEL)
+            run.store.forget(key for key in run.store if key[0] not in LATENT)
 
     def seen(self) -> Footprint:
         """Bytes that the run will keep, as the first evaluation showed them."""

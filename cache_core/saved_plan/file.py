@@ -17,7 +17,7 @@ from ..noise_scale import OFF, NoiseScale
 from ..plan import MOST_STEPS
 from ..predictor import Extrapolation, Fit
 from ..schedule import Table, TableAt
-from ..site import MODULES, OUTPUT, Kind, names
+from ..site import BRANCHES, MODULES, OUTPUT, Kind, names
 from .costs import Costs
 from .curves import BANDS, MOST_AGES, REUSED, STAGES, Curves
 from .saved_plan import Origin, SavedPlan
@@ -133,9 +133,10 @@ def _sigmas(given: Tensor, rows: int) -> tuple[float, ...]:
 
 def _kinds(given: Sequence[str]) -> frozenset[Kind]:
     kinds = frozenset(map(Kind, given))
-    if kinds != OUTPUT and (not kinds or not kinds <= MODULES):
+    if kinds not in (OUTPUT, BRANCHES) and (not kinds or not kinds <= MODULES):
         raise ConfigError(
-            f"it is for {names(kinds) or 'nothing'}; it must be for the model's output, or for attention and mlp."
+            f"it is for {names(kinds) or 'nothing'}; it must be for the model's output, for guidance, or for attention "
+            "and mlp."
         )
     return kinds
 

@@ -8,7 +8,7 @@ from ..noise_scale import OFF, NoiseScale
 from ..plan import Plan
 from ..predictor import GAIN_LIMIT, Extrapolation, Fit, Fitted, Predictor
 from ..schedule import Table, TableAt, from_steps
-from ..site import MODULES, OUTPUT, in_order
+from ..site import BRANCHES, MODULES, OUTPUT, in_order
 from ..timeline import Timeline
 from .costs import Costs
 from .curves import Curves
@@ -80,10 +80,13 @@ class SavedPlan:
     def speedup(self) -> float:
         """Compute of an uncached run / compute of the plan's, at the measured costs.
 
-        Without costs: steps for each computed one, of the kind that is computed most.
+        Without costs: steps for each computed one, of the kind that is computed most; a branch of the guidance is half
+        a step.
         """
         if self.costs:
             return self.costs.speedup(self.table)
+        if self.table.kinds == BRANCHES:
+            return len(self.table.rows) / self.table.work
         return len(self.table.rows) / max(len(self.table.computed(kind)) for kind in self.table.kinds)
 
     @property

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from ..site import OUTPUT, Kind, names
+from ..site import BRANCHES, OUTPUT, Kind, names
 
 
 @dataclass(frozen=True)
 class Table:
     """For each step a row: the kinds that are computed. The other `kinds` are predicted there.
 
-    A row of FEB-Cache is one of four states: compute both, reuse attention, reuse MLP, reuse both. Raises
+    A row of FEB-Cache is one of four states: compute both, reuse attention, reuse MLP, reuse both. The guidance is
+    decided at full steps, those that compute every other kind; at any other it is as at the last full one. Raises
     ConfigError for no rows, for kinds that the table does not schedule, and for a first row that predicts a kind
     (there is nothing to predict from).
     """
@@ -35,12 +36,40 @@ class Table:
         return tuple(step for step, row in enumerate(self.rows) if kind in row)
 
     def predicted(self, step: int) -> frozenset[Kind]:
-        """Kinds predicted at `step`. If the model's output is predicted, only that: no block runs.
+        """Kinds predicted at `step`. If the model's output is predicted, no kind inside it is: no block runs.
 
         (If the run computes the model after all, its blocks are computed, too.)
         """
-        kinds = self.kinds - self.rows[step]
-        return OUTPUT if Kind.MODEL in kinds else kinds
+        kinds = self.kinds - self.rows[step] - BRANCHES
+        return (OUTPUT if Kind.MODEL in kinds else kinds) | self._branches(step)
+
+    def full(self, step: int) -> bool:
+        """True if `step` computes every kind but the guidance."""
+        return self.rows[step] | BRANCHES >= self.kinds
+
+    def full_steps(self) -> tuple[int, ...]:
+        """Full steps, ascending."""
+        return tuple(filter(self.full, range(len(self.rows))))
+
+    def _branches(self, step: int) -> frozenset[Kind]:
+        """The guidance, if `step` predicts it. A branch that was left out at the last full step has nothing newer to be
+        predicted from by itself."""
+        if Kind.GUIDANCE not in self.kinds:
+            return frozenset()
+        while not self.full(step):
+            step -= 1
+        return BRANCHES - self.rows[step]
+
+    @property
+    def work(self) -> float:
+        """Model work of the sampling, in computed evaluations: of a row the share of its kinds, all alike; without the
+        unconditional branch half of that."""
+        return sum(map(self._work, range(len(self.rows))))
+
+    def _work(self, step: int) -> float:
+        inside = self.kinds - BRANCHES
+        share = len(self.rows[step] - BRANCHES) / len(inside) if inside else 1.0
+        return share / 2 if self._branches(step) else share
 
     def states(self) -> frozenset[frozenset[Kind]]:
         """Different sets of kinds that steps predict, without the empty one."""
@@ -60,7 +89,10 @@ class Table:
         return False
 
     def _rests(self, kind: Kind, row: frozenset[Kind]) -> bool:
-        """True if `kind` is in the blocks and no block runs in `row`, because the whole model is predicted."""
+        """True if nothing of `kind` is read at `row` that was not read before: of the blocks where the whole model is
+        predicted, of the guidance where the step is not full."""
+        if kind is Kind.GUIDANCE:
+            return not row | BRANCHES >= self.kinds
         return kind is not Kind.MODEL and Kind.MODEL in self.kinds and Kind.MODEL not in row
 
 
@@ -83,10 +115,10 @@ def side_by_side(tables: Sequence[Table]) -> Table:
 
 
 def nest(outer: Table, inner: Table) -> Table:
-    """Table of two plans in one run: the rows of `inner` are for the steps that `outer` computes.
+    """Table of two plans in one run: the rows of `inner` are for the steps at which `outer` computes everything.
 
     Where `outer` predicts the whole model no block runs, so nothing inside is computed either.
     """
     ran = iter(inner.rows)
-    rows = tuple(row | next(ran) if row else frozenset() for row in outer.rows)
+    rows = tuple(row | next(ran) if row == outer.kinds else row for row in outer.rows)
     return Table(outer.kinds | inner.kinds, rows)

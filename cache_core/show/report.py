@@ -10,7 +10,7 @@ from ..run.evaluation import Evaluation
 from ..run.run import Run
 from ..site import Kind, in_order
 from ..store import megabytes
-from .states import COMPUTE, MARKS, PREDICT_MODEL, state_of
+from .states import COMPUTE, MARKS, ONE_BRANCH, PREDICT_MODEL, state_of
 
 WIDE = 72  # characters in a line of a sentence
 
@@ -84,6 +84,7 @@ class RunReport:
             "",
             "# all computed     a only attention computed",
             ". all predicted    m only mlp computed",
+            *(["1 one branch computed"] if any(row.state == ONE_BRANCH for row in self.rows) else ()),
             "".join(MARKS[row.state] for row in self.rows),
             "",
             "step  sigma   state            seconds",
@@ -165,11 +166,17 @@ def saved(rows: tuple[Row, ...]) -> float | None:
 
 def _computed_share(evaluation: Evaluation, kind: Kind, sites: int) -> float:
     """Computed calls of `kind` / its calls in an uncached evaluation. `sites`: of the kind, in one call."""
-    computed, predicted = evaluation.computed_calls[Kind.MODEL], evaluation.predicted_calls[Kind.MODEL]
-    ran = computed / (computed + predicted) if predicted else 1.0
+    ran = _share(evaluation, Kind.MODEL)
+    if kind is Kind.GUIDANCE:
+        return ran * _share(evaluation, kind)
     if kind is Kind.MODEL or not evaluation.block_calls:
         return ran
     return ran * (1 - evaluation.predicted_calls[kind] / (sites * evaluation.block_calls))
+
+
+def _share(evaluation: Evaluation, kind: Kind) -> float:
+    computed, predicted = evaluation.computed_calls[kind], evaluation.predicted_calls[kind]
+    return computed / (computed + predicted) if predicted else 1.0
 
 
 def _shares(run: Run) -> dict[str, float]:

@@ -1,17 +1,20 @@
 """States of an evaluation and of a step, with the words, marks and colours that show them."""
 
 from ..run.evaluation import Evaluation
-from ..site import MODULES, OUTPUT, Kind
+from ..site import BRANCHES, LATENT, MODULES, OUTPUT, Kind
 
 COMPUTE, PREDICT_MODEL = "compute", "predict model"
-STATES = {  # of an evaluation, by the kinds that it predicts
+ONE_BRANCH = "one branch"  # the unconditional one is predicted
+_BOTH = {  # branches of the guidance are computed
     frozenset(): COMPUTE,
     frozenset({Kind.ATTENTION}): "reuse attention",
     frozenset({Kind.MLP}): "reuse mlp",
     MODULES: "reuse both",
-    OUTPUT: PREDICT_MODEL,
 }
-MARKS = {COMPUTE: "#", "reuse attention": "m", "reuse mlp": "a", "reuse both": ".", PREDICT_MODEL: "."}
+_ONE = {kinds | BRANCHES: f"{state}, {ONE_BRANCH}" if kinds else ONE_BRANCH for kinds, state in _BOTH.items()}
+STATES = {**_BOTH, **_ONE, OUTPUT: PREDICT_MODEL, LATENT: PREDICT_MODEL}  # of an evaluation, by the kinds it predicts
+_MARKS = {COMPUTE: "#", "reuse attention": "m", "reuse mlp": "a", "reuse both": ".", PREDICT_MODEL: "."}
+MARKS = {state: _MARKS.get(state.removesuffix(f", {ONE_BRANCH}"), "1") for state in STATES.values()}
 
 # Of a kind at a step; web/js/timeline_strip.js knows these words, too.
 COMPUTED, REUSED, PREDICTED = "computed", "reused", "predicted"
@@ -26,4 +29,4 @@ def state_of(evaluation: Evaluation) -> str:
     predicted = evaluation.predicted_calls
     if predicted[Kind.MODEL] and not evaluation.computed_calls[Kind.MODEL]:
         return PREDICT_MODEL
-    return STATES[frozenset(kind for kind in MODULES if predicted[kind])]
+    return STATES[frozenset(kind for kind in MODULES | BRANCHES if predicted[kind])]

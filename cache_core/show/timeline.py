@@ -51,8 +51,8 @@ def prices(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def counted_rate(table: Table) -> float:
-    """Calls of an uncached run / computed calls, all kinds alike: an upper limit of the speed-up."""
-    return len(table.rows) * len(table.kinds) / sum(map(len, table.rows))
+    """Work of an uncached run / work of the table's (Table.work): an upper limit of the speed-up."""
+    return len(table.rows) / table.work
 
 
 def priced(table: Table, known: Mapping[str, float]) -> tuple[float, float] | None:
@@ -104,8 +104,9 @@ def _intended(run: Run, kind: Kind, step: int) -> str:
     row = run.table.rows[step]
     if kind in row:
         return COMPUTED
-    if kind is not Kind.MODEL and Kind.MODEL in run.table.predicted(step):
-        return RESTING
+    predicted = run.table.predicted(step)
+    if kind not in predicted or (kind is not Kind.MODEL and Kind.MODEL in predicted):
+        return RESTING if Kind.MODEL in predicted else COMPUTED  # the guidance where only blocks are predicted
     return OPEN if _plan(run, kind).adaptive else _filled(run, kind)
 
 
@@ -114,10 +115,15 @@ def _became(run: Run, kind: Kind, evaluations: Sequence[Evaluation]) -> str | No
         return None
     if any(_ran(kind, evaluation) for evaluation in evaluations):
         return COMPUTED
-    return _filled(run, kind) if any(evaluation.predicted_calls[kind] for evaluation in evaluations) else RESTING
+    within = (e for e in evaluations if kind is Kind.MODEL or not _rests(e))
+    return _filled(run, kind) if any(evaluation.predicted_calls[kind] for evaluation in within) else RESTING
 
 
 def _ran(kind: Kind, evaluation: Evaluation) -> bool:
     """True if all of `kind` was computed; nothing in the blocks is if the whole model was predicted."""
-    resting = evaluation.predicted_calls[Kind.MODEL] and not evaluation.computed_calls[Kind.MODEL]
-    return not resting and not evaluation.predicted_calls[kind]
+    return not _rests(evaluation) and not evaluation.predicted_calls[kind]
+
+
+def _rests(evaluation: Evaluation) -> bool:
+    """True if the whole model was predicted."""
+    return bool(evaluation.predicted_calls[Kind.MODEL] and not evaluation.computed_calls[Kind.MODEL])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..schedule import Table
-from ..site import MODULES
+from ..site import BRANCHES, MODULES
 from .eight_bit import FP8
 from .value import Form
 
@@ -118,6 +118,10 @@ def _forms(rung: Rung) -> list[Rung]:
 
 
 def coarser(table: Table) -> Table:
-    """The table whose steps predict attention and MLP together or not at all."""
-    rows = tuple(row if row & MODULES in (frozenset(), MODULES) else row | MODULES for row in table.rows)
-    return Table(table.kinds, rows)
+    """The table whose steps predict attention and MLP together or not at all, and the guidance as before."""
+    branches = [table.kinds & BRANCHES - table.predicted(step) for step in range(len(table.rows))]
+    rows = (
+        row if row & MODULES in (frozenset(), MODULES) else row | MODULES | both
+        for row, both in zip(table.rows, branches, strict=True)
+    )
+    return Table(table.kinds, tuple(rows))

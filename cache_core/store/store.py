@@ -10,7 +10,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from ..site import Kind
+from ..site import LATENT, Kind
 from .history import History
 from .rung import Budget, Footprint, Rung
 from .transfer import Arrival, OutOfMemory, Transfer, afforded
@@ -107,11 +107,11 @@ class Store:
         """Keep a copy of `value` `(B, ...)`, the rows of one stream, as the sample at clock value `node`; `depth`: the
         most samples of `key`. Raises Full if the budget is passed; the value is kept all the same, for the caller to
         forget."""
-        self.used |= key[0] is not Kind.MODEL
+        self.used |= key[0] not in LATENT
         history = self._histories.setdefault(key, History(depth))
         self._land(key)
         with self._counted(history), self._outside():
-            history.push(node, value, PLAIN if key[0] is Kind.MODEL else self.rung.form, self._transfer)
+            history.push(node, value, PLAIN if key[0] in LATENT else self.rung.form, self._transfer)
         self._unproven.append((key, node, history.kept[0].proof))
         budget = self._budget(value.device)
         if self._on[value.device] > budget.device or self.host_bytes > budget.host:

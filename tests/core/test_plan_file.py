@@ -14,6 +14,7 @@ from cache_core.saved_plan.curves import Curves
 from cache_core.saved_plan.file import KEY, load, save
 from cache_core.saved_plan.saved_plan import Origin, SavedPlan, model_plan
 from cache_core.schedule import TableAt, from_steps
+from cache_core.site import BRANCHES
 
 SIGMAS = Timeline.even(10).sigmas
 FITS = (Fit(0.8, (0.9, 1.0), (2.0, -1.0)), Fit(0.7, (0.7, 0.9, 1.0), (1.1, 0.2, -0.3)), Fit(0.6, (0.7,), (1.0,)))
@@ -37,6 +38,7 @@ CLIP = replace(PLAN, others=(FITS[:1], FITS[1:]), drifts=(("video", 0.01), ("aud
         PLAN,
         model_plan((0, 9), SIGMAS, Origin("")),
         SavedPlan(Origin("Flux"), TableAt(from_steps(MODULES, (0, 2, 9), 10), SIGMAS), order=3),
+        SavedPlan(Origin("WanModel"), TableAt(from_steps(BRANCHES, (0, 1, 5), 10), SIGMAS), order=1),
         FEB,
         CLIP,
     ],
@@ -45,6 +47,12 @@ def test_what_is_saved_is_loaded(plan, tmp_path):
     save(plan, tmp_path / "plans" / "p.safetensors")
     loaded = load(tmp_path / "plans" / "p.safetensors")
     assert (loaded, loaded.origin.made) == (plan, plan.origin.made)
+
+
+def test_a_plan_that_leaves_a_branch_out_saves_half_of_each_such_step():
+    gate = SavedPlan(Origin("WanModel"), TableAt(from_steps(BRANCHES, (0, 1, 5), 10), SIGMAS), order=1)
+    assert gate.speedup == pytest.approx(10 / 6.5)
+    assert "guidance computed at 3 steps: 0, 1, 5" in gate.text()
 
 
 def test_the_day_a_plan_was_made_is_no_part_of_what_plans_are_compared_by():

@@ -6,6 +6,7 @@ from cache_core import MODULES, OUTPUT, Adaptive, ConfigError, Frame, Interval, 
 from cache_core.plan import check_together, table_of, uncached
 from cache_core.run.agenda import Agenda
 from cache_core.settings import ABSettings, FEBSettings
+from cache_core.site import BRANCHES
 
 ATTENTION, MLP, MODEL = Kind.ATTENTION, Kind.MLP, Kind.MODEL
 LINE = Timeline.flow(tuple(1 - i / 20 for i in range(21)))
@@ -75,3 +76,23 @@ def test_of_two_plans_that_correct_the_output_the_one_for_the_output_does_in_eit
     assert ab.predictor.reach
     assert feb.predictor.reach
     assert Agenda((ab, feb), LINE).correcting is Agenda((feb, ab), LINE).correcting is ab
+
+
+def test_a_plan_for_the_guidance_counts_the_steps_that_compute_all_else():
+    gate = Plan(Interval(BRANCHES, 2, UNFRAMED), name="gate")
+    three = table_of((gate, Plan(Interval(MODULES, 2, UNFRAMED)), AB), LINE)
+    assert three.computed(MODEL) == tuple(range(0, 20, 2))
+    assert three.computed(ATTENTION) == tuple(range(0, 20, 4))
+    assert three.computed(Kind.GUIDANCE) == tuple(range(0, 20, 8))
+    assert table_of((AB, Plan(Interval(MODULES, 2, UNFRAMED)), gate), LINE) == three
+    assert table_of((gate,), LINE) == gate.schedule.table(LINE)
+
+
+def test_guidance_has_a_plan_of_its_own_and_only_one():
+    gate = Plan(Interval(BRANCHES, 2), name="gate")
+    with pytest.raises(ConfigError, match="same sites"):
+        check_together((gate, gate))
+    with pytest.raises(ConfigError, match="of its own"):
+        Plan(Interval(BRANCHES | OUTPUT, 2))
+    with pytest.raises(ConfigError, match="plans for the guidance"):
+        check_together((gate, Plan(Adaptive(OUTPUT, 0.1, 4), name="AB adaptive")))

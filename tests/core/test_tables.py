@@ -6,8 +6,9 @@ import pytest
 
 from cache_core import MODULES, OUTPUT, ConfigError, Kind, Table
 from cache_core.schedule import everything, from_steps, nest
+from cache_core.site import BRANCHES
 
-ATTENTION, MLP, MODEL = Kind.ATTENTION, Kind.MLP, Kind.MODEL
+ATTENTION, MLP, MODEL, GUIDANCE = Kind.ATTENTION, Kind.MLP, Kind.MODEL, Kind.GUIDANCE
 BOTH, NONE = MODULES, frozenset()
 
 
@@ -50,6 +51,35 @@ def test_a_nested_plan_needs_nothing_for_the_steps_at_which_it_rests(order):
         table = nest(outer, random_table(chance, MODULES, len(outer.computed(MODEL))))
         for kind in MODULES:
             assert needed(table, kind, order) == used(table.rows, kind, order, rests=lambda row: MODEL not in row)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_guidance_is_needed_for_the_steps_that_compute_all_else_and_leave_a_branch_out(order):
+    for chance in map(random.Random, range(50)):
+        outer = random_table(chance, chance.choice((OUTPUT, MODULES)))
+        table = nest(outer, random_table(chance, BRANCHES, len(outer.full_steps())))
+        wanted = used(table.rows, GUIDANCE, order, rests=lambda row, kinds=outer.kinds: not kinds <= row)
+        assert needed(table, GUIDANCE, order) == wanted
+
+
+def test_a_branch_is_left_out_between_full_steps_as_at_the_last_one():
+    kinds = MODULES | BRANCHES
+    table = Table(kinds, (kinds, NONE, frozenset({MLP}), MODULES, NONE, BRANCHES, kinds, NONE))
+    assert [GUIDANCE in table.predicted(step) for step in range(8)] == [False] * 3 + [True] * 3 + [False] * 2
+    assert table.full_steps() == (0, 3, 6)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "rows", "work"),
+    [
+        (BRANCHES, (BRANCHES, NONE, NONE, BRANCHES), 3.0),
+        (MODULES, (BOTH, NONE, frozenset({MLP}), BOTH), 2.5),
+        (MODULES | BRANCHES, (BOTH | BRANCHES, NONE, BOTH, frozenset({MLP})), 1.75),
+        (OUTPUT | BRANCHES, (OUTPUT | BRANCHES, NONE, OUTPUT, NONE), 1.5),
+    ],
+)
+def test_one_branch_is_half_the_work_of_a_step(kinds, rows, work):
+    assert Table(kinds, rows).work == work
 
 
 def test_a_table_that_computes_everything_needs_nothing_kept():
