@@ -1,6 +1,6 @@
 """The model, sampler and prompt that a calibration samples with, alike in the lab and in ComfyUI."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -26,6 +26,15 @@ class TrialWatch(Watch, Protocol):
 
     def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
         """Between `begin` and `end`, once for each trial: the guided raw output with `kinds` predicted."""
+        ...
+
+
+@runtime_checkable
+class BranchWatch(Protocol):
+    """An onlooker that is told, between `begin` and `end`, how far the branches of the guidance are apart."""
+
+    def differed(self, difference: Tensor) -> None:
+        """The raw unconditional output minus the conditional one, `(1, C, ...)`."""
         ...
 
 

@@ -64,6 +64,8 @@ class Recording:
     `nodes` `(N,)`: sigma of each step. `response`: of its sampler. `states`, `outputs` `(N, P)`: state before each
     step, guided output. `sizes`: of the modalities of a latent that holds several; `lengths`: their shares of the P
     elements; `scales`: factors of their elements. `channels` `(P,)`: of the elements; None where modalities are packed.
+    `differences` `(N, P)`: of the guidance's branches, raw unconditional output minus the conditional one; None where
+    they were not recorded, or there was one branch.
     """
 
     nodes: tuple[float, ...]
@@ -74,14 +76,24 @@ class Recording:
     lengths: tuple[int, ...] = ()
     scales: tuple[float, ...] = ()
     channels: Tensor | None = None
+    differences: Tensor | None = None
 
     @classmethod
-    def of(cls, timeline: Timeline, states: Tensor, outputs: Tensor, shape: Sequence[int] = (1,)) -> "Recording":
-        """Recording of `states` and `outputs` `(N, P)` of a sampling of latents of this `shape`, their number first."""
+    def of(
+        cls,
+        timeline: Timeline,
+        states: Tensor,
+        outputs: Tensor,
+        shape: Sequence[int] = (1,),
+        differences: Tensor | None = None,
+    ) -> "Recording":
+        """Recording of `states`, `outputs` and `differences` `(N, P)` of a sampling of latents of this `shape`, their
+        number first."""
         sizes = tuple(modality.size for modality in timeline.modalities)
         lengths = tuple(min(elements(timeline.steps) // len(sizes), shape[0] * size) for size in sizes)
         channels = None if sizes or len(shape) < 3 else channels_of(shape, elements(timeline.steps))
-        return cls(timeline.sigmas[:-1], timeline.responds, states, outputs, sizes, lengths, channels=channels)
+        nodes, response = timeline.sigmas[:-1], timeline.responds
+        return cls(nodes, response, states, outputs, sizes, lengths, channels=channels, differences=differences)
 
     def step_of(self, sigma: float) -> int | None:
         """Step at `sigma`; None between two steps."""
@@ -145,14 +157,16 @@ class Recorded:
 
 
 class Recorder:
-    """Watch that records an uncached run, of states and outputs `(1, C, ...)`."""
+    """Watch that records an uncached run, of states and outputs `(1, C, ...)`, and on request of the differences of
+    the guidance's `branches`, too."""
 
-    def __init__(self, timeline: Timeline):
-        self.timeline, self._elements = timeline, elements(timeline.steps)
+    def __init__(self, timeline: Timeline, branches: bool = False):
+        self.timeline, self._elements, self._branches = timeline, elements(timeline.steps), branches
         self._sizes = [modality.size for modality in timeline.modalities]
         self._shape: Sequence[int] = (1,)
         self._states: dict[int, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
+        self._differences: dict[int, Tensor] = {}
         self._step: int | None = None
         self._between = False
 
@@ -164,6 +178,10 @@ class Recorder:
         if self._step is not None:
             self._shape = tuple(state.shape)
             self._states[step] = sampled_elements(state, self._elements, self._sizes)
+
+    def differed(self, difference: Tensor) -> None:
+        if self._branches and self._step is not None:
+            self._differences[self._step] = sampled_elements(difference, self._elements, self._sizes)
 
     def end(self, output: Tensor) -> Tensor:
         if self._step is not None:
@@ -178,7 +196,14 @@ class Recorder:
         states, outputs = (torch.stack([kept[step] for step in steps]) for kept in (self._states, self._outputs))
         if not (states.isfinite().all() and outputs.isfinite().all()):
             return None
-        return Recording.of(self.timeline, states, outputs, self._shape)
+        return Recording.of(self.timeline, states, outputs, self._shape, self._apart())
+
+    def _apart(self) -> Tensor | None:
+        """Differences `(N, P)` of the branches; None unless those of all steps are known and finite."""
+        if len(self._differences) < self.timeline.steps:
+            return None
+        stacked = torch.stack([self._differences[step] for step in range(self.timeline.steps)])
+        return stacked if stacked.isfinite().all() else None
 
 
 class Follower:

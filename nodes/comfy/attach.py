@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...cache_core import ConfigError, Plan, Timeline
 from ...cache_core.calibrate import Watch
 from ...cache_core.errors import HostError
@@ -11,7 +13,6 @@ from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
 from . import KEY, unseen
 from .companions import companions
-from .controlnet import overheard, waiting
 from .foresight import cfg_of, timeline_of
 from .mailbox import Mailbox
 from .memory import without_guest
@@ -87,12 +88,8 @@ class Attachment:
     def calc_cond_batch(self, executor, model, conds, x, timestep, model_options, *args, **kwargs):
         """The conditionings of an evaluation, before they are batched into model calls."""
         session = self.sessions.of(model_options)
-        if session and session.predicts_model and not overheard(model_options, KEY):
-            conds = waiting(conds)
-        outputs = executor(model, conds, x, timestep, model_options, *args, **kwargs)
-        if session:
-            session.parts += outputs
-        return outputs
+        calculate = partial(session.outputs, executor) if session else executor
+        return calculate(model, conds, x, timestep, model_options, *args, **kwargs)
 
     def apply_model(self, executor, *args, **kwargs):
         """One model call of an evaluation, in the sampler's thread or in that of a device."""

@@ -80,5 +80,5 @@ def settle(settings, guider, sampler, sigmas, timeline, noise, mask=None) -> Set
     if note or timeline.rises or not learning.learnable(timeline.steps, name):
         return Settled(settings, note=note or f"{method.method} has nothing to learn from here: running uncached")
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    lesson = ProfileLesson(key, origin, Recorder(timeline), conds, sigmas.clone(), method, mask)
+    lesson = ProfileLesson(key, origin, Recorder(timeline, branches=True), conds, sigmas.clone(), method, mask)
     return Settled(settings, lesson, origin=origin)

@@ -73,6 +73,23 @@ def raw_output(model_sampling, sigma, x, denoised):
     return (denoised.float() - a * x.float()) / b
 
 
+def raw_difference(model_sampling, sigma, denoised, other):
+    """Raw output behind `denoised` minus that behind `other`, of one state: `(denoised - other) / b`, in float32."""
+    import torch
+
+    one = torch.ones((len(denoised),) + (1,) * (denoised.ndim - 1), dtype=torch.float32, device=denoised.device)
+    return (denoised.float() - other.float()) / model_sampling.calculate_denoised(sigma, one, torch.zeros_like(one))
+
+
+def displaced(model_sampling, sigma, denoised, difference):
+    """The denoised output whose raw one is that of `denoised` plus `difference`, in the number type of `denoised`."""
+    import torch
+
+    return (denoised + model_sampling.calculate_denoised(sigma, difference, torch.zeros_like(difference))).to(
+        denoised.dtype
+    )
+
+
 def displacement(model_sampling, sigmas) -> tuple[float, ...]:
     """Change of the state for a unit of raw output and of sigma, in a first-order step, at each of `sigmas` but the
     last: -b / sigma, with denoised = a x + b out. 1 for flow models, and for models that predict noise."""

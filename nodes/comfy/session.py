@@ -8,7 +8,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ...cache_core import Kind, Run, RunReport, Timeline, scale_noise
-from ...cache_core.calibrate import Watch
+from ...cache_core.calibrate import BranchWatch, Watch
 from ...cache_core.plan import outlook, unfit
 from ...cache_core.run.engine import evaluate, pass_through
 from ...cache_core.run.sampler_trace import SamplerTrace
@@ -16,9 +16,10 @@ from ...cache_core.run.shortfall import unpredicted
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import SavedPlanSettings
 from ...cache_core.show.report import report
-from . import compiler, sampling, streams
+from . import KEY, compiler, sampling, streams
+from .branches import Branches, unpaired
 from .companions import companions, others_of
-from .controlnet import arrived
+from .controlnet import arrived, overheard, waiting
 from .inside import Inside
 from .remembering import observed
 from .turns import turn
@@ -38,7 +39,8 @@ class Session(Inside):
     that can be learned for this sampling, None where none can be; `lesson`: the outcome of learning in this run, by the
     words of `unseen`; `prices`: seconds of evaluations of unseen samplings, by state. `others`: numbers of the models
     that the guider calls beside its own, by id. `hooks`: functions of other nodes on the guided output; a sampler may
-    add its own. `parts`: denoised conditional and unconditional outputs of this evaluation.
+    add its own. `branches`: of the guidance, where a plan leaves one out. `parts`: denoised conditional and
+    unconditional outputs of this evaluation; `apart`: the raw difference of the two, for a watch that asks for it.
     """
 
     def __init__(self, run: Run, model_sampling, model_name: str, watch: Watch | None = None, **inside):
@@ -57,7 +59,9 @@ class Session(Inside):
         self.others: dict[int, int] = {}
         self.hooks: frozenset = frozenset()
         self.trace = SamplerTrace()
+        self.branches = Branches(run, model_sampling) if Kind.GUIDANCE in run.table.kinds else None
         self.parts: list = []
+        self.apart = None
 
     @classmethod
     def begin(
@@ -123,7 +127,7 @@ class Session(Inside):
 
     def _decide(self, x, sigma: float, model_options: dict) -> None:
         """Begin the evaluation; predictions are limited by what the sampler has done so far."""
-        run, self.parts = self.run, []
+        run, self.parts, self.apart = self.run, [], None
         self.trace.begin(run.timeline.step_of(sigma), x)
         if self.trace.foreign or self.trace.rose:
             run.reuse("the sampler adds to the state what is not of the model, such as new noise")
@@ -133,6 +137,8 @@ class Session(Inside):
                 "this sampler needs the unguided output of every step, so the model is computed. Choose another "
                 "sampler, or switch after_guidance off",
             )
+        if self.branches:
+            self.branches.decide(model_options, self.hooks)
         run.begin(sigma, computed=self.trace.rose)
 
     def _try_kinds(self, watch: TrialWatch, x, sigma: float, timestep, model) -> None:
@@ -155,6 +161,8 @@ class Session(Inside):
     def _watched(self, watch: Watch, x, timestep, denoised):
         """The denoised output that the sampling goes on with, once the watch has seen the raw one."""
         raw = sampling.raw_output(self.model_sampling, timestep, x, denoised)
+        if self.apart is not None and isinstance(watch, BranchWatch):
+            watch.differed(self.apart)
         corrected = watch.end(raw)
         return denoised if corrected is raw else self.model_sampling.calculate_denoised(timestep, corrected, x)
 
@@ -169,6 +177,21 @@ class Session(Inside):
     def predicts_model(self) -> bool:
         """True if this evaluation predicts the model's output, unless there is nothing to predict it from."""
         return bool(self.run.evaluations) and Kind.MODEL in self.run.evaluation.predicted
+
+    def outputs(self, executor, model, conds, x, timestep, model_options, *args, **kwargs) -> list:
+        """CALC_COND_BATCH: the denoised outputs of the conditionings, before they are batched into model calls."""
+        if self.predicts_model and not overheard(model_options, KEY):
+            conds = waiting(conds)
+
+        def calculate(conds) -> list:
+            return executor(model, conds, x, timestep, model_options, *args, **kwargs)
+
+        branches = self.branches if self.run.evaluations else None
+        outputs = branches.outputs(calculate, conds, x, timestep, model_options) if branches else calculate(conds)
+        self.parts += outputs
+        if self.watch and len(self.parts) == 2 and timestep.max() and not unpaired(conds):
+            self.apart = sampling.raw_difference(self.model_sampling, timestep, *reversed(outputs))
+        return outputs
 
     def call(self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
         """APPLY_MODEL: the denoised predictions of the conditionings in one batch, of the shape of `x`."""
