@@ -2,7 +2,10 @@
 
 from ..errors import check_choice
 from .cache_dit import CACHE_DIT
+from .cfg_gate import CFG_GATE
+from .dyncfg import DYNCFG
 from .fastercache import FASTERCACHE
+from .fastercache_cfg import FASTERCACHE_CFG
 from .fora import FORA
 from .magcache import MAGCACHE
 from .method import Method, Sampling, Threshold, Variant, at_strength, reused_share
@@ -21,6 +24,9 @@ METHODS: dict[str, Method] = {
         SPECTRUM,
         FASTERCACHE,
         QANDC,
+        CFG_GATE,
+        FASTERCACHE_CFG,
+        DYNCFG,
     )
 }
 

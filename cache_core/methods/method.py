@@ -46,9 +46,9 @@ class Sampling:
         """Kinds that a method reuses here."""
         return MODULES if self.inside else OUTPUT
 
-    def computing(self, steps: Iterable[int]) -> TableAt:
-        """The schedule that computes `steps`, and step 0."""
-        return self.scheduled(from_steps(self.kinds, {0, *steps}, self.timeline.steps))
+    def computing(self, steps: Iterable[int], kinds: frozenset[Kind] | None = None) -> TableAt:
+        """The schedule that computes `steps`, and step 0, of the sampling's kinds or of others."""
+        return self.scheduled(from_steps(kinds or self.kinds, {0, *steps}, self.timeline.steps))
 
     def scheduled(self, table: Table) -> TableAt:
         """The schedule of a table for this very sampling; beside another plan it is moved over sigma."""
@@ -109,7 +109,8 @@ class Method:
     and where, by a sampling and the threshold. `predictor`: of the reused values. `refusal`: the reason why a sampling
     cannot have it and the method that works instead, else empty. `notes`: sentences for the report. `curves`: False for
     one that goes by none, so that nothing is recorded for it. `imports`: True if it reads `Sampling.given`.
-    `compensation`: of reused outputs of the model, after guidance, as they were recorded.
+    `compensation`: of reused outputs of the model, after guidance, as they were recorded. `kinds`: where it acts on
+    every model; None for those of the sampling.
     """
 
     name: str
@@ -124,6 +125,11 @@ class Method:
     curves: bool = True
     imports: bool = False
     compensation: Callable[[Sampling], Compensation | None] = uncompensated
+    kinds: frozenset[Kind] | None = None
+
+    def kinds_in(self, sampling: Sampling) -> frozenset[Kind]:
+        """Kinds that it reuses in a sampling."""
+        return self.kinds or sampling.kinds
 
     def plan(self, sampling: Sampling, threshold: float, name: str = "") -> Plan:
         """The plan for a sampling. Raises ConfigError for a threshold out of range and a sampling that is refused."""
@@ -144,10 +150,10 @@ class Method:
 
 
 def reused_share(plan: Plan, timeline: Timeline) -> float:
-    """Share of the evaluations that a plan saves: of all steps those that compute none of its kinds count whole, those
-    that compute one of two half."""
-    rows = plan.schedule.table(timeline).rows
-    return 1 - sum(len(row) for row in rows) / (len(rows) * len(plan.kinds))
+    """Share of the evaluations that a plan saves, by the model's work: of all steps those that compute none of its
+    kinds count whole, those that compute one of two half, and those that compute one branch of the guidance half."""
+    table = plan.schedule.table(timeline)
+    return 1 - table.work / len(table.rows)
 
 
 def at_strength(method: Method, sampling: Sampling, strength: float) -> float:

@@ -24,7 +24,9 @@ class Profile:
     distance `mean|v_i - v_(i-1)| / mean|v_(i-1)|`, 0 at step 0. `moved` `(N,)`: the same of the states. `ahead`
     `(AHEAD, N)`: `||v_i - v_(i+m)||_1 / ||v_(i+m)||_1` for m = 1 to AHEAD, infinite beyond the end. `means` `(N, C)`,
     `gains` `(AHEAD, N, C)`: of each channel of v_i, and of v_(i-m) in its place, see predictor.Compensation; empty
-    where several modalities are packed in one latent.
+    where several modalities are packed in one latent. `guidance` `(N,)`: relative L1 distance
+    `mean|d_i - d_(i-1)| / mean|d_(i-1)|` of the unconditional minus the conditional outputs `d_i`, 0 at step 0; empty
+    without guidance.
     """
 
     sigmas: tuple[float, ...]
@@ -34,6 +36,7 @@ class Profile:
     ahead: tuple[tuple[float, ...], ...]
     means: tuple[tuple[float, ...], ...] = ()
     gains: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    guidance: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, recording: "Recording") -> "Profile":
@@ -51,6 +54,7 @@ class Profile:
                 for m in range(1, AHEAD + 1)
             ),
             *_channels(outputs, recording.channels),
+            _guidance(recording.differences),
         )
 
     @classmethod
@@ -61,15 +65,25 @@ class Profile:
             ahead = tuple(map(_numbers, found["ahead"]))  # type: ignore[index]
             means = tuple(map(_numbers, found["means"]))  # type: ignore[index]
             gains = tuple(tuple(map(_numbers, each)) for each in found["gains"])  # type: ignore[index]
+            guidance = _numbers(found.get("guidance", ()))  # type: ignore[attr-defined] # older files have none
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"This is no profile of a picture: {error}") from error
-        if len({len(curve) for curve in (*read.values(), *ahead)}) != 1 or len(ahead) != AHEAD:
+        curves = (*read.values(), *ahead, *([guidance] if guidance else ()))
+        if len({len(curve) for curve in curves}) != 1 or len(ahead) != AHEAD:
             raise ConfigError("The curves of a profile have one value for each step; these differ in length.")
         each = (means, *gains) if means or gains else ()
         widths, lengths = {len(row) for rows in each for row in rows}, {len(rows) for rows in each}
         if each and (len(widths) != 1 or lengths != {len(read["sigmas"])} or len(gains) != AHEAD):
             raise ConfigError("The channels of a profile have one value for each step; these differ in length.")
-        return cls(**read, ahead=ahead, means=means, gains=gains)
+        return cls(**read, ahead=ahead, means=means, gains=gains, guidance=guidance)
+
+
+def _guidance(differences: "Tensor | None") -> tuple[float, ...]:
+    """Profile.guidance of differences `(N, P)`."""
+    if differences is None:
+        return ()
+    apart = differences.double()
+    return (0.0, *(_distance(apart[i], apart[i - 1]) for i in range(1, len(apart))))
 
 
 def _numbers(values: Iterable[Any]) -> tuple[float, ...]:

@@ -7,12 +7,14 @@ from ..errors import ConfigError, check_choice, check_range
 from ..methods import METHODS, Method, Profile, Sampling, Variant, at_strength, method_named
 from ..plan import Plan
 from ..schedule import Steps
+from ..site import BRANCHES
 from ..timeline import Timeline
 from .saved import check_memory
 
 RELEASED, LEARNED = "as released", "learned on this model"
 CURVES = (RELEASED, LEARNED)
 MOST_STRENGTH = 0.8
+ONE_BRANCH = "the recorded picture had no guidance: there is no second branch to leave out"
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,13 @@ class MethodSettings:
             return self.of.plan(sampling, self.of.threshold.default, self.name)
         if not self.strength and not self.threshold:
             return self._computing(sampling, "strength is 0: nothing is saved")
+        if self.of.kinds == BRANCHES and self.profile and not self.profile.guidance:
+            return self._computing(sampling, ONE_BRANCH)
         threshold = self.threshold or at_strength(self.of, sampling, self.strength)
         return self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.name} {threshold:.3g}")
 
     def _computing(self, sampling: Sampling, note: str) -> Plan:
         """A plan that reuses nothing, and says why."""
-        return Plan(Steps(sampling.kinds, tuple(range(sampling.timeline.steps))), name=self.name, notes=(note,))
+        return Plan(
+            Steps(self.of.kinds_in(sampling), tuple(range(sampling.timeline.steps))), name=self.name, notes=(note,)
+        )

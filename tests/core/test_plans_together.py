@@ -90,7 +90,7 @@ def test_a_plan_for_the_guidance_counts_the_steps_that_compute_all_else():
 
 def test_guidance_has_a_plan_of_its_own_and_only_one():
     gate = Plan(Interval(BRANCHES, 2), name="gate")
-    with pytest.raises(ConfigError, match="same sites"):
+    with pytest.raises(ConfigError, match="same parts"):
         check_together((gate, gate))
     with pytest.raises(ConfigError, match="of its own"):
         Plan(Interval(BRANCHES | OUTPUT, 2))
