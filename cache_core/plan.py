@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .errors import ConfigError
 from .noise_scale import OFF, NoiseScale
 from .predictor import REUSE, Compensation, Predictor
-from .schedule import Adaptive, Schedule, Table, everything, nest, side_by_side
+from .schedule import Adaptive, Online, Schedule, Table, everything, nest, side_by_side
 from .site import BRANCHES, MODULES, OUTPUT, Kind, in_order, names
 from .timeline import Timeline
 
@@ -38,13 +38,17 @@ class Plan:
     def __post_init__(self) -> None:
         if self.compensation and (self.kinds != OUTPUT or self.predictor.order > 1):
             raise ConfigError(f"{self.name} compensates {names(self.kinds)}; only a reused output of the model can be.")
-        if (self.guided or self.adaptive) and self.kinds != OUTPUT:
+        if (self.guided or isinstance(self.schedule, Adaptive)) and self.kinds != OUTPUT:
             raise ConfigError(
                 f"{self.name} caches {names(self.kinds)}; tolerance and after_guidance are for the model's output. Set "
                 "tolerance to 0 and after_guidance to false."
             )
         if self.kinds > BRANCHES:
             raise ConfigError(f"{self.name} caches {names(self.kinds)}; guidance needs a plan of its own beside it.")
+        if self.online and self.online.indicator.inside and not self.kinds <= MODULES:
+            raise ConfigError(
+                f"{self.name} looks into the first block, and caches {names(self.kinds)}, without the blocks."
+            )
         if any(not trial or not trial <= self.kinds & MODULES for trial in self.trials):
             raise ConfigError(
                 f"{self.name} tries {[names(trial) for trial in self.trials]}; allowed are the kinds that it caches, "
@@ -58,13 +62,13 @@ class Plan:
 
     def depth(self, kind: Kind) -> int:
         """Number of outputs of a site of `kind` that are kept."""
-        least = 2 if self.adaptive else 1
+        least = 2 if isinstance(self.schedule, Adaptive) else 1
         return max(least, self.predictor.order, self.predictor.reach if kind is Kind.MODEL else 1)
 
     @property
-    def adaptive(self) -> Adaptive | None:
+    def online(self) -> Adaptive | Online | None:
         """The schedule, if it decides during the run."""
-        return self.schedule if isinstance(self.schedule, Adaptive) else None
+        return self.schedule if isinstance(self.schedule, Adaptive | Online) else None
 
 
 def check_together(plans: tuple[Plan, ...]) -> None:
@@ -73,10 +77,14 @@ def check_together(plans: tuple[Plan, ...]) -> None:
     both = " and ".join(plan.name for plan in plans)
     if len(set(kinds)) < len(kinds):
         raise ConfigError(f"{both} cache the same parts; keep one of them on this model.")
-    if len(plans) > 1 and any(plan.adaptive for plan in plans):
+    if len(plans) > 1 and any(isinstance(plan.schedule, Adaptive) for plan in plans):
         raise ConfigError(
             f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache and plans for the guidance need "
             "the steps beforehand. Set tolerance to 0, or keep one of the two."
+        )
+    if len(plans) > 1 and any(plan.online for plan in plans):
+        raise ConfigError(
+            f"{both}: one decides during the run, the other needs the steps beforehand. Keep one of them."
         )
 
 
@@ -99,7 +107,7 @@ def table_of(plans: tuple[Plan, ...], timeline: Timeline) -> Table:
 
 def outlook(plans: tuple[Plan, ...], table: Table) -> str:
     """The table in words: `attention computed at 8, mlp computed at 8 of 10 steps`."""
-    least = " at least" if any(plan.adaptive for plan in plans) else ""
+    least = " at least" if any(plan.online for plan in plans) else ""
     counts = (f"{kind.value} computed at {len(table.computed(kind))}{least}" for kind in in_order(table.kinds))
     return f"{', '.join(counts)} of {len(table.rows)} steps"
 

@@ -21,6 +21,7 @@ FLUX = (
         (Joint(("img_attn", "txt_attn")), mlp("img_mlp", "txt_mlp")),
         carries=("img", "txt"),
         text=("txt_attn", "txt_mlp"),
+        modulated="img_attn.qkv",
     ),
     Blocks("single_blocks", (Fused(first="linear1", last="linear2", norm="norm", act="mlp_act"),), carries=("x",)),
 )

@@ -27,10 +27,11 @@ QWEN = Blocks(
     (attention("attn", outputs=2), mlp("img_mlp", "txt_mlp")),
     carries=("encoder_hidden_states", "hidden_states"),
     text=("txt_mlp",),
+    modulated="attn",
 )
 
 # Lumina 2 and OmniGen2: one stream of text and image.
-LUMINA = Blocks("layers", (attention("attention"), mlp("feed_forward")), carries=("x",))
+LUMINA = Blocks("layers", (attention("attention"), mlp("feed_forward")), carries=("x",), modulated="attention")
 OMNIGEN = Blocks("layers", (attention("attn"), mlp("feed_forward")), carries=("hidden_states",))
 
 # PixelDiT: two streams of patches and text. The blocks of pixels behind them, two of sixteen, are computed: each runs

@@ -121,7 +121,8 @@ class Blocks:
     that stay as they are at every step; a call with nothing but them is none of the list's. `first_keys`: the argument
     by which a block is asked, with an empty tuple, to hand out the keys and values that later calls go on from; such
     calls are run as they are. `in_parts`: True if the model may pass the list several times in a call, for one part of
-    a long piece after another.
+    a long piece after another. `modulated`: in the list that comes first, the submodule of a block whose first argument
+    is the block's input, normalised and modulated by the time; empty where that is not known.
     """
 
     path: str
@@ -132,6 +133,7 @@ class Blocks:
     prefix: str = ""
     first_keys: str = ""
     in_parts: bool = False
+    modulated: str = ""
 
     @property
     def separable(self) -> bool:

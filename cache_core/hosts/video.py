@@ -6,7 +6,12 @@ from .forms import FLUX, attention, mlp
 from .spec import Blocks, Host, Inline
 
 # Wan: blocks that attend to themselves, then to the text; then come the MLP's two layers.
-WAN = Blocks("blocks", (attention("self_attn"), attention("cross_attn"), mlp("ffn")), carries=("x",))
+WAN = Blocks(
+    "blocks",
+    (attention("self_attn"), attention("cross_attn"), mlp("ffn")),
+    carries=("x",),
+    modulated="self_attn",
+)
 WAN_ONE_BY_ONE = replace(WAN, carries=())  # something between the blocks looks at what they return
 
 # LTX-Video; LTX-2 carries video and sound side by side and lets each attend to the other.
@@ -70,7 +75,7 @@ VIDEO: tuple[Host, ...] = (
         "LTX-Video",
         ("LTXVModel",),
         "LTX-Video",
-        (Blocks("transformer_blocks", LTX_VIDEO, carries=("x",)),),
+        (Blocks("transformer_blocks", LTX_VIDEO, carries=("x",), modulated="attn1"),),
         needs=("patchify_proj",),
     ),
     Host(
@@ -127,7 +132,15 @@ VIDEO: tuple[Host, ...] = (
         "Mochi",
         ("AsymmDiTJoint",),
         "Mochi 1",
-        (Blocks("blocks", (attention("attn", outputs=2), mlp("mlp_x", "mlp_y")), carries=("x", "y"), text=("mlp_y",)),),
+        (
+            Blocks(
+                "blocks",
+                (attention("attn", outputs=2), mlp("mlp_x", "mlp_y")),
+                carries=("x", "y"),
+                text=("mlp_y",),
+                modulated="attn.qkv_x",
+            ),
+        ),
         easycache=False,
     ),
 )

@@ -4,15 +4,20 @@ from ..errors import check_choice
 from .cache_dit import CACHE_DIT
 from .cfg_gate import CFG_GATE
 from .dyncfg import DYNCFG
+from .easycache import EASYCACHE
 from .fastercache import FASTERCACHE
 from .fastercache_cfg import FASTERCACHE_CFG
 from .fora import FORA
 from .magcache import MAGCACHE
 from .method import Method, Sampling, Threshold, Variant, at_strength, reused_share
 from .profile import Profile
+from .prompttea import PROMPTTEA
 from .qandc import QANDC
+from .seacache import SEACACHE
+from .sencache import SENCACHE
 from .smoothcache import SMOOTHCACHE
 from .spectrum import SPECTRUM
+from .teacache import TEACACHE
 
 METHODS: dict[str, Method] = {
     method.name: method
@@ -27,6 +32,11 @@ METHODS: dict[str, Method] = {
         CFG_GATE,
         FASTERCACHE_CFG,
         DYNCFG,
+        TEACACHE,
+        PROMPTTEA,
+        SEACACHE,
+        SENCACHE,
+        EASYCACHE,
     )
 }
 

@@ -18,12 +18,14 @@ GRID = 240  # thresholds that are tried between the least and the most
 @dataclass(frozen=True)
 class Variant:
     """Facts that tell one model from another of its family: class of the diffusion model, width of its tokens,
-    channels of its input; whether its attention and MLP can be predicted one without the other."""
+    channels of its input; whether its attention and MLP can be predicted one without the other. `looks`: whether the
+    modulated input of its first block can be read."""
 
     name: str = ""
     width: int = 0
     channels: int = 0
     apart: bool = True
+    looks: bool = True
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Sampling:
 
     `inside`: True where the model's blocks can be merged, so that their residual is reused; else the model's output is.
     `profile`: of a recorded picture, None for the published curves. `given`: a schedule as JSON, for a method that
-    imports one.
+    imports one. `time_changes` `(N,)`: relative L1 change of the model's time embedding at each step, 0 at step 0;
+    empty where it is not known, or not asked for.
     """
 
     timeline: Timeline
@@ -40,6 +43,7 @@ class Sampling:
     inside: bool = True
     profile: Profile | None = None
     given: str = ""
+    time_changes: tuple[float, ...] = ()
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -101,6 +105,11 @@ def uncompensated(sampling: Sampling) -> Compensation | None:
     return None
 
 
+def unknown_share(sampling: Sampling, threshold: float) -> float | None:
+    """No estimate: the plan's table tells."""
+    return None
+
+
 @dataclass(frozen=True)
 class Method:
     """A published cache.
@@ -110,7 +119,9 @@ class Method:
     cannot have it and the method that works instead, else empty. `notes`: sentences for the report. `curves`: False for
     one that goes by none, so that nothing is recorded for it. `imports`: True if it reads `Sampling.given`.
     `compensation`: of reused outputs of the model, after guidance, as they were recorded. `kinds`: where it acts on
-    every model; None for those of the sampling.
+    every model; None for those of the sampling. `share`: estimate of the evaluations that a threshold saves, where the
+    plan decides during the run; None where its table tells. `time`: the subject of `time_changes`, the time "embedding"
+    or what is "projected" from it for the blocks; empty where it needs none.
     """
 
     name: str
@@ -126,6 +137,8 @@ class Method:
     imports: bool = False
     compensation: Callable[[Sampling], Compensation | None] = uncompensated
     kinds: frozenset[Kind] | None = None
+    share: Callable[[Sampling, float], float | None] = unknown_share
+    time: str = ""
 
     def kinds_in(self, sampling: Sampling) -> frozenset[Kind]:
         """Kinds that it reuses in a sampling."""
@@ -158,6 +171,11 @@ def reused_share(plan: Plan, timeline: Timeline) -> float:
 
 def at_strength(method: Method, sampling: Sampling, strength: float) -> float:
     """The least threshold whose plan saves the share of evaluations that is nearest to `strength`; of two as near the
-    more careful."""
-    shares = [(value, reused_share(method.plan(sampling, value), sampling.timeline)) for value in method.threshold.grid]
+    more careful. For a plan that decides during the run it is an estimate (Method.share)."""
+
+    def share(threshold: float) -> float:
+        estimate = method.share(sampling, threshold)
+        return reused_share(method.plan(sampling, threshold), sampling.timeline) if estimate is None else estimate
+
+    shares = [(value, share(value)) for value in method.threshold.grid]
     return min(shares, key=lambda pair: (round(abs(pair[1] - strength), 9), pair[1], pair[0]))[0]

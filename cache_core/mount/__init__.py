@@ -1,7 +1,7 @@
 """The sites of a model, reached while it runs, without copying or changing its code."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import cast
 
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from .arguments import Aside
 from .at_axis import AtAxis
 from .between import Between
 from .block import Kinds, MountedBlock, fresh
+from .first_look import FirstLook
 from .footprint import footprint, joins, padded, tokens
 from .mount import Mount, ReadWeights, Weights, is_edited, is_watched
 from .parts import Parts
@@ -76,6 +77,7 @@ class Mounts:
         self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():
             block.check = self._check
+        self.first_look = self._looking(model, host)
         run.measured.lists |= {found.spec.path: bool(found.stack) for found in self.lists}
         run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
         for fallback in (fallback for block in self._one_of_each_make() for fallback in block.fallbacks):
@@ -95,14 +97,38 @@ class Mounts:
             yield
             return
         try:
-            with overridden([pair for found in self.lists for pair in found.begin(run)]):
+            with ExitStack() as mounted:
+                self._mount(mounted)
                 yield
+            if run.evaluation.open and self.first_look:
+                self.first_look.lost()
             for stack in self._began:
                 stack.end()
             self._notice_unreached()
         finally:
             for stack in self._began:
                 stack.drop()
+
+    def _mount(self, mounted: ExitStack) -> None:
+        """Set the forwards for the coming call, at once, or when its first block has had the decision taken."""
+
+        def begin() -> None:
+            mounted.enter_context(overridden([pair for found in self.lists for pair in found.begin(self.run)]))
+
+        if self.run.evaluation.open and self.first_look:
+            mounted.enter_context(overridden(self.first_look.opening(begin)))
+        else:
+            begin()
+
+    def _looking(self, model: nn.Module, host: Host) -> FirstLook | None:
+        """The look into the model's first block, where the run decides by it."""
+        spec, found = host.blocks[0], blocks_of(model, host.blocks[0])
+        if not self.run.looks_inside:
+            return None
+        if not spec.modulated or not found:
+            self.run.bar(MODULES, f"the input of the first block of {host.name} is not known: every step is computed")
+            return None
+        return FirstLook(model, spec, found[0], self.run)
 
     @property
     def _began(self) -> list[Stack]:
@@ -123,6 +149,9 @@ class Mounts:
         each."""
         for stack in (found.stack for found in self.lists if found.stack):
             stack.compiled = True
+        if self.first_look:
+            reason = "the model is compiled, and nothing looks into its first block: every step is computed"
+            self.run.bar(MODULES, reason)
         self.merge_only("the model is compiled")
 
     def merge_only(self, reason: str) -> None:

@@ -56,7 +56,10 @@ class Agenda:
 
     def kept_steps(self, kind: Kind) -> list[int]:
         """The steps, ascending, whose values of attention or MLP are kept."""
-        order = max((plan.predictor.order for plan in self.plans if kind in plan.kinds), default=0)
+        planned = [plan for plan in self.plans if kind in plan.kinds]
+        if any(plan.online for plan in planned):
+            return list(range(self.steps))
+        order = max((plan.predictor.order for plan in planned), default=0)
         return [step for step in range(self.steps) if order and (self.trying or self.table.needed(step, kind, order))]
 
     def samples(self, kind: Kind) -> int:
@@ -73,7 +76,7 @@ class Agenda:
         kept = frozenset(
             kind
             for kind, plan in self._plan_of.items()
-            if plan.adaptive or self.table.needed(step, kind, plan.predictor.order)
+            if plan.online or self.table.needed(step, kind, plan.predictor.order)
         )
         kept = kept if self.table.full(step) else kept - BRANCHES  # else it would be of predicted outputs
         corrects = self.correcting is not None and self.correcting.kinds <= row

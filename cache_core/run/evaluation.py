@@ -38,8 +38,9 @@ class Evaluation(Tally):
     """One evaluation of the denoiser: one decision for all its conditionings, and the counts of its calls of the model
     that have ended.
 
-    `taken`: the streams that its calls have begun with (see Streams). `trial`: whether it only tries what a
-    prediction would be. `started`: seconds; `seconds`: its length, 0 until it ends.
+    `open`: whether the decision waits for the input of the model's first block. `taken`: the streams that its calls
+    have begun with (see Streams). `trial`: whether it only tries what a prediction would be. `started`: seconds;
+    `seconds`: its length, 0 until it ends.
     """
 
     step: int
@@ -48,4 +49,5 @@ class Evaluation(Tally):
     started: float
     seconds: float = 0.0
     trial: bool = False
+    open: bool = False
     taken: set[tuple[Hashable, int]] = field(default_factory=set)

@@ -1,6 +1,5 @@
 """All state of one sampling: born when it starts, closed when it ends, kept nowhere else."""
 
-import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
@@ -13,10 +12,10 @@ from ..site import LATENT, Kind
 from ..store import Key, afforded
 from ..timeline import Timeline
 from .calls import Call
-from .embedded_pair import EmbeddedPair
-from .evaluation import Evaluation, Tally
+from .evaluation import Tally
+from .evaluations import Evaluations
 from .measured import Measured
-from .memory import Memory, Outside
+from .memory import Outside
 from .streams import BlockShapes, Streams
 
 
@@ -30,7 +29,7 @@ def part_of(kind: Kind, site: str) -> int:
     return int(site.rpartition(".")[2]) if kind in LATENT and "." in site else 0
 
 
-class Run(Memory):
+class Run(Evaluations):
     """The engine's memory for one sampling.
 
     `plans`: their kinds may not overlap. `timeline`: the sampling. `outside`: see Store. Raises ConfigError if plans
@@ -44,69 +43,9 @@ class Run(Memory):
         super().__init__(plans, timeline, outside)
         self.plans, self.timeline, self.outside = plans, timeline, outside
         self.sites: dict[Kind, int] = dict.fromkeys(Kind, 1)  # sites of each kind in one call of the model
-        self.trials: tuple[frozenset[Kind], ...] = ()  # sets of kinds to try at the running evaluation
         self.measured = Measured()
         self.reusing = False  # whether outputs are reused where the plans would extrapolate
-        self._streams, self._shapes, self._pair = Streams(), BlockShapes(), EmbeddedPair()
-
-    # Evaluations
-    # ---------------------------------------------------------------------------------------------------------------
-
-    def begin(self, sigma: float, now: float | None = None, computed: bool = False) -> Evaluation:
-        """Start the next evaluation at `sigma`, at `now` seconds, and take its one decision. `computed`: predict
-        nothing, whatever the plans say."""
-        self.end(now := time.perf_counter() if now is None else now)
-        with self.lock:
-            step = self.timeline.step_of(sigma)
-            predicted = self._tidied(step)
-            if computed or (Kind.MODEL in predicted and self._disagrees(sigma)):
-                predicted = frozenset()
-            if Kind.MODEL not in predicted:
-                self._pair.computed()
-            evaluation = Evaluation(step, sigma, predicted, now)
-            self.evaluations.append(evaluation)
-            self.store.begin(predicted)
-            self.trials = self.trying if self.store.used else ()
-            return evaluation
-
-    def _tidied(self, step: int) -> frozenset[Kind]:
-        """Kinds that the agenda predicts at `step`, once values are forgotten that are barred, not finite, or kept by
-        an old rung."""
-        if self._stale:
-            self.store.forget(key for key in self.store if key[0] not in LATENT)
-            self.stand()
-        if barred := self.agenda.barred:
-            self.store.forget(key for key in self.store if key[0] in barred)
-        predicted = self.agenda.predicted(step, self.merged)
-        read = predicted or self.correcting or self.trying
-        for kind in self.store.prove() if read else ():  # else the device need not be waited for
-            self.demote(
-                f"NaN or infinity in {kind.value}: not kept, and computed where there is nothing else to predict from"
-            )
-        return predicted
-
-    def _disagrees(self, sigma: float) -> bool:
-        """True if an adaptive plan computes the model at `sigma` after all, as it also does without memory to ask."""
-        plan = self.agenda.plan(Kind.MODEL)
-        return plan.adaptive is not None and afforded(lambda: self._pair.must_compute(plan, self.store, sigma), True)
-
-    def end(self, now: float | None = None) -> None:
-        """Note the length of the running evaluation, which ends at `now` seconds."""
-        last = self.evaluations[-1] if self.evaluations else None
-        if last and not last.seconds:
-            last.seconds = (time.perf_counter() if now is None else now) - last.started
-
-    @contextmanager
-    def trial(self, predicted: frozenset[Kind]) -> Iterator[None]:
-        """The context of calls that predict `predicted` at the running evaluation. They are not counted and leave
-        nothing behind."""
-        own = self.evaluation
-        tried = predicted - self.agenda.barred
-        self.evaluations[-1] = Evaluation(own.step, own.sigma, tried, own.started, trial=True)
-        try:
-            yield
-        finally:
-            self.evaluations[-1] = own
+        self._streams, self._shapes = Streams(), BlockShapes()
 
     # Calls of the model
     # ---------------------------------------------------------------------------------------------------------------
@@ -216,7 +155,7 @@ class Run(Memory):
         call.tally.computed_calls[kind] += 1
         self.measured.saw(kind, site, value, call.streams)
         if kind is Kind.MODEL:
-            self._pair.node = self.evaluation.sigma
+            self._verdict.remembered(self.evaluation.sigma)
         if not self.keeps(kind) or value.shape[0] % len(keys):
             return
         if (kind, site) in call.remembered:
@@ -245,3 +184,4 @@ class Run(Memory):
         with self.lock:
             self.agenda.bar(Kind)  # a device's thread that an error elsewhere has left behind keeps nothing any more
             self.store.close()
+            self._verdict.close()

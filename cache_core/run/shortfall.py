@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..plan import Plan
-from ..schedule import Adaptive, Frame, Table
+from ..schedule import Adaptive, Frame, Online, Table
 from ..site import names
 from ..timeline import Timeline
 
@@ -71,6 +71,11 @@ def unpredicted(run: Run) -> str:
         return (
             "nothing was predicted: two predictions disagreed by more than tolerance at each step. Set tolerance "
             "higher, or 0 for a fixed interval"
+        )
+    if any(isinstance(plan.schedule, Online) for plan in run.plans):
+        return (
+            "nothing was predicted: what is read of the run reached the threshold at each step, or could not be "
+            "compared with the step before. Set threshold higher"
         )
     if not any(evaluation.computed_calls for evaluation in done):
         return (

@@ -1,12 +1,15 @@
 """Schedule that decides during the run, by the disagreement of an embedded pair."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..errors import check_range
 from ..site import Kind
 from ..timeline import Timeline
+from .indicator import Disagreement, Indicator
 from .interval import Frame
-from .table import Table, from_steps
+from .online import forced
+from .table import Table
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Adaptive:
     tolerance: float
     most: int
     frame: Frame = Frame()
+    indicator: ClassVar[Indicator] = Disagreement()
 
     def __post_init__(self) -> None:
         check_range("tolerance", self.tolerance, 1e-6, 1.0)
@@ -29,8 +33,11 @@ class Adaptive:
 
     def table(self, timeline: Timeline) -> Table:
         """Table of the steps that are computed in any case; at the others `computes` decides."""
-        forced = (s for s in range(timeline.steps) if self.frame.forces(s, timeline))
-        return from_steps(self.kinds, forced, timeline.steps)
+        return forced(self.kinds, self.frame, timeline)
+
+    def after(self, total: float, reading: float, step: int, last: int) -> float:
+        """The sum of the disagreements once one is added to `total`."""
+        return total + reading
 
     def computes(self, disagreement: float, predicted: int) -> bool:
         """True if the model is computed. `disagreement`: summed up to here. `predicted`: predictions made in a row."""

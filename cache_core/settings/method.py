@@ -1,6 +1,6 @@
 """The widgets of Cache Method, and the plan they make."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import ConfigError, check_choice, check_range
@@ -15,6 +15,8 @@ RELEASED, LEARNED = "as released", "learned on this model"
 CURVES = (RELEASED, LEARNED)
 MOST_STRENGTH = 0.8
 ONE_BRANCH = "the recorded picture had no guidance: there is no second branch to leave out"
+UNREAD = Profile((), (), (), (), (), means=((0.0,),), guidance=(0.0,))  # stands for one that is still to be recorded
+BLIND = "the changes of this model's time embedding are not known here: every step is computed"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class MethodSettings:
     `strength`: share of the evaluations to save; a `threshold` above 0 counts in its place. `curves`: the published
     ones, or those of a recorded picture. `memory`: GB on the device; 0 = by what is free. `variant`, `inside`: of the
     model, see methods.Sampling. `profile`: None until a picture was recorded. `schedule`: as JSON, which counts
-    in place of strength, threshold and curves; empty = none.
+    in place of strength, threshold and curves; empty = none. `time_changes`: of the sampling at hand, see there.
     """
 
     method: str
@@ -36,6 +38,7 @@ class MethodSettings:
     inside: bool = True
     profile: Profile | None = None
     schedule: str = ""
+    time_changes: tuple[float, ...] = ()
     learns: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
@@ -47,6 +50,8 @@ class MethodSettings:
         if self.schedule and not self.of.imports:
             able = " and ".join(method.name for method in METHODS.values() if method.imports)
             raise ConfigError(f"{self.method} takes no schedule; {able} does. Leave schedule empty.")
+        if self.records and (reason := self.of.refusal(self._sampling(Timeline.even(50), UNREAD))):
+            raise ConfigError(f"{self.method}: {reason}")
         if not self.records:
             self.plan(Timeline.even(50))
 
@@ -67,7 +72,7 @@ class MethodSettings:
 
     def plan(self, timeline: Timeline) -> Plan:
         """The method's plan. Raises ConfigError for a sampling that it refuses, and a threshold out of range."""
-        sampling = Sampling(timeline, self.variant, self.inside, self.profile, self.schedule)
+        sampling = self._sampling(timeline, self.profile)
         if self.records:
             return self._computing(sampling, "every step is computed, to learn from")
         if self.schedule:
@@ -77,7 +82,12 @@ class MethodSettings:
         if self.of.kinds == BRANCHES and self.profile and not self.profile.guidance:
             return self._computing(sampling, ONE_BRANCH)
         threshold = self.threshold or at_strength(self.of, sampling, self.strength)
-        return self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.name} {threshold:.3g}")
+        plan = self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.name} {threshold:.3g}")
+        blind = self.of.time and not (plan.online or self.profile or self.time_changes)
+        return replace(plan, notes=(*plan.notes, BLIND)) if blind else plan
+
+    def _sampling(self, timeline: Timeline, profile: Profile | None) -> Sampling:
+        return Sampling(timeline, self.variant, self.inside, profile, self.schedule, self.time_changes)
 
     def _computing(self, sampling: Sampling, note: str) -> Plan:
         """A plan that reuses nothing, and says why."""

@@ -68,7 +68,7 @@ def counts(run: Run) -> dict[str, Any]:
     """Numbers of computed steps by kind, as the table has them, and whether they are the least, as a plan decides
     during the run."""
     kinds = {kind.value: len(run.table.computed(kind)) for kind in in_order(run.table.kinds)}
-    return {"computed": kinds, "least": any(plan.adaptive for plan in run.plans)}
+    return {"computed": kinds, "least": any(plan.online for plan in run.plans)}
 
 
 def boundary(run: Run) -> int | None:
@@ -107,7 +107,7 @@ def _intended(run: Run, kind: Kind, step: int) -> str:
     predicted = run.table.predicted(step)
     if kind not in predicted or (kind is not Kind.MODEL and Kind.MODEL in predicted):
         return RESTING if Kind.MODEL in predicted else COMPUTED  # the guidance where only blocks are predicted
-    return OPEN if _plan(run, kind).adaptive else _filled(run, kind)
+    return OPEN if _plan(run, kind).online else _filled(run, kind)
 
 
 def _became(run: Run, kind: Kind, evaluations: Sequence[Evaluation]) -> str | None:

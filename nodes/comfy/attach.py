@@ -22,6 +22,7 @@ from .sampling import mask_of
 from .session import Session
 from .sessions import Sessions, reported
 from .streams import shapes_of
+from .time_embedding import timed
 
 
 class Attachment:
@@ -48,7 +49,8 @@ class Attachment:
             return sample(sigmas, *rest, **named)
         shapes = shapes_of(*rest, **named)
         timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider), shapes)
-        settings, lesson, note, origin = settle(self.settings, guider, sampler, sigmas, timeline, noise, mask)
+        given = timed(self.settings, guider.model_patcher, sigmas)
+        settings, lesson, note, origin = settle(given, guider, sampler, sigmas, timeline, noise, mask)
         session = lesson.session(guider) if lesson else Session.begin(settings, guider, timeline, self.watch, mask)
         session.origin = origin
         mailboxes, beside = reported(guider, self.mailboxes)

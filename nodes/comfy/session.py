@@ -139,7 +139,7 @@ class Session(Inside):
             )
         if self.branches:
             self.branches.decide(model_options, self.hooks)
-        run.begin(sigma, computed=self.trace.rose)
+        run.begin(sigma, computed=self.trace.rose, state=x)
 
     def _try_kinds(self, watch: TrialWatch, x, sigma: float, timestep, model) -> None:
         """Let the watch see the state, and the raw output of each trial of the run."""

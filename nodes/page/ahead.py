@@ -112,7 +112,7 @@ class Ahead:
     def _rate(self, run: Run) -> tuple[float | None, list[float] | None]:
         """The predicted speed-up, and the seconds with and without the cache by those of the last run; by calls, and
         None, where these are not known; None and None where the run decides."""
-        if any(plan.adaptive for plan in run.plans):
+        if any(plan.online for plan in run.plans):
             return None, None
         known = view.priced(run.table, self.last.prices) if self.last else None
         if known is None:

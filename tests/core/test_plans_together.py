@@ -5,6 +5,7 @@ import pytest
 from cache_core import MODULES, OUTPUT, Adaptive, ConfigError, Frame, Interval, Kind, Plan, Timeline, TwoStage
 from cache_core.plan import check_together, table_of, uncached
 from cache_core.run.agenda import Agenda
+from cache_core.schedule import Displacement, Online
 from cache_core.settings import ABSettings, FEBSettings
 from cache_core.site import BRANCHES
 
@@ -69,6 +70,9 @@ def test_a_plan_that_decides_during_the_run_cannot_share_it():
     with pytest.raises(ConfigError, match="tolerance"):
         check_together((FEB, adaptive))
     assert table_of((adaptive,), LINE).kinds == OUTPUT
+    online = Plan(Online(OUTPUT, Displacement(), 0.1), name="SenCache")
+    with pytest.raises(ConfigError, match="during the run"):
+        check_together((FEB, online))
 
 
 def test_of_two_plans_that_correct_the_output_the_one_for_the_output_does_in_either_order():

@@ -31,7 +31,7 @@ def methods(pack):
     return {name: pack.NODE_CLASS_MAPPINGS["CacheMethod"]() for name in method_names(pack)}
 
 
-LEARNED_ONLY = {"SmoothCache", "Q&C", "PromptTea DynCFG"}  # figures for other models alone, or none, are published
+LEARNED_ONLY = {"SmoothCache", "Q&C", "PromptTea DynCFG", "PromptTea", "SenCache"}  # nothing is published for FLUX
 
 
 @pytest.fixture

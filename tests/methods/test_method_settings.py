@@ -1,0 +1,44 @@
+"""Settings of methods that decide during the run, or go by the time embedding."""
+
+import pytest
+
+from cache_core.errors import ConfigError
+from cache_core.methods import METHODS, Variant
+from cache_core.schedule import Online
+from cache_core.settings.method import BLIND, LEARNED, MethodSettings
+from cache_core.site import Kind
+from cache_core.timeline import Timeline
+
+LINE = Timeline.even(20)
+WAN = Variant("WanModel", 1536, 16)
+
+
+def test_a_method_that_cannot_learn_says_so_before_a_picture_is_recorded():
+    with pytest.raises(ConfigError, match="SeaCache: the input of the first block"):
+        MethodSettings("SeaCache", curves=LEARNED, variant=Variant("Flux", looks=False))
+    assert MethodSettings("SenCache", curves=LEARNED, variant=Variant("Flux")).records
+
+
+def test_without_the_changes_of_the_time_embedding_all_is_computed_and_the_report_says_so():
+    plan = MethodSettings("TeaCache", threshold=0.2, variant=WAN).plan(LINE)
+    assert plan.schedule.table(LINE).computed(Kind.MLP) == tuple(range(20))
+    assert plan.notes == (BLIND,)
+
+
+def test_with_them_the_table_is_known_before_the_run():
+    changes = (0.0, *(0.02 + 0.004 * step for step in range(1, 20)))
+    plan = MethodSettings("TeaCache", strength=0.5, variant=WAN, time_changes=changes).plan(LINE)
+    assert 6 <= len(plan.schedule.table(LINE).computed(Kind.MLP)) <= 14
+    assert plan.notes == ()
+
+
+def test_a_strength_of_a_method_that_decides_during_the_run_is_an_estimate_without_a_table():
+    plan = MethodSettings("TeaCache", strength=0.5, variant=Variant("Flux")).plan(LINE)
+    assert isinstance(plan.schedule, Online)
+    assert plan.schedule.threshold == pytest.approx(0.6, rel=0.03)  # twice as fast
+    assert plan.notes == ()
+
+
+def test_every_other_method_may_learn_before_there_is_a_picture():
+    for name in METHODS:
+        assert MethodSettings(name, curves=LEARNED, variant=Variant("Flux"))
