@@ -1,12 +1,13 @@
 """Plan of a run, frozen: when to compute, where, from which predictor, and how the noise is scaled."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .errors import ConfigError
 from .noise_scale import OFF, NoiseScale
 from .predictor import REUSE, Compensation, Predictor
 from .schedule import Adaptive, Online, Schedule, Table, everything, nest, side_by_side
-from .site import BRANCHES, MODULES, OUTPUT, Kind, in_order, names
+from .site import BRANCHES, MODULES, OUTPUT, Kind, Range, in_order, names
 from .timeline import Timeline
 
 MIN_STEPS = 8  # with fewer, no step between warm-up and the last one can be predicted without damage
@@ -21,8 +22,9 @@ class Plan:
     raw output of each conditioning. `merge`: one residual is kept for a list of blocks, instead of all its sites,
     where the schedule predicts attention and MLP only together. `notes`: sentences for the report. `trials`: sets of
     kinds to be tried at each step, for calibration (Run.trial); if there are any, the run computes everything and
-    keeps the outputs that `schedule` computes. `compensation`: of reused outputs of the model, by channel. Raises
-    ConfigError for parts that do not go together.
+    keeps the outputs that `schedule` computes. `compensation`: of reused outputs of the model, by channel. `ranges`:
+    the blocks that may be predicted, each range as one residual, while the others run at every step; empty = all
+    blocks. Raises ConfigError for parts that do not go together.
     """
 
     schedule: Schedule
@@ -34,6 +36,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     trials: tuple[frozenset[Kind], ...] = ()
     compensation: Compensation | None = None
+    ranges: tuple[Range, ...] = ()
 
     def __post_init__(self) -> None:
         if self.compensation and (self.kinds != OUTPUT or self.predictor.order > 1):
@@ -54,6 +57,11 @@ class Plan:
                 f"{self.name} tries {[names(trial) for trial in self.trials]}; allowed are the kinds that it caches, "
                 f"{names(self.kinds)}, without the model's output."
             )
+        if self.ranges and not (self.merge and self.kinds == MODULES):
+            raise ConfigError(f"{self.name} has ranges of blocks; they are for attention and mlp, merged.")
+        for one, next_one in pairwise(sorted(self.ranges, key=lambda r: (r.path, r.start))):
+            if one.path == next_one.path and one.stop > next_one.start:
+                raise ConfigError(f"{self.name} has ranges of {one.path} that overlap, at block {next_one.start}.")
 
     @property
     def kinds(self) -> frozenset[Kind]:

@@ -1,6 +1,7 @@
 """Kinds of call whose output can be predicted: where a plan acts."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -22,6 +23,25 @@ def in_order(kinds: Iterable[Kind]) -> list[Kind]:
 def names(kinds: Iterable[Kind]) -> str:
     """The kinds in words: `attention and mlp`."""
     return " and ".join(kind.value for kind in in_order(kinds))
+
+
+@dataclass(frozen=True)
+class Range:
+    """Blocks `start` to `stop` - 1 of the list at `path`, counted from 0."""
+
+    path: str
+    start: int
+    stop: int
+
+
+def within(ranges: Iterable[Range], path: str, count: int) -> list[range]:
+    """The ranges, ascending, of the list of `count` blocks at `path`: the whole list, if there are no `ranges` at
+    all."""
+    ranges = tuple(ranges)
+    if not ranges:
+        return [range(count)]
+    cut = sorted((max(0, r.start), min(count, r.stop)) for r in ranges if r.path == path)
+    return [range(start, stop) for start, stop in cut if start < stop]
 
 
 MODULES = frozenset({Kind.ATTENTION, Kind.MLP})  # FEB-Cache

@@ -8,6 +8,7 @@ from torch import nn
 from ..errors import HostError
 from .families import HOSTS, REFUSED
 from .spec import Blocks, Host
+from .unet import UNET, is_unet
 
 
 def submodule(root: nn.Module, path: str) -> nn.Module | None:
@@ -65,3 +66,15 @@ def match(model: nn.Module) -> Host:
         f"{type(model).__name__} has no attention and MLP that FEB-Cache knows how to separate (known: {known}). "
         "AB-Cache works on any diffusion model: use AB-Cache Apply instead."
     )
+
+
+def merging(model: nn.Module) -> Host:
+    """The host of a diffusion model whose blocks can be predicted together, though perhaps not attention and MLP apart:
+    U-Nets, too. Raises HostError as `match` does."""
+    return UNET if is_unet(model) else match(model)
+
+
+def lists_of(model: nn.Module, host: Host) -> tuple[tuple[str, int], ...]:
+    """Path and length of each list of blocks; of a U-Net those of its way down."""
+    paths = (host.unet.down,) if host.unet else tuple(blocks.path for blocks in host.blocks)
+    return tuple((path, len(blocks_of(model, Blocks(path, ())))) for path in paths)

@@ -142,10 +142,21 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class UNet:
+    """A U-Net by its paths: the list `down` of blocks, each a sequence of layers whose last output goes to the block
+    of the list `up` that mirrors it, and the block `middle` between them, which may be missing."""
+
+    down: str
+    middle: str
+    up: str
+
+
+@dataclass(frozen=True)
 class Host:
     """A model family: its block lists, and in `needs` other submodules that tell it from others. `classes`: model
     classes known to match. `models`: their names for users, in messages and docs. `swaps`: True if the rows of a call
-    pass the blocks with one another's conditionings, so that what is kept of a row is for the same call alone.
+    pass the blocks with one another's conditionings, so that what is kept of a row is for the same call alone. `unet`:
+    in place of lists of blocks.
 
     For estimates: `cells`: latent cells to a token, 0 where the model's own patch size tells; `joined`: names in a
     conditioning of latents whose tokens join those of the picture. For the documents: `easycache`: whether the model
@@ -161,6 +172,7 @@ class Host:
     joined: tuple[str, ...] = ("reference_latents",)
     easycache: bool = True
     newer: bool = False
+    unet: UNet | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from ..errors import check_choice
 from .cache_dit import CACHE_DIT
 from .cfg_gate import CFG_GATE
+from .dbcache import DBCACHE, FBCACHE
+from .deepcache import DEEPCACHE, DEEPCACHE_UNEVEN
 from .dyncfg import DYNCFG
 from .easycache import EASYCACHE
 from .fastercache import FASTERCACHE
@@ -37,6 +39,10 @@ METHODS: dict[str, Method] = {
         SEACACHE,
         SENCACHE,
         EASYCACHE,
+        DEEPCACHE,
+        DEEPCACHE_UNEVEN,
+        DBCACHE,
+        FBCACHE,
     )
 }
 

@@ -1,6 +1,11 @@
 """DeepCache's released lists of steps (arXiv 2312.00858): every n-th step, or closer together around a centre."""
 
+from collections.abc import Callable
+
 import numpy as np
+
+from ..schedule import TableAt
+from .method import Method, Sampling, Threshold
 
 POWER_STEP = 0.02  # by which the power falls until there are enough steps
 LEAST_POWER = 0.2  # below it the points of the line pass what a float holds
@@ -33,3 +38,30 @@ def _around(steps: int, count: int, power: float, centre: int) -> tuple[int, ...
     points = np.linspace(first, last, count + 1)
     distinct = sorted({int(value.real) + centre for value in points**power})
     return tuple(sorted({0, *(step for step in distinct[1:-1] if 0 < step < steps)}))
+
+
+def scheduled(power: float) -> Callable[[Sampling, float], TableAt]:
+    """The schedule by an interval: uniform for `power` 0, else closest together at step 15."""
+    return lambda sampling, interval: sampling.computing(steps_of(sampling.timeline.steps, int(interval), power))
+
+
+def refusal(sampling: Sampling) -> str:
+    """The reason why a model has no deep part."""
+    if sampling.variant.unet:
+        return ""
+    return (
+        f"it skips the deep part of a U-Net (Stable Diffusion 1.5, SDXL), and {sampling.variant.name or 'this model'} "
+        "is none. Choose DBCache, which keeps the first blocks and reuses the others, or use AB-Cache Apply."
+    )
+
+
+def deepcache(name: str, summary: str, power: float) -> Method:
+    """DeepCache with steps of this `power`; the first block down and the last one up run at every step (branch 0)."""
+    interval = Threshold("cache_interval", 1, 20, 3, whole=True)
+    return Method(
+        name, "arXiv 2312.00858", summary, interval, scheduled(power), refusal=refusal, aliases=("deepcache",)
+    )
+
+
+DEEPCACHE = deepcache("DeepCache", "Reuses the deep part of a U-Net between every n-th step.", 0.0)
+DEEPCACHE_UNEVEN = deepcache("DeepCache, uneven", "DeepCache with computed steps closest together around step 15.", 1.4)

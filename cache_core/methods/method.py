@@ -8,7 +8,7 @@ from ..errors import ConfigError, check_range
 from ..plan import Plan
 from ..predictor import REUSE, Compensation, Predictor
 from ..schedule import Schedule, Table, TableAt, from_steps
-from ..site import MODULES, OUTPUT, Kind
+from ..site import MODULES, OUTPUT, Kind, Range, within
 from ..timeline import Timeline
 from .profile import Profile
 
@@ -19,13 +19,26 @@ GRID = 240  # thresholds that are tried between the least and the most
 class Variant:
     """Facts that tell one model from another of its family: class of the diffusion model, width of its tokens,
     channels of its input; whether its attention and MLP can be predicted one without the other. `looks`: whether the
-    modulated input of its first block can be read."""
+    modulated input of its first block can be read. `lists`: its lists of blocks, each by path and length; none where
+    they cannot be merged."""
 
     name: str = ""
     width: int = 0
     channels: int = 0
     apart: bool = True
     looks: bool = True
+    lists: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def unet(self) -> bool:
+        """True for a U-Net."""
+        return [path for path, _ in self.lists] == ["input_blocks"]
+
+    def share(self, ranges: tuple[Range, ...]) -> float:
+        """Share of the blocks that are in `ranges`, 0 to 1; empty ranges are all blocks."""
+        every = sum(count for _, count in self.lists)
+        named = sum(len(part) for path, count in self.lists for part in within(ranges, path, count))
+        return named / every if ranges and every else 1.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,11 @@ def unknown_share(sampling: Sampling, threshold: float) -> float | None:
     return None
 
 
+def everywhere(sampling: Sampling) -> tuple[Range, ...]:
+    """No ranges: all blocks are reused."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Method:
     """A published cache.
@@ -121,7 +139,7 @@ class Method:
     `compensation`: of reused outputs of the model, after guidance, as they were recorded. `kinds`: where it acts on
     every model; None for those of the sampling. `share`: estimate of the evaluations that a threshold saves, where the
     plan decides during the run; None where its table tells. `time`: the subject of `time_changes`, the time "embedding"
-    or what is "projected" from it for the blocks; empty where it needs none.
+    or what is "projected" from it for the blocks; empty where it needs none. `ranges`: the blocks that it reuses.
     """
 
     name: str
@@ -139,6 +157,7 @@ class Method:
     kinds: frozenset[Kind] | None = None
     share: Callable[[Sampling, float], float | None] = unknown_share
     time: str = ""
+    ranges: Callable[[Sampling], tuple[Range, ...]] = everywhere
 
     def kinds_in(self, sampling: Sampling) -> frozenset[Kind]:
         """Kinds that it reuses in a sampling."""
@@ -150,15 +169,16 @@ class Method:
         if reason := self.refusal(sampling):
             raise ConfigError(f"{self.name}: {reason}")
         schedule, predictor = self.schedule(sampling, threshold), self.predictor(sampling, threshold)
-        compensation = self.compensation(sampling)
+        compensation, merge = self.compensation(sampling), schedule.kinds <= MODULES
         return Plan(
             schedule,
             predictor,
             name=name or self.name,
-            merge=schedule.kinds <= MODULES,
+            merge=merge,
             guided=compensation is not None,
             notes=self.notes(sampling),
             compensation=compensation,
+            ranges=self.ranges(sampling) if merge else (),
         )
 
 
@@ -171,11 +191,13 @@ def reused_share(plan: Plan, timeline: Timeline) -> float:
 
 def at_strength(method: Method, sampling: Sampling, strength: float) -> float:
     """The least threshold whose plan saves the share of evaluations that is nearest to `strength`; of two as near the
-    more careful. For a plan that decides during the run it is an estimate (Method.share)."""
+    more careful. For a plan that decides during the run it is an estimate (Method.share). Where some blocks run at
+    every step, an evaluation counts by the share of the others."""
 
     def share(threshold: float) -> float:
-        estimate = method.share(sampling, threshold)
-        return reused_share(method.plan(sampling, threshold), sampling.timeline) if estimate is None else estimate
+        estimate, plan = method.share(sampling, threshold), method.plan(sampling, threshold)
+        saved = reused_share(plan, sampling.timeline) if estimate is None else estimate
+        return saved * sampling.variant.share(plan.ranges)
 
     shares = [(value, share(value)) for value in method.threshold.grid]
     return min(shares, key=lambda pair: (round(abs(pair[1] - strength), 9), pair[1], pair[0]))[0]

@@ -6,19 +6,18 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from ..hosts import Blocks, Host, blocks_of
+from ..hosts import Host, blocks_of
 from ..run.run import Run
-from ..site import MODULES, Kind
+from ..site import MODULES, Kind, within
 from ..store import OutOfMemory
-from .arguments import Aside
-from .at_axis import AtAxis
 from .between import Between
 from .block import Kinds, MountedBlock, fresh
+from .deep import Deep, MountedUNet
 from .first_look import FirstLook
-from .footprint import footprint, joins, padded, tokens
+from .footprint import deepest, footprint, joins, padded, tokens
+from .listed import MountedList
 from .mount import Mount, ReadWeights, Weights, is_edited, is_watched
-from .parts import Parts
-from .scoped import Forward, overridden
+from .scoped import overridden
 from .stack import Stack
 from .state import of_call
 
@@ -28,37 +27,6 @@ NO_ROOM = "out of memory while checking the blocks: attention and mlp are comput
 def plain_weights(linear: nn.Module, x: Tensor) -> AbstractContextManager[Weights]:
     """Weight `(out, in)` and bias `(out,)`, or None, of a torch linear layer, for any input `x`."""
     return nullcontext(cast(Weights, (linear.weight, linear.bias)))
-
-
-class MountedList:
-    """A list of blocks: the sites of each, or, where the run merges them, one residual for all."""
-
-    def __init__(self, spec: Blocks, blocks: list[nn.Module], run: Run, read: ReadWeights, between: Between):
-        self.spec, source = spec, AtAxis(run, spec.batch) if spec.batch else run
-        self.parts = Parts(source) if spec.in_parts else None
-        self.blocks = [
-            MountedBlock(block, f"{spec.path}.{i}", spec.mounts, self.parts or source, read, spec.first_keys)
-            for i, block in enumerate(blocks)
-        ]
-        counts = {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
-        merges = spec.carries and blocks
-        self.stack = Stack(blocks, spec, run, source, counts, between) if merges else None
-        self.aside = Aside(blocks, spec.carries[0], spec.prefix) if spec.prefix else None
-        self.began: Stack | None = None  # the stack, if the model call underway merges
-
-    def begin(self, run: Run) -> list[tuple[nn.Module, Forward]]:
-        """The forwards for the coming model call."""
-        forwards = self._forwards(run)
-        return self.aside.passing(forwards) if self.aside else forwards
-
-    def _forwards(self, run: Run) -> list[tuple[nn.Module, Forward]]:
-        self.began = self.stack if self.stack and self.stack.sound and run.merged else None
-        if self.parts:
-            self.parts.begin()
-        if self.began is None:
-            return [pair for block in self.blocks for pair in block.forwards]
-        only_measured = run.measured.open and not run.measured.merged_only and not run.keeps(Kind.BLOCKS)
-        return self.began.watch() if only_measured else self.began.begin()
 
 
 class Mounts:
@@ -73,17 +41,31 @@ class Mounts:
         self.run, self.swaps, between = run, host.swaps, Between(run.outside)
         states = frozenset(state & MODULES for state in run.trying or run.table.states())
         self.states: frozenset[Kinds] = states - {frozenset()}
-        self.lists = [MountedList(blocks, blocks_of(model, blocks), run, read, between) for blocks in host.blocks]
+        run.sites |= dict.fromkeys(MODULES, 0)
+        self.lists: list[MountedList | MountedUNet] = []
+        if host.unet and (first := deepest(model, host.unet, run.agenda.ranges)):
+            self.lists.append(MountedUNet(model, host.unet, first, run))
+        for blocks in host.blocks:
+            every = blocks_of(model, blocks)
+            whole = MountedList(blocks, every, range(len(every)), run, read, between)
+            run.sites |= {kind: run.sites[kind] + count for kind, count in whole.counts().items()}
+            parts = within(run.agenda.ranges, blocks.path, len(every))
+            self.lists += (
+                [MountedList(blocks, every, part, run, read, between) for part in parts]
+                if run.agenda.ranges
+                else [whole]
+            )
         self.blocks = [block for found in self.lists for block in found.blocks]
         for block in self._one_of_each_make():
             block.check = self._check
         self.first_look = self._looking(model, host)
-        run.measured.lists |= {found.spec.path: bool(found.stack) for found in self.lists}
-        run.sites |= {kind: sum(block.count(kind) for block in self.blocks) for kind in MODULES}
+        run.measured.lists |= {found.path: bool(found.stack) for found in self.lists}
         for fallback in (fallback for block in self._one_of_each_make() for fallback in block.fallbacks):
             run.demote(fallback)
         if not all(blocks.separable for blocks in host.blocks):
             self.merge_only("attention and mlp cannot be told apart in its blocks")
+        if not self.lists:
+            run.bar(MODULES, "the plan's ranges name no block of this model: attention and mlp are computed")
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -122,22 +104,23 @@ class Mounts:
 
     def _looking(self, model: nn.Module, host: Host) -> FirstLook | None:
         """The look into the model's first block, where the run decides by it."""
-        spec, found = host.blocks[0], blocks_of(model, host.blocks[0])
-        if not self.run.looks_inside:
+        if not self.run.looks_inside or not host.blocks:
             return None
+        spec, found = host.blocks[0], blocks_of(model, host.blocks[0])
         if not spec.modulated or not found:
             self.run.bar(MODULES, f"the input of the first block of {host.name} is not known: every step is computed")
             return None
         return FirstLook(model, spec, found[0], self.run)
 
     @property
-    def _began(self) -> list[Stack]:
+    def _began(self) -> list[Stack | Deep]:
         return [found.began for found in self.lists if found.began]
 
     @property
     def rests(self) -> bool:
         """True if no block of any list computes in the model call underway."""
-        return bool(self._began) and all(found.began and found.began.rests for found in self.lists if found.blocks)
+        whole = not self.run.agenda.ranges
+        return whole and bool(self._began) and all(found.rests for found in self.lists)
 
     @property
     def mergeable(self) -> bool:
@@ -146,7 +129,10 @@ class Mounts:
 
     def compiled(self) -> None:
         """The model is compiled: predictions of single sites are decided inside it, and it would be compiled anew for
-        each."""
+        each. A U-Net's layers would be, too."""
+        for found in self.lists:
+            if isinstance(found, MountedUNet):
+                found.stack.give_up("the model is compiled")
         for stack in (found.stack for found in self.lists if found.stack):
             stack.compiled = True
         if self.first_look:

@@ -4,11 +4,13 @@ import math
 
 from torch import nn
 
-from ..hosts import Blocks, Call, Host, Joint, Spec, blocks_of, submodule
+from ..hosts import Blocks, Call, Host, Joint, Spec, UNet, blocks_of, submodule
 from ..schedule import Table
-from ..site import MODULES, Kind
+from ..site import MODULES, Kind, Range, within
 from ..store import Footprint, coded_fraction
+from ..store.eight_bit import GROUP
 
+Ranges = tuple[Range, ...]
 CELLS = 4  # latent cells to a token, where neither host nor model says
 
 
@@ -36,15 +38,23 @@ def joins(host: Host) -> bool:
     )
 
 
-def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: int, element_size: int) -> Footprint:
+def footprint(
+    model: nn.Module, host: Host, table: Table, picture: int, text: int, element_size: int, ranges: Ranges = ()
+) -> Footprint:
     """Bytes kept by `table`: a site of C features keeps `C * (picture + text) * element_size`. `picture`, `text`:
-    tokens times rows times samples.
+    tokens times rows times samples. `ranges`: of the plan.
 
     An estimate: the first computed evaluation shows the real bytes (run.Measured).
     """
     kinds = MODULES & frozenset().union(*table.states())
+    if host.unet:
+        deep = element_size * _deep(model, host.unet, ranges, picture) * bool(kinds)
+        return Footprint(deep, deep, 2 * deep, coded_fraction(GROUP, element_size))
     lists = [
-        (blocks, [_sizes(block, blocks, picture, text) for block in blocks_of(model, blocks)]) for blocks in host.blocks
+        (blocks, [_sizes(every[i], blocks, picture, text) for i in places])
+        for blocks in host.blocks
+        for every in [blocks_of(model, blocks)]
+        for places in within(ranges, blocks.path, len(every))
     ]
     every = [[sum(size for kind, size in sites if kind in kinds) for sites in found] for _, found in lists]
     merged = [
@@ -70,6 +80,23 @@ def footprint(model: nn.Module, host: Host, table: Table, picture: int, text: in
         2 * element_size * largest,
         coded_fraction(max(widths, default=1), element_size),
     )
+
+
+def deepest(model: nn.Module, unet: UNet, ranges: Ranges) -> int:
+    """Place on the way down of the first block that a plan with `ranges` predicts, at least 1; 0 if it predicts
+    none."""
+    down = blocks_of(model, Blocks(unet.down, ()))
+    return next((max(1, part.start) for part in within(ranges, unet.down, len(down)) if part.stop > 1), 0)
+
+
+def _deep(model: nn.Module, unet: UNet, ranges: Ranges, cells: int) -> int:
+    """Number of elements of the output of the last predicted block of a U-Net's way up, for a latent of `cells`."""
+    down, up = (blocks_of(model, Blocks(path, ())) for path in (unet.down, unet.up))
+    first = deepest(model, unet, ranges)
+    halved = sum(hasattr(layer, "op") for block in down[:first] for layer in block.children())  # Downsample
+    layers = [*up[len(up) - first - 1].children()] if first else []
+    width = next((n for x in layers[::-1] if (n := getattr(x, "out_channels", getattr(x, "in_channels", 0)))), 0)
+    return width * cells // 4**halved
 
 
 def _sizes(block: nn.Module, blocks: Blocks, picture: int, text: int) -> list[tuple[Kind, int]]:

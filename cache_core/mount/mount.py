@@ -16,7 +16,8 @@ Weights = tuple[Tensor, Tensor | None]
 ReadWeights = Callable[[nn.Module, Tensor], AbstractContextManager[Weights]]
 OVERRIDE = "optimized_attention_override"
 FOREIGN = ("attn1_patch", "attn1_output_patch")  # patches of other packs that look at q and k
-EDITORS = ("double_block", "single_block")  # and that change a block's output by what is in it
+# Patches that change a block's output by what is in it, or keep something in one block for others.
+EDITORS = ("double_block", "single_block", "middle_block_after_patch")
 
 
 class Mount:

@@ -24,7 +24,7 @@ class Stack:
     additions (ControlNet) again. `source`: of the residuals. `counts`: sites of each kind in the list. `sound` turns
     False when the blocks turn out not to work like this. A residual of another shape than the stream it meets is not
     added: the list is computed. A long piece may pass the list several times in a call, part by part; each pass has
-    residuals of its own. `separable`: whether its sites can be predicted one by one instead.
+    residuals of its own. `separable`: whether its sites can be predicted one by one instead. `path`: its name.
 
     The run is asked before the model call (`begin`) and told after it (`end`). In between only tensors move, so that
     a compiled model has one graph that predicts and one that keeps, and neither is made again when the run goes on.
@@ -46,9 +46,16 @@ class Stack:
         source: Source,
         counts: dict[Kind, int],
         between: Between,
+        path: str,
     ):
         self.run, self.source, self.counts, self.between = run, source, counts, between
-        self.path, self.carries, self.in_parts, self.length = spec.path, spec.carries, spec.in_parts, len(blocks)
+        self.path, self.list, self.carries, self.in_parts, self.length = (
+            path,
+            spec.path,
+            spec.carries,
+            spec.in_parts,
+            len(blocks),
+        )
         self.sound, self.compiled, self.separable = True, False, spec.separable
         self._arguments: dict[Forward, Arguments] = {}  # of each kind of block
         self.passes = 1  # of the calls that were kept
@@ -120,7 +127,7 @@ class Stack:
 
     def give_up(self, reason: str) -> None:
         """Merge no more from the next call on."""
-        self.sound = self.run.measured.lists[self.path] = False
+        self.sound = self.run.measured.lists[self.list] = False
         if self.separable:
             self.run.demote(f"{self.path} ({reason}): every output is kept")
         else:

@@ -13,7 +13,7 @@ class Agenda:
 
     `table`: kinds computed at each step; a run may replace it. `barred`: kinds computed after all. `trying`: sets of
     kinds that a run for calibration tries at each step, empty in any other run. `correcting`: the plan that corrects
-    the model's output, if any.
+    the model's output, if any. `ranges`: of blocks that may be predicted; empty = all.
 
     `Kind.BLOCKS` stands for attention and MLP together: it is kept and predicted only where both are.
     """
@@ -24,6 +24,7 @@ class Agenda:
         correcting = [plan for plan in plans if plan.predictor.reach]
         # of two the one for the output: its predictions were fitted together with its corrections
         self.correcting = max(correcting, key=lambda plan: Kind.MODEL in plan.kinds, default=None)
+        self.ranges = tuple(found for plan in plans for found in plan.ranges)
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self.adopt(table_of(plans, timeline))
 

@@ -6,7 +6,7 @@ import logging
 from contextlib import AbstractContextManager, nullcontext
 
 from ...cache_core import HostError, Run
-from ...cache_core.hosts import match
+from ...cache_core.hosts import merging
 from ...cache_core.mount import Mounts
 from ...cache_core.run.rung_choice import RungChoice
 from ...cache_core.site import MODULES
@@ -92,7 +92,7 @@ class Inside:
             )
             return None
         try:
-            host = match(diffusion_model)
+            host = merging(diffusion_model)
         except HostError as error:  # of a guider's second model; the first one is looked at by the node
             self.run.demote(f"the guider's second model is computed: {error}")
             return None

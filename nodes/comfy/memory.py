@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ...cache_core import Run
-from ...cache_core.hosts import match
+from ...cache_core.hosts import merging
 from ...cache_core.mount import footprint, joins, padded, tokens
 from ...cache_core.site import MODULES, Kind
 from ...cache_core.store import Budget, Footprint
@@ -53,7 +53,7 @@ def _active(run: Run, cond: dict, steps: set[int]) -> bool:
 def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprint:
     """Bytes that the run will keep of conditionings that are evaluated at all steps where it keeps something."""
     model = base_model.diffusion_model
-    host, samples = match(model), run.agenda.samples(Kind.BLOCKS)
+    host, samples = merging(model), run.agenda.samples(Kind.BLOCKS)
     cells = math.prod(noise_shape[2:])
     if noise_shape[1] == 1:  # latents of several kinds, packed in a row
         cells //= base_model.latent_format.latent_channels
@@ -63,7 +63,7 @@ def _footprint(run: Run, base_model, noise_shape, conds: list[dict]) -> Footprin
     picture = len(conds) * padded(model, tokens(model, host, cells)) + references
     dtype = base_model.manual_cast_dtype or base_model.get_dtype()
     kept = noise_shape[0] * samples
-    return footprint(model, host, run.table, kept * picture, kept * text, dtype.itemsize)
+    return footprint(model, host, run.table, kept * picture, kept * text, dtype.itemsize, run.agenda.ranges)
 
 
 def _latents(given) -> list:

@@ -5,17 +5,16 @@ import json
 
 import pytest
 import torch
-from comfy_models import ksample as sample
-from comfy_models import unet
 from test_learning import STEPS
 from test_learning import evaluations as evaluations_of
 from test_learning import ksample as lab_sample
-from test_learning import model as lab_model
 
 from cache_core.methods import METHODS
+from lab.families import FLUX
+from lab.in_comfyui import comfyui_model
 
 pytestmark = pytest.mark.usefixtures("plans")
-model, CFG = lab_model, 3.0  # with true guidance: some methods leave out one of its branches
+CFG = 3.0  # with true guidance: some methods leave out one of its branches
 
 
 def ksample(model, **how):
@@ -24,6 +23,11 @@ def ksample(model, **how):
 
 def evaluations(model):
     return evaluations_of(model, cfg=CFG)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return comfyui_model(FLUX)
 
 
 @pytest.fixture
@@ -41,7 +45,9 @@ def refused(pack):
 
 
 def method_names(pack):
-    return pack.NODE_CLASS_MAPPINGS["CacheMethod"].INPUT_TYPES()["required"]["method"][0]
+    """All but those for U-Nets, which test_deepcache has."""
+    every = pack.NODE_CLASS_MAPPINGS["CacheMethod"].INPUT_TYPES()["required"]["method"][0]
+    return [name for name in every if "DeepCache" not in name]
 
 
 def test_nothing_saved_is_bit_identical(model, methods):

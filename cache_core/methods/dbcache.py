@@ -1,0 +1,77 @@
+"""DBCache and FBCache: the first blocks run at every step and tell how much has changed; the others are reused."""
+
+from collections.abc import Callable, Sequence
+
+from ..schedule import TableAt
+from ..site import Range
+from .method import Method, Sampling, Threshold
+from .profile import AHEAD, Profile
+
+MOST_FIRST = 1 / 3  # of the blocks: a small model would have nothing left to reuse
+
+
+def between(lists: Sequence[tuple[str, int]], first: int, last: int) -> tuple[Range, ...]:
+    """The blocks without the `first` and the `last` ones, counted over all lists in their order: FnBn."""
+    stop, begun, found = sum(count for _, count in lists) - last, 0, []
+    for path, count in lists:
+        start, end = max(0, first - begun), min(count, stop - begun)
+        if start < end:
+            found.append(Range(path, start, end))
+        begun += count
+    return tuple(found)
+
+
+def near(profile: Profile, threshold: float, warmup: int) -> tuple[int, ...]:
+    """Computed steps: the first `warmup`, and each whose output is `threshold` or more from that of the step computed
+    last, by relative L1 distance; after AHEAD reuses in a row also the next."""
+    computed: list[int] = []
+    for step in range(len(profile.sigmas)):
+        gap = step - computed[-1] if computed else 0
+        reused = step >= max(1, warmup) and gap <= AHEAD and profile.ahead[gap - 1][computed[-1]] < threshold
+        if not reused:
+            computed.append(step)
+    return tuple(computed)
+
+
+def scheduled(warmup: int) -> Callable[[Sampling, float], TableAt]:
+    """The schedule after a warm-up of so many steps, at most a third of the sampling."""
+
+    def schedule(sampling: Sampling, threshold: float) -> TableAt:
+        if sampling.profile is None:
+            raise ValueError("there is no profile: `refusal` has said so")
+        first = min(warmup, sampling.timeline.steps // 3)
+        return sampling.computing(near(sampling.profile, threshold, first))
+
+    return schedule
+
+
+def kept(first: int) -> Callable[[Sampling], tuple[Range, ...]]:
+    """The blocks behind the `first` ones; of a small model at most a third run at every step."""
+
+    def ranges(sampling: Sampling) -> tuple[Range, ...]:
+        lists = sampling.variant.lists
+        return between(lists, min(first, max(1, int(MOST_FIRST * sum(count for _, count in lists)))), 0)
+
+    return ranges
+
+
+def refusal(sampling: Sampling) -> str:
+    """The reason why there is no curve, as the published rule looks at the first blocks during the run."""
+    if sampling.profile:
+        return ""
+    return (
+        "its rule needs the first blocks' change, and as released that is known only during the run. Set curves to "
+        "'learned on this model'."
+    )
+
+
+def first_blocks(name: str, source: str, first: int, warmup: int, default: float, *aliases: str) -> Method:
+    """A method that runs the `first` blocks at every step."""
+    threshold = Threshold("residual_diff_threshold", 0.001, 4.0, default)
+    summary = f"Runs the first {first} of the blocks at every step, and reuses the others while little changes."
+    schedule, ranges = scheduled(warmup), kept(first)
+    return Method(name, source, summary, threshold, schedule, refusal=refusal, aliases=aliases, ranges=ranges)
+
+
+DBCACHE = first_blocks("DBCache", "cache-dit", 8, 8, 0.08, "dbcache", "cache-dit", "cachedit")
+FBCACHE = first_blocks("FBCache", "ParaAttention", 1, 0, 0.12, "fbcache", "first block cache", "wavespeed")
