@@ -1,4 +1,4 @@
-"""ProfilingDiT (arXiv 2504.03140): the blocks that matter least are reused, each group of neighbours as one residual."""
+"""ProfilingDiT (arXiv 2504.03140): the blocks that matter least are reused, each group of neighbours together."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
