@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from ..schedule import TableAt
+from ..schedule import Added, Frame, Online, Schedule
 from ..site import Range
+from .entries import interpolated, shares_of
 from .method import Method, Sampling, Threshold
 from .profile import AHEAD, Profile
 
+# Seconds by threshold, for FLUX.1-dev and 28 steps on an NVIDIA L20: diffusers' documentation, page on ParaAttention.
+UNCACHED, SECONDS = 26.36, ((0.06, 21.83), (0.08, 17.01), (0.10, 16.00), (0.12, 13.78))
 MOST_FIRST = 1 / 3  # of the blocks: a small model would have nothing left to reuse
 
 
@@ -33,16 +36,22 @@ def near(profile: Profile, threshold: float, warmup: int) -> tuple[int, ...]:
     return tuple(computed)
 
 
-def scheduled(warmup: int) -> Callable[[Sampling, float], TableAt]:
-    """The schedule after a warm-up of so many steps, at most a third of the sampling."""
+def scheduled(warmup: int) -> Callable[[Sampling, float], Schedule]:
+    """The schedule after a warm-up of so many steps, at most a third of the sampling: of a recorded picture's outputs,
+    or the rule itself, by what the first blocks add."""
 
-    def schedule(sampling: Sampling, threshold: float) -> TableAt:
-        if sampling.profile is None:
-            raise ValueError("there is no profile: `refusal` has said so")
+    def schedule(sampling: Sampling, threshold: float) -> Schedule:
         first = min(warmup, sampling.timeline.steps // 3)
-        return sampling.computing(near(sampling.profile, threshold, first))
+        if sampling.profile:
+            return sampling.computing(near(sampling.profile, threshold, first))
+        return Online(sampling.kinds, Added(), threshold, summed=False, frame=Frame(max(1, first), 0))
 
     return schedule
+
+
+def share(sampling: Sampling, threshold: float) -> float | None:
+    """Share of the evaluations saved, by FBCache's published times: an estimate, where no picture was recorded."""
+    return None if sampling.profile else interpolated(shares_of((at, UNCACHED / s) for at, s in SECONDS), threshold)
 
 
 def kept(first: int) -> Callable[[Sampling], tuple[Range, ...]]:
@@ -56,13 +65,11 @@ def kept(first: int) -> Callable[[Sampling], tuple[Range, ...]]:
 
 
 def refusal(sampling: Sampling) -> str:
-    """The reason why there is no curve, as the published rule looks at the first blocks during the run."""
-    if sampling.profile:
+    """The reason why a model's first blocks cannot be looked at during the run."""
+    if sampling.profile or (sampling.inside and not sampling.variant.unet):
         return ""
-    return (
-        "its rule needs the first blocks' change, and as released that is known only during the run. Set curves to "
-        "'learned on this model'."
-    )
+    name = sampling.variant.name or "this model"
+    return f"the first blocks of {name} cannot be read during the run. Set curves to 'learned on this model'."
 
 
 def first_blocks(name: str, source: str, first: int, warmup: int, default: float, *aliases: str) -> Method:
@@ -70,8 +77,10 @@ def first_blocks(name: str, source: str, first: int, warmup: int, default: float
     threshold = Threshold("residual_diff_threshold", 0.001, 4.0, default)
     summary = f"Runs the first {first} of the blocks at every step, and reuses the others while little changes."
     schedule, ranges = scheduled(warmup), kept(first)
-    return Method(name, source, summary, threshold, schedule, refusal=refusal, aliases=aliases, ranges=ranges)
+    return Method(
+        name, source, summary, threshold, schedule, refusal=refusal, aliases=aliases, share=share, ranges=ranges
+    )
 
 
 DBCACHE = first_blocks("DBCache", "cache-dit", 8, 8, 0.08, "dbcache", "cache-dit", "cachedit")
-FBCACHE = first_blocks("FBCache", "ParaAttention", 1, 0, 0.12, "fbcache", "first block cache", "wavespeed")
+FBCACHE = first_blocks("FBCache", "ParaAttention", 1, 0, 0.08, "fbcache", "first block cache", "wavespeed")

@@ -6,13 +6,14 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from ..hosts import Host, blocks_of
+from ..hosts import Blocks, Host, blocks_of
 from ..run.run import Run
 from ..site import MODULES, Kind, within
 from ..store import OutOfMemory
 from .between import Between
 from .block import Kinds, MountedBlock, fresh
 from .deep import Deep, MountedUNet
+from .first_blocks import FirstBlocks
 from .first_look import FirstLook
 from .footprint import deepest, footprint, joins, padded, tokens
 from .listed import MountedList
@@ -102,15 +103,29 @@ class Mounts:
         else:
             begin()
 
-    def _looking(self, model: nn.Module, host: Host) -> FirstLook | None:
-        """The look into the model's first block, where the run decides by it."""
-        if not self.run.looks_inside or not host.blocks:
+    def _looking(self, model: nn.Module, host: Host) -> FirstLook | FirstBlocks | None:
+        """The look into the model's first blocks, where the run decides by it."""
+        if not self.run.looks_inside:
+            return None
+        if not host.blocks:
+            self.run.bar(MODULES, f"a {host.name} has no first block to look into: every step is computed")
             return None
         spec, found = host.blocks[0], blocks_of(model, host.blocks[0])
+        if self.run.looks_behind:
+            return self._behind(spec, found)
         if not spec.modulated or not found:
             self.run.bar(MODULES, f"the input of the first block of {host.name} is not known: every step is computed")
             return None
         return FirstLook(model, spec, found[0], self.run)
+
+    def _behind(self, spec: Blocks, every: list[nn.Module]) -> FirstBlocks | None:
+        """The look at what the first blocks add: those of the first list before its first range, or all of them."""
+        start = self.blocks[0].block if self.blocks else None
+        kept = every[: every.index(start)] if start in every else every
+        if start is None or not kept or not spec.carries:
+            self.run.bar(MODULES, "no block runs at every step, to choose steps by: every step is computed")
+            return None
+        return FirstBlocks(spec, kept, start, self.run)
 
     @property
     def _began(self) -> list[Stack | Deep]:

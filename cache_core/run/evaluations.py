@@ -45,6 +45,11 @@ class Evaluations(Memory):
         """True if its decisions are taken by what the model's first block is given."""
         return self._verdict.inside
 
+    @property
+    def looks_behind(self) -> bool:
+        """True if they are taken by what the blocks add that run at every step."""
+        return self._verdict.behind
+
     def judge(self, value: Tensor | None, patch: Patch = 1) -> None:
         """Decide about the running evaluation, if it has been left open, by the input `(B, L, C)` of the model's first
         block, None where there is none; the first call decides for all. `patch`: latent cells to a token, see on_grid.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..plan import Plan
 from ..predictor import Extrapolation
-from ..schedule import Displacement, Filtered, Foreseen, Indicator, Modulated
+from ..schedule import Added, Displacement, Filtered, Foreseen, Indicator, Modulated
 from ..site import Kind
 from ..store import Store
 from ..store.history import disagreement
@@ -37,7 +37,7 @@ class Reader(Protocol):
 
 
 class Displaced:
-    """Readings of Displacement."""
+    """Readings of Displacement and Added."""
 
     def __init__(self) -> None:
         self._last: Tensor | None = None
@@ -138,7 +138,7 @@ def reader_of(indicator: Indicator) -> Reader:
         return Changed(indicator)
     if isinstance(indicator, Foreseen):
         return Foretold()
-    if isinstance(indicator, Displacement):
+    if isinstance(indicator, Displacement | Added):
         return Displaced()
     raise TypeError(f"{type(indicator).__name__} is read from outputs.")
 

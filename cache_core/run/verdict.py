@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..plan import Plan
-from ..schedule import Adaptive, Filtered
+from ..schedule import Adaptive, Added, Filtered
 from ..store import Store, afforded
 from .evaluation import Evaluation
 from .readings import UNKNOWN, Disagreeing, Patch, Reader, on_grid, reader_of
@@ -31,8 +31,13 @@ class Verdict:
 
     @property
     def inside(self) -> bool:
-        """True if the model's first block is read."""
+        """True if the model's first blocks are read."""
         return self.schedule is not None and self.schedule.indicator.inside
+
+    @property
+    def behind(self) -> bool:
+        """True if they are read once they have run, and not before."""
+        return self.schedule is not None and isinstance(self.schedule.indicator, Added)
 
     def begin(self, evaluation: Evaluation, state: Tensor | None, time: float) -> None:
         """Decide about an evaluation of `state` `(B, C, ...)` at model time `time`, or leave it open for the first

@@ -50,4 +50,12 @@ class Filtered:
     inside: ClassVar[bool] = True
 
 
-Indicator = Disagreement | Displacement | Foreseen | Modulated | Filtered
+@dataclass(frozen=True)
+class Added:
+    """Relative L1 distance of what the blocks that run at every step add, `r = x_out - x_in`, from that of the last
+    computed evaluation: `mean|r - r_c| / mean|r_c|`. For plans with ranges that begin behind the first block."""
+
+    inside: ClassVar[bool] = True
+
+
+Indicator = Disagreement | Displacement | Foreseen | Modulated | Filtered | Added

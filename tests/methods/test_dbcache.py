@@ -6,6 +6,7 @@ from cache_core.errors import ConfigError
 from cache_core.methods import DBCACHE, FBCACHE, Profile, Sampling, Variant, at_strength, reused_share
 from cache_core.methods.dbcache import between, near
 from cache_core.methods.profile import AHEAD
+from cache_core.schedule import Added, Online
 from cache_core.site import Range
 from cache_core.timeline import Timeline
 
@@ -71,6 +72,24 @@ def test_the_strength_counts_the_blocks_that_run_at_every_step(method):
     assert saved * share == pytest.approx(0.4, abs=0.1)
 
 
-def test_without_a_picture_it_is_refused():
+def test_without_a_picture_the_first_blocks_decide_during_the_run():
+    given = Sampling(Timeline.even(28), Variant("Flux", lists=FLUX))
+    plan = DBCACHE.plan(given, 0.08)
+    assert isinstance(plan.online, Online)
+    assert plan.online.indicator == Added()
+    assert plan.schedule.table(given.timeline).computed("attention") == tuple(range(8))
+
+
+def test_the_estimate_is_by_the_published_times():
+    given = Sampling(Timeline.even(28), Variant("Flux", lists=FLUX))
+    assert FBCACHE.share(given, 0.12) == pytest.approx(1 - 13.78 / 26.36)
+    assert FBCACHE.share(sampling(), 0.12) is None
+    assert 0.08 < at_strength(FBCACHE, given, 0.4) < 0.12
+
+
+@pytest.mark.parametrize("given", [{"inside": False}, {"variant": Variant("UNetModel", lists=(("input_blocks", 12),))}])
+def test_a_model_whose_first_blocks_cannot_be_read_is_told_to_learn(given):
+    timeline = Timeline.even(STEPS)
     with pytest.raises(ConfigError, match="learned on this model"):
-        DBCACHE.plan(Sampling(Timeline.even(STEPS), Variant("Flux", lists=FLUX)), 0.08)
+        DBCACHE.plan(Sampling(timeline, **given), 0.08)
+    assert DBCACHE.plan(Sampling(timeline, **given, profile=profile(0.01)), 0.08)
