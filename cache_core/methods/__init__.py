@@ -5,6 +5,7 @@ from .cache_dit import CACHE_DIT
 from .cfg_gate import CFG_GATE
 from .dbcache import DBCACHE, FBCACHE
 from .deepcache import DEEPCACHE, DEEPCACHE_UNEVEN
+from .dicache import DICACHE
 from .dyncfg import DYNCFG
 from .easycache import EASYCACHE
 from .fastercache import FASTERCACHE
@@ -43,6 +44,7 @@ METHODS: dict[str, Method] = {
         DEEPCACHE_UNEVEN,
         DBCACHE,
         FBCACHE,
+        DICACHE,
     )
 }
 

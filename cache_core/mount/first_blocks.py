@@ -20,7 +20,8 @@ class FirstBlocks:
     """Forwards that measure the first blocks, `kept`, of the list `spec`, and have the run's decision taken when the
     block `first`, behind them, is reached: no block runs twice.
 
-    Of several streams the picture's counts. The value is its residual over these blocks `(B, L, C)`.
+    Of several streams the picture's counts. The value is its residual over these blocks, or what they return,
+    `(B, L, C)`.
     """
 
     def __init__(self, spec: Blocks, kept: list[nn.Module], first: nn.Module, run: Run):
@@ -57,13 +58,13 @@ class FirstBlocks:
         return forward
 
     def _added(self, out: Any) -> Tensor | None:
-        """The residual, once the last of the blocks has returned `out`."""
+        """The value, once the last of the blocks has returned `out`."""
         after = out if isinstance(out, Tensor) else out[self.place]
         before = self._value
         if before is None or not isinstance(after, Tensor) or after.shape != before.shape:
             return None
         with self.run.outside():
-            return after - before
+            return after - before if self.run.looks_at_residual else after.clone()
 
     def _opening(self, begin: Callable[[], object]) -> Forward:
         def forward(*args: Any, **kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from .blended import Blended
 from .chebyshev import Chebyshev
 from .compensation import Compensation
 from .dynamic_reuse import DynamicReuse
@@ -13,7 +14,7 @@ from .weights import binomial, damp, lagrange
 
 
 class Predictor(Protocol):
-    """Weights of kept outputs: `sum_j w_j v_j` over the newest ones. Extrapolation and Fitted are such.
+    """Weights of kept outputs: `sum_j w_j v_j` over the newest ones. Extrapolation, Fitted and Blended are such.
 
     `order`: how many newest outputs of a site a prediction combines. `reach`: how many newest outputs of the model a
     correction combines, the current one included; 0 = no corrections.

@@ -47,8 +47,13 @@ class Evaluations(Memory):
 
     @property
     def looks_behind(self) -> bool:
-        """True if they are taken by what the blocks add that run at every step."""
+        """True if they are taken behind the blocks that run at every step."""
         return self._verdict.behind
+
+    @property
+    def looks_at_residual(self) -> bool:
+        """True if they are taken by what those blocks add; False by what they return."""
+        return self._verdict.adds
 
     def judge(self, value: Tensor | None, patch: Patch = 1) -> None:
         """Decide about the running evaluation, if it has been left open, by the input `(B, L, C)` of the model's first

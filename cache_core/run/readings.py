@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..plan import Plan
 from ..predictor import Extrapolation
-from ..schedule import Added, Displacement, Filtered, Foreseen, Indicator, Modulated
+from ..schedule import Added, Displacement, Filtered, Foreseen, Indicator, Modulated, Probe
 from ..site import Kind
 from ..store import Store
 from ..store.history import disagreement
@@ -19,6 +19,7 @@ from .spectral import filtered
 MOST = 2**24  # elements of an input that are kept; of a larger one those of evenly taken tokens
 CHUNK = 2**22  # elements that are compared at a time, in float32
 LEAST = 1e-30  # of a divisor
+MOST_GAIN = 1.5  # DiCache's bound
 UNKNOWN = float("inf")  # the reading where there is nothing to compare with: it computes
 
 Patch = int | tuple[int, ...]  # latent cells to a token, along each axis, or along height and width
@@ -114,6 +115,34 @@ class Changed:
         """Nothing: the input before counts, computed or not."""
 
 
+class Probing:
+    """Readings of Probe. `gain`: how far the value has moved from the last but one computed one, relative to the last
+    computed one, `mean|p - p_2| / mean|p_1 - p_2|`, in [1, 1.5]; None until two are known."""
+
+    def __init__(self) -> None:
+        self.gain: float | None = None
+        self._newest: Tensor | None = None
+        self._computed: tuple[Tensor, ...] = ()  # newest first
+
+    def read(self, value: Tensor, sigma: float, time: float, forced: bool) -> float:
+        """Relative L1 change since the evaluation before."""
+        before, self._newest = self._newest, value.detach().clone()
+        self.gain = self._gain(self._newest)
+        return distance(self._newest, before)
+
+    def computed(self) -> None:
+        """The value read last is the newest computed one."""
+        if self._newest is not None:
+            self._computed = (self._newest, *self._computed[:1])
+
+    def _gain(self, value: Tensor) -> float | None:
+        if len(self._computed) < 2 or any(value.shape != own.shape for own in self._computed):
+            return None
+        last, older = self._computed
+        moved, step = size(value - older), size(last - older)
+        return min(MOST_GAIN, max(1.0, moved / step)) if step else None
+
+
 class Disagreeing:
     """Readings of Disagreement, of the last outputs of the model in `store`. `node`: the sigma at which it was last
     computed.
@@ -136,6 +165,8 @@ def reader_of(indicator: Indicator) -> Reader:
     """A reader of an indicator that a state, or a first block's input, tells."""
     if isinstance(indicator, Modulated | Filtered):
         return Changed(indicator)
+    if isinstance(indicator, Probe):
+        return Probing()
     if isinstance(indicator, Foreseen):
         return Foretold()
     if isinstance(indicator, Displacement | Added):

@@ -122,7 +122,9 @@ class Run(Evaluations):
         predictor = REUSE if self.reusing and planned.order > 1 else planned
         call.tally.predicted_calls[kind] += 1
         with self.lock:
-            rows = [self.store.combine(key, predictor.weights(self.store[key].nodes, sigma)) for key in keys]
+            rows = [
+                self.store.combine(key, self._verdict.weights(predictor, self.store[key].nodes, sigma)) for key in keys
+            ]
             if plan.compensation and not self.reusing:
                 nodes = [self.store[key].nodes[0] for key in keys]
                 rows = [plan.compensation.applied(row, node, sigma) for row, node in zip(rows, nodes, strict=True)]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..plan import Plan
-from ..schedule import Adaptive, Added, Filtered
+from ..predictor import Blended, Predictor
+from ..schedule import Adaptive, Added, Filtered, Probe
 from ..store import Store, afforded
 from .evaluation import Evaluation
-from .readings import UNKNOWN, Disagreeing, Patch, Reader, on_grid, reader_of
+from .readings import UNKNOWN, Disagreeing, Patch, Probing, Reader, on_grid, reader_of
 
 
 class Verdict:
@@ -37,7 +38,7 @@ class Verdict:
     @property
     def behind(self) -> bool:
         """True if they are read once they have run, and not before."""
-        return self.schedule is not None and isinstance(self.schedule.indicator, Added)
+        return self.schedule is not None and isinstance(self.schedule.indicator, Added | Probe)
 
     def begin(self, evaluation: Evaluation, state: Tensor | None, time: float) -> None:
         """Decide about an evaluation of `state` `(B, C, ...)` at model time `time`, or leave it open for the first
@@ -63,6 +64,18 @@ class Verdict:
             self._computed(evaluation.step)
         else:
             self._in_a_row += 1
+
+    @property
+    def adds(self) -> bool:
+        """True if what the first blocks add is read, and not what they return."""
+        return self.schedule is not None and isinstance(self.schedule.indicator, Added)
+
+    def weights(self, predictor: Predictor, nodes: Sequence[float], at: float) -> tuple[float, ...]:
+        """Weights of the outputs computed at `nodes`, newest first, for a prediction at `at`."""
+        gain = self._reader.gain if isinstance(self._reader, Probing) else None
+        if isinstance(predictor, Blended) and gain is not None and len(nodes) > 1:
+            return predictor.blended(gain)
+        return predictor.weights(nodes, at)
 
     def remembered(self, sigma: float) -> None:
         """Note that the model's output at `sigma` has been computed."""

@@ -2,7 +2,7 @@
 
 from .adaptive import Adaptive
 from .edited import Edited, changed, differences, format_edits, parse_edits
-from .indicator import Added, Displacement, Filtered, Foreseen, Indicator, Modulated
+from .indicator import Added, Displacement, Filtered, Foreseen, Indicator, Modulated, Probe
 from .interval import Frame, Interval, Steps, evenly
 from .layer_lists import format_layer_lists, parse_layer_lists
 from .online import Online

@@ -58,4 +58,12 @@ class Added:
     inside: ClassVar[bool] = True
 
 
-Indicator = Disagreement | Displacement | Foreseen | Modulated | Filtered | Added
+@dataclass(frozen=True)
+class Probe:
+    """Relative L1 change, since the evaluation before, of the picture as the blocks return it that run at every step.
+    For plans with ranges that begin behind the first block."""
+
+    inside: ClassVar[bool] = True
+
+
+Indicator = Disagreement | Displacement | Foreseen | Modulated | Filtered | Added | Probe

@@ -10,8 +10,9 @@ from test_ranges import streams
 from toy import Bench, Double, Single, inputs, toy
 
 from cache_core import MODULES, Frame, Kind, Plan
-from cache_core.run.readings import distance
-from cache_core.schedule import Added, Online
+from cache_core.predictor import Blended
+from cache_core.run.readings import Probing, distance
+from cache_core.schedule import Added, Online, Probe
 from cache_core.site import Range
 
 BEHIND = (Range("double_blocks", 1, 3), Range("single_blocks", 0, 3))
@@ -91,6 +92,47 @@ def test_a_predicted_call_computes_the_first_block_and_adds_what_is_kept():
     }
     now = streams(made, *states()[3])["double_blocks", 0][1]
     assert torch.equal(run(*states()[3]), by_hand(*now, kept))
+
+
+def probed(made, given):
+    """The image as the first double block returns it."""
+    return streams(made, *given)["double_blocks", 0][1][0]
+
+
+def test_a_probe_blends_the_last_two_residuals_by_its_gain():
+    """Computed at 0 and 1, predicted at 2, where the probe has moved on by a gain."""
+    made, given = model(), states()
+    schedule = Online(MODULES, Probe(), 10.0, frame=Frame(2, 0))
+    run = Bench(made, Plan(schedule, Blended(), merge=True, ranges=BEHIND))
+    for one in given[:2]:
+        run(*one)
+    older, newer, now = (probed(made, one) for one in given[:3])
+    gain = float((now - older).abs().mean() / (newer - older).abs().mean())
+    assert gain > 1.5
+    kept = {site: run.run.store[(kind, site, stream)] for kind, site, stream in run.run.store}
+    added = {
+        wanted: kept[found].combine((1.5, -0.5))
+        for wanted, found in zip(
+            ("double_blocks.img", "double_blocks.txt", "single_blocks.x"),
+            ("double_blocks.1-2.img", "double_blocks.1-2.txt", "single_blocks.x"),
+            strict=True,
+        )
+    }
+    after = streams(made, *given[2])["double_blocks", 0][1]
+    torch.testing.assert_close(run(*given[2]), by_hand(*after, added))
+    assert marks(run.run) == "##."
+
+
+def test_the_gain_of_a_probe_is_bounded_and_unknown_at_first():
+    x, reader = torch.ones(1, 4, 2), Probing()
+    for value, gain in ((1.0, None), (2.0, None)):
+        reader.read(value * x, 1.0, 1.0, True)
+        assert reader.gain is gain
+        reader.computed()
+    for value, gain in ((2.2, 1.2), (1.5, 1.0), (9.0, 1.5)):
+        reader.read(value * x, 1.0, 1.0, False)
+        assert reader.gain == pytest.approx(gain)
+    assert reader.read(18.0 * x, 1.0, 1.0, False) == pytest.approx(1.0)  # from the evaluation before, computed or not
 
 
 def test_calls_of_one_evaluation_follow_the_first():
