@@ -1,4 +1,4 @@
-"""What the blocks that run at every step add to the picture; behind them it is decided about the others."""
+"""First blocks, which run at every step: a measure of them decides, behind them, about the others."""
 
 from __future__ import annotations
 

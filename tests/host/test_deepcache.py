@@ -189,7 +189,11 @@ def test_at_any_depth_the_same_input_gives_the_same_output(model, depth):
 def test_every_method_works_inside_a_u_net_or_says_why_not(model, method, pack, plans):
     plain = sampled(model, steps=16)
     for name in pack.NODE_CLASS_MAPPINGS["CacheMethod"].INPUT_TYPES()["required"]["method"][0]:
-        cached, mailbox = method(model, name, curves="learned on this model")
+        try:
+            cached, mailbox = method(model, name, curves="learned on this model")
+        except ValueError as error:
+            assert "Take EasyCache" in str(error), name
+            continue
         sampled(cached, steps=16)  # the first method's is recorded, and all go by it
         assert not torch.equal(sampled(cached, steps=16), plain), name
         assert not mailbox.latest.demotions, name
