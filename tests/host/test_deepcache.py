@@ -192,7 +192,7 @@ def test_every_method_works_inside_a_u_net_or_says_why_not(model, method, pack, 
         try:
             cached, mailbox = method(model, name, curves="learned on this model")
         except ValueError as error:
-            assert "Take EasyCache" in str(error), name
+            assert any(remedy in str(error) for remedy in ("Take EasyCache", "Set curves")), name
             continue
         sampled(cached, steps=16)  # the first method's is recorded, and all go by it
         assert not torch.equal(sampled(cached, steps=16), plain), name
