@@ -46,7 +46,7 @@ DICACHE = Method(
     schedule,
     predictor,
     refusal,
-    ("dicache",),
-    share,
+    aliases=("dicache",),
+    share=share,
     ranges=kept(1),
 )
