@@ -4,9 +4,11 @@ import json
 
 import pytest
 import torch
+from comfy_models import unet
 from test_learning import STEPS
 from test_learning import evaluations as evaluations_of
 from test_learning import ksample as lab_sample
+from tiny import TINY, sampled
 
 from cache_core.methods import METHODS
 from lab.families import FLUX
@@ -112,4 +114,4 @@ def test_a_model_without_known_blocks_has_its_output_reused(methods, name):
 def test_what_a_model_cannot_have_is_refused_with_what_works(pack, methods):
     errors = __import__(f"{pack.__name__}.cache_core.errors", fromlist=["ConfigError"])
     with pytest.raises(errors.ConfigError, match="Spectrum works here"):
-        methods["FasterCache attention"].apply(TINY["hunyuan_dit"].build(), "FasterCache attention")
+        methods["FasterCache attention"].apply(unet(), "FasterCache attention")
