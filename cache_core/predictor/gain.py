@@ -1,5 +1,7 @@
 """Plain reuse times a gain that depends on the step, for each of two bands."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -29,7 +31,7 @@ class Gain:
         """No weights: computed outputs stay as they are."""
         return ()
 
-    def of(self, modality: int) -> "Gain":
+    def of(self, modality: int) -> Gain:
         """The same for all parts."""
         return self
 
@@ -55,6 +57,6 @@ class Bands:
         """No weights: computed outputs stay as they are."""
         return ()
 
-    def of(self, modality: int) -> "Gain | Extrapolation":
+    def of(self, modality: int) -> Gain | Extrapolation:
         """The predictor of a part by its place: 0 the low band, 1 the rest, 2 a value without bands."""
         return (self.low, self.rest, REUSE)[modality]

@@ -17,12 +17,14 @@ NEEDED = {
     "safetensors",
     "PIL",
     "comfy",
+    "comfy_api",
     "comfy_execution",
     "folder_paths",
 }  # all of them there with ComfyUI
 HARMLESS = {
     "__future__",
     "asyncio",
+    "bisect",
     "collections",
     "contextlib",
     "copy",
@@ -37,6 +39,7 @@ HARMLESS = {
     "json",
     "logging",
     "math",
+    "operator",
     "pathlib",
     "random",
     "re",

@@ -41,5 +41,7 @@ def test_a_strength_of_a_method_that_decides_during_the_run_is_an_estimate_witho
 
 def test_every_other_method_may_learn_before_there_is_a_picture():
     for name in METHODS:
-        variant = Variant("UNetModel", lists=(("input_blocks", 12),)) if name.startswith("DeepCache") else Variant("Flux")
+        variant = (
+            Variant("UNetModel", lists=(("input_blocks", 12),)) if name.startswith("DeepCache") else Variant("Flux")
+        )
         assert MethodSettings(name, curves=LEARNED, variant=variant)
