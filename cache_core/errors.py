@@ -9,6 +9,10 @@ class ConfigError(CacheError, ValueError):
     """A setting outside of its range. The message names the widget, its value, the range and the remedy."""
 
 
+class RefusedError(ConfigError):
+    """A method that a model, or a sampling, cannot have. The message names what works instead."""
+
+
 class HostError(CacheError, TypeError):
     """A model without sites of the wanted kind. The message names its class and the node that works instead."""
 

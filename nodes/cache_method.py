@@ -11,17 +11,21 @@ from .comfy.attach import attach
 from .comfy.mailbox import Mailbox
 from .comfy.variant import merges, variant_of
 from .page.last_runs import page_timeline
-from .widgets import choice, inputs, number
+from .widgets import OF_BOTH, choice, inputs, number, percents
 
-TOOLTIPS = {
+TOOLTIPS = OF_BOTH | {
     "model": "Any diffusion model. LoRA and sampling-shift nodes may come before or after this one.",
-    "method": "A published cache: when it reuses, and how reused values are made.",
-    "strength": "Share of the evaluations to save. 0.5 = every second one. More is faster and less exact. The method's "
-    "own threshold follows from it.",
+    "method": "A published cache: the rule by which it skips, and what it puts in place of what is skipped.",
+    "strength": "Share of the evaluations to save, from careful to fast. 0.5 = every second one, 0 = none. The "
+    "method's own threshold follows from it.",
     "curves": "as released: the authors' figures for this model. learned on this model: the first picture is computed "
     "in full, and the method goes by what it shows.",
-    "threshold": "The method's own threshold, by the name it has in its paper. 0 = by strength.",
+    "threshold": "The method's own threshold, as in its paper; the strip has its name and the value in force. 0 = by "
+    "strength. More is faster.",
     "memory": "GB that the cache may take on the device. 0 = automatic, by what is free.",
+    "enabled": "Off: no cache, as without this node.",
+    "schedule": "A schedule that was made elsewhere, as JSON, for a method that reads one. SmoothCache takes the file "
+    "of the package dit-smoothcache. It counts in place of strength, threshold and curves. Empty = none.",
 }
 
 
@@ -35,10 +39,13 @@ class CacheMethod:
         "For Cache Report: what happened in the run.",
     )
     FUNCTION = "apply"
-    SEARCH_ALIASES = [*dict.fromkeys(alias for method in METHODS.values() for alias in method.aliases)]
+    SEARCH_ALIASES = [
+        *dict.fromkeys(alias for method in METHODS.values() for alias in (method.name, *method.aliases)),
+        "Cache Method",
+    ]
     DESCRIPTION = (
-        "Caches by a published method: TeaCache, MagCache and others, on this pack's engine. For comparison, and for "
-        "those who know them; AB-Cache Apply is the node to begin with."
+        "Caches by a published method: TeaCache, MagCache and others, on this pack's engine, on any model that can "
+        "have it. For those who know one, and to compare; AB-Cache Apply is the node to begin with."
     )
 
     @classmethod
@@ -51,15 +58,22 @@ class CacheMethod:
             "curves": choice(CURVES),
         }
         optional = {
-            "threshold": number(0.0, 0.0, 100.0, 0.01),
+            "threshold": number(0.0, 0.0, 100.0, 0.001),
+            **percents(),
             "memory": number(0.0, 0.0, MOST_MEMORY, 0.5),
+            "enabled": ("BOOLEAN", {"default": True}),
+            "schedule": ("STRING", {"default": ""}),
         }
-        sight = ("method", "strength", "curves")
+        sight = ("method", "strength", "curves", "threshold")
         return inputs(TOOLTIPS, sight, required=required, optional=optional) | {"hidden": {"node_id": "UNIQUE_ID"}}
 
-    def apply(self, model: Any, method: str, node_id: str = "", **given: Any) -> tuple[object, Mailbox]:
-        """A clone of `model` with the method's cache on it, and the mailbox for reports. Raises ConfigError for a
-        method that this model cannot have, and for a threshold out of its range."""
+    def apply(
+        self, model: Any, method: str, enabled: bool = True, node_id: str = "", **given: Any
+    ) -> tuple[object, Mailbox]:
+        """A clone of `model` with the method's cache on it, and the mailbox for reports; with `enabled` off the model
+        as it is. Raises ConfigError for a method that this model cannot have, and a threshold out of its range."""
+        if not enabled:
+            return model, Mailbox(off="Cache Method is off")
         mailbox = Mailbox(page_timeline(node_id, type(self).__name__))
         settings = MethodSettings(method, variant=variant_of(model), inside=merges(model), **given)
         return attach(model, settings, mailbox), mailbox

@@ -1,13 +1,13 @@
 """A method: a published cache as data and one function, which the engine runs on any model."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..errors import ConfigError, check_range
+from ..errors import ConfigError, RefusedError, check_range
 from ..plan import Plan
 from ..predictor import REUSE, Compensation, Predictor
-from ..schedule import Schedule, Table, TableAt, from_steps
+from ..schedule import Online, Schedule, Table, TableAt, from_steps
 from ..site import MODULES, OUTPUT, Kind, Range, within
 from ..timeline import Timeline
 from .profile import Profile
@@ -48,7 +48,8 @@ class Sampling:
     `inside`: True where the model's blocks can be merged, so that their residual is reused; else the model's output is.
     `profile`: of a recorded picture, None for the published curves. `given`: a schedule as JSON, for a method that
     imports one. `time_changes` `(N,)`: relative L1 change of the model's time embedding at each step, 0 at step 0;
-    empty where it is not known, or not asked for.
+    empty where it is not known, or not asked for. `start`, `end`: percentages in [0, 1] of the sampling, as ComfyUI
+    counts them, outside which every step is computed.
     """
 
     timeline: Timeline
@@ -57,6 +58,8 @@ class Sampling:
     profile: Profile | None = None
     given: str = ""
     time_changes: tuple[float, ...] = ()
+    start: float = 0.0
+    end: float = 1.0
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -69,7 +72,17 @@ class Sampling:
 
     def scheduled(self, table: Table) -> TableAt:
         """The schedule of a table for this very sampling; beside another plan it is moved over sigma."""
-        return TableAt(table, self.timeline.sigmas)
+        inside = (self.timeline.inside(step, self.start, self.end) for step in range(self.timeline.steps))
+        rows = (row if free else table.kinds for row, free in zip(table.rows, inside, strict=True))
+        return TableAt(Table(table.kinds, tuple(rows)), self.timeline.sigmas)
+
+    def framed(self, schedule: Schedule) -> Schedule:
+        """The schedule within the sampling's percentages, where it decides during the run."""
+        if not isinstance(schedule, Online):
+            return schedule
+        frame = schedule.frame
+        start, end = max(frame.start, self.start), min(frame.end, self.end)
+        return replace(schedule, frame=replace(frame, start=start, end=end))
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,10 @@ class Threshold:
         check_range(self.name, value, self.least, self.most)
         if self.whole and value != int(value):
             raise ConfigError(f"{self.name} is {value}; it counts steps, so set it to a whole number.")
+
+    def said(self, value: float) -> str:
+        """A value with its name, such as `magcache_thresh 0.064`."""
+        return f"{self.name} {value:.3g}"
 
     @cached_property
     def grid(self) -> tuple[float, ...]:
@@ -167,8 +184,9 @@ class Method:
         """The plan for a sampling. Raises ConfigError for a threshold out of range and a sampling that is refused."""
         self.threshold.check(threshold)
         if reason := self.refusal(sampling):
-            raise ConfigError(f"{self.name}: {reason}")
-        schedule, predictor = self.schedule(sampling, threshold), self.predictor(sampling, threshold)
+            raise RefusedError(f"{self.name}: {reason}")
+        schedule = sampling.framed(self.schedule(sampling, threshold))
+        predictor = self.predictor(sampling, threshold)
         compensation, merge = self.compensation(sampling), schedule.kinds <= MODULES
         return Plan(
             schedule,

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ..errors import ConfigError, check_choice, check_range
-from ..methods import METHODS, Method, Profile, Sampling, Variant, at_strength, method_named
+from ..errors import ConfigError, RefusedError, check_choice, check_range
+from ..methods import METHODS, Method, Profile, Sampling, Variant, at_strength, method_named, reused_share
 from ..plan import Plan
-from ..schedule import Steps
+from ..schedule import Frame, Steps
 from ..site import BRANCHES
 from ..timeline import Timeline
 from .saved import check_memory
@@ -14,9 +14,13 @@ from .saved import check_memory
 RELEASED, LEARNED = "as released", "learned on this model"
 CURVES = (RELEASED, LEARNED)
 MOST_STRENGTH = 0.8
+CHECKED = 50  # steps of the sampling that a method is checked on before the real one is known
+TO_LEARN = "every step is computed, as no picture was recorded yet"  # these are notes of plans
+NOTHING = "strength is 0: nothing is saved"
 ONE_BRANCH = "the recorded picture had no guidance: there is no second branch to leave out"
-UNREAD = Profile((), (), (), (), (), means=((0.0,),), guidance=(0.0,))  # stands for one that is still to be recorded
 BLIND = "the changes of this model's time embedding are not known here: every step is computed"
+NONE = "at this threshold no step is reused. Set strength or threshold higher"
+UNREAD = Profile((), (), (), (), (), means=((0.0,),), guidance=(0.0,))  # stands for one that is still to be recorded
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,10 @@ class MethodSettings:
     """The checked widgets of Cache Method.
 
     `strength`: share of the evaluations to save; a `threshold` above 0 counts in its place. `curves`: the published
-    ones, or those of a recorded picture. `memory`: GB on the device; 0 = by what is free. `variant`, `inside`: of the
-    model, see methods.Sampling. `profile`: None until a picture was recorded. `schedule`: as JSON, which counts
-    in place of strength, threshold and curves; empty = none. `time_changes`: of the sampling at hand, see there.
+    ones, or those of a recorded picture. `memory`: GB on the device; 0 = by what is free. `start_percent`,
+    `end_percent`: outside of them every step is computed. `variant`, `inside`: of the model, see methods.Sampling.
+    `profile`: None until a picture was recorded. `schedule`: as JSON, which counts in place of strength, threshold and
+    curves; empty = none. `time_changes`: of the sampling at hand, see there.
     """
 
     method: str
@@ -34,6 +39,8 @@ class MethodSettings:
     curves: str = RELEASED
     threshold: float = 0.0
     memory: float = 0.0
+    start_percent: float = 0.0
+    end_percent: float = 1.0
     variant: Variant = Variant()
     inside: bool = True
     profile: Profile | None = None
@@ -45,15 +52,13 @@ class MethodSettings:
         check_range("strength", self.strength, 0.0, MOST_STRENGTH)
         check_choice("curves", self.curves, CURVES)
         check_memory(self.memory)
-        if self.threshold:  # now, and not only once a picture was recorded
+        Frame(0, 0, self.start_percent, self.end_percent)  # raises for percentages that leave nothing between them
+        if self.threshold:
             self.of.threshold.check(self.threshold)
         if self.schedule and not self.of.imports:
             able = " and ".join(method.name for method in METHODS.values() if method.imports)
             raise ConfigError(f"{self.method} takes no schedule; {able} does. Leave schedule empty.")
-        if self.records and (reason := self.of.refusal(self._sampling(Timeline.even(50), UNREAD))):
-            raise ConfigError(f"{self.method}: {reason}")
-        if not self.records:
-            self.plan(Timeline.even(50))
+        self._check_method(Timeline.even(CHECKED))
 
     @property
     def name(self) -> str:
@@ -63,7 +68,13 @@ class MethodSettings:
     @property
     def records(self) -> bool:
         """True if the coming sampling is computed in full, and recorded."""
-        return self.curves == LEARNED and self.profile is None and self.of.curves and not self.schedule
+        wanted = self.curves == LEARNED and self.of.curves and self.saves
+        return wanted and self.profile is None and not self.schedule
+
+    @property
+    def saves(self) -> bool:
+        """True if anything is to be saved."""
+        return bool(self.strength or self.threshold or self.schedule)
 
     @property
     def of(self) -> Method:
@@ -73,24 +84,42 @@ class MethodSettings:
     def plan(self, timeline: Timeline) -> Plan:
         """The method's plan. Raises ConfigError for a sampling that it refuses, and a threshold out of range."""
         sampling = self._sampling(timeline, self.profile)
-        if self.records:
-            return self._computing(sampling, "every step is computed, to learn from")
+        if self.records or not self.saves:
+            return self._computing(sampling, TO_LEARN if self.records else NOTHING)
         if self.schedule:
             return self.of.plan(sampling, self.of.threshold.default, self.name)
-        if not self.strength and not self.threshold:
-            return self._computing(sampling, "strength is 0: nothing is saved")
-        if self.of.kinds == BRANCHES and self.profile and not self.profile.guidance:
+        if self._one_branch:
             return self._computing(sampling, ONE_BRANCH)
-        threshold = self.threshold or at_strength(self.of, sampling, self.strength)
-        plan = self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.name} {threshold:.3g}")
-        blind = self.of.time and not (plan.online or self.profile or self.time_changes)
-        return replace(plan, notes=(*plan.notes, BLIND)) if blind else plan
+        threshold = self.threshold_at(timeline)
+        plan = self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.said(threshold)}")
+        if plan.online or reused_share(plan, timeline):
+            return plan
+        blind = self.of.time and not (self.profile or self.time_changes)
+        return replace(plan, notes=(*plan.notes, BLIND if blind else NONE))
+
+    def threshold_at(self, timeline: Timeline) -> float:
+        """The method's own threshold for a sampling: the one that is set, else by the strength."""
+        return self.threshold or at_strength(self.of, self._sampling(timeline, self.profile), self.strength)
+
+    @property
+    def _one_branch(self) -> bool:
+        """True for a method for the guidance where the recorded picture had none."""
+        return self.of.kinds == BRANCHES and self.profile is not None and not self.profile.guidance
 
     def _sampling(self, timeline: Timeline, profile: Profile | None) -> Sampling:
-        return Sampling(timeline, self.variant, self.inside, profile, self.schedule, self.time_changes)
+        known = (timeline, self.variant, self.inside, profile, self.schedule, self.time_changes)
+        return Sampling(*known, self.start_percent, self.end_percent)
+
+    def _check_method(self, timeline: Timeline) -> None:
+        """Raise ConfigError for a model that cannot have the method, also once a picture was recorded, and for a
+        threshold out of range."""
+        sampling, threshold = self._sampling(timeline, UNREAD if self.records else self.profile), self.threshold
+        if self.records and (reason := self.of.refusal(sampling)):
+            raise RefusedError(f"{self.method}: {reason}")
+        if self.saves and not self.records and not self._one_branch:
+            self.of.plan(sampling, threshold or self.of.threshold.default)
 
     def _computing(self, sampling: Sampling, note: str) -> Plan:
         """A plan that reuses nothing, and says why."""
-        return Plan(
-            Steps(self.of.kinds_in(sampling), tuple(range(sampling.timeline.steps))), name=self.name, notes=(note,)
-        )
+        every = Steps(self.of.kinds_in(sampling), tuple(range(sampling.timeline.steps)))
+        return Plan(every, name=self.name, notes=(note,))

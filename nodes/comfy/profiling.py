@@ -57,6 +57,12 @@ class ProfileLesson(Taught):
 
     learner: MethodSettings
 
+    def session(self, guider) -> Session:
+        """The session of the recorded run, which knows the method."""
+        session = super().session(guider)
+        session.method = self.learner
+        return session
+
     def learn(self, session: Session, samples: object, again: Callable[..., object]) -> None:
         """Keep the profile. Raises LearningError where the sampling tells nothing."""
         recording = self.recorder.recording()

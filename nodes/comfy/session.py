@@ -14,6 +14,7 @@ from ...cache_core.run.engine import evaluate, pass_through
 from ...cache_core.run.sampler_trace import SamplerTrace
 from ...cache_core.run.shortfall import unpredicted
 from ...cache_core.settings import Settings
+from ...cache_core.settings.method import MethodSettings
 from ...cache_core.settings.saved import SavedPlanSettings
 from ...cache_core.show.report import report
 from . import KEY, compiler, sampling, streams
@@ -37,10 +38,11 @@ class Session(Inside):
     `remembers`: True if later calls of the model need what earlier ones have left. `thread`: the sampler's; others may
     call the model. `followed`: the plans of this run, given or learned; `given`: those of a node. `origin`: of plans
     that can be learned for this sampling, None where none can be; `lesson`: the outcome of learning in this run, by the
-    words of `unseen`; `prices`: seconds of evaluations of unseen samplings, by state. `others`: numbers of the models
-    that the guider calls beside its own, by id. `hooks`: functions of other nodes on the guided output; a sampler may
-    add its own. `branches`: of the guidance, where a plan leaves one out. `parts`: denoised conditional and
-    unconditional outputs of this evaluation; `apart`: the raw difference of the two, for a watch that asks for it.
+    words of `unseen`; `method`: the settings of a method, also where a picture is recorded for it; `prices`: seconds of
+    evaluations of unseen samplings, by state. `others`: numbers of the models that the guider calls beside its own, by
+    id. `hooks`: functions of other nodes on the guided output; a sampler may add its own. `branches`: of the guidance,
+    where a plan leaves one out. `parts`: denoised conditional and unconditional outputs of this evaluation; `apart`:
+    the raw difference of the two, for a watch that asks for it.
     """
 
     def __init__(self, run: Run, model_sampling, model_name: str, watch: Watch | None = None, **inside):
@@ -55,6 +57,7 @@ class Session(Inside):
         self.given: tuple[SavedPlan, ...] = ()
         self.origin: Origin | None = None
         self.lesson = ""
+        self.method: MethodSettings | None = None
         self.prices: dict[str, float] = {}
         self.others: dict[int, int] = {}
         self.hooks: frozenset = frozenset()
@@ -87,6 +90,7 @@ class Session(Inside):
         planned = [s for s in settings if isinstance(s, SavedPlanSettings)]
         session.followed = tuple(s.given for s in planned)
         session.given = tuple(s.given for s in planned if not s.learned)
+        session.method = next((s for s in settings if isinstance(s, MethodSettings)), None)
         session.others = others_of(guider)
         session.hooks = sampling.hooks_of(guider.model_options)
         session.trace = SamplerTrace(None if mask is None else mask >= 1)
