@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ...cache_core import MODULES, ConfigError, Kind, Run, Timeline
+from ...cache_core import MODULES, OUTPUT, ConfigError, Kind, Run, Timeline
+from ...cache_core.methods import Profile
 from ...cache_core.plan import check_together
 from ...cache_core.saved_plan.saved_plan import SavedPlan
-from ...cache_core.settings import Settings, WidgetSettings
+from ...cache_core.settings import WidgetSettings
 from ...cache_core.settings.foreseen import computed_steps
 from ...cache_core.settings.presets import CUSTOM
 from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
 from ...cache_core.show import timeline as view
 from ...cache_core.show.similarity import decibels_of, to_the_eye
-from ..comfy import plan_folder, sampling
+from ...cache_core.site import in_order
+from ...cache_core.timeline import same_sampling
+from ..comfy import plan_folder, profiling, sampling
 from ..comfy.learning import learnable
+from .ahead_of_method import foreseen, threshold_of, without_changes
 from .last_runs import Facts
-from .request import Node
-
-
-@dataclass(frozen=True)
-class Settled:
-    """The settings that count for a node in the next run. `plan`: the saved one among them. `learns`: the speed-up that
-    the run after it will have, where it is learned from, else 0. `left`: learning is on, but the widgets were moved.
-    `note`: a sentence."""
-
-    settings: Settings
-    plan: SavedPlan | None = None
-    learns: float = 0.0
-    left: bool = False
-    note: str = ""
+from .request import AnyNode, MethodNode, Node
+from .settled import Settled
 
 
 @dataclass(frozen=True)
@@ -41,9 +34,11 @@ class Ahead:
     sampler: str
     last: Facts | None
 
-    def settled(self, node: Node, alone: bool = True) -> Settled:
+    def settled(self, node: AnyNode, alone: bool = True) -> Settled:
         """The settings that count for a node in the next run; `alone` on its model or not. Raises ConfigError for
         widgets, or a plan, that cannot be run."""
+        if isinstance(node, MethodNode):
+            return self._of_method(node)
         if node.plan is not None:
             given = self._given(node, node.plan)
             return Settled(node.kind.of_plan(given), given)
@@ -65,12 +60,30 @@ class Ahead:
     def _learned(self, settings: WidgetSettings) -> tuple[SavedPlan | None, str]:
         """The plan that was learned for this sampling, or the reason why none can be. Neither is known before the model
         has run here: plans go by the fingerprint of its weights."""
+        key = self._key(settings.learns, settings.kinds)
+        return (plan_folder.learned(key), plan_folder.why_unlearnable(key)) if key else (None, "")
+
+    def _key(self, learns: float, kinds: frozenset[Kind]) -> str:
+        """The key of what is learned for this sampling; empty where the last run does not tell."""
         if self.last is None or self.last.origin is None:
-            return None, ""
+            return ""
         sampler = sampling.function_of(self.sampler) if self.sampler else self.last.origin.sampler
         origin, modalities = replace(self.last.origin, sampler=sampler), len(self.last.timeline.modalities)
-        key = plan_folder.key_of(origin, self.timeline.sigmas, settings.learns, settings.kinds, modalities)
-        return plan_folder.learned(key), plan_folder.why_unlearnable(key)
+        return plan_folder.key_of(origin, self.timeline.sigmas, learns, kinds, modalities)
+
+    def _of_method(self, node: MethodNode) -> Settled:
+        """The settings of a method, as far as the model is known here."""
+        if self.last is None or self.last.method is None:
+            return foreseen(node, self.timeline, self.sampler, None, self._profile)
+        ran, same = self.last.method, same_sampling(self.last.timeline.sigmas, self.timeline.sigmas)
+        known = ran if same else replace(ran, time_changes=())
+        found = foreseen(replace(node, inside=ran.inside), self.timeline, self.sampler, known, self._profile)
+        return found if same else without_changes(found, self.timeline)
+
+    def _profile(self) -> Profile | None:
+        """The profile that was recorded for this sampling."""
+        key = self._key(0.0, OUTPUT)
+        return profiling.known(key) if key else None
 
     def _given(self, node: Node, name: str) -> SavedPlan:
         """The plan in the file `name`, or, without a name, that of the node's last run."""
@@ -80,7 +93,7 @@ class Ahead:
             raise ConfigError("The plan comes from another node, and is known here once this node has run with it.")
         return given
 
-    def shown(self, node: Node, beside: Sequence[Node]) -> dict:
+    def shown(self, node: AnyNode, beside: Sequence[AnyNode]) -> dict:
         """The plan that the run makes of all Apply nodes, with the cells of `node`. Raises ConfigError for nodes that
         cannot share a model."""
         every = [self.settled(each, not beside) for each in (node, *beside)]
@@ -90,17 +103,19 @@ class Ahead:
         run = Run(tuple(s.plan(self.timeline) for s in counting), self.timeline)
         if sampling.noisy_name(self.sampler):
             run.reuse(f"{self.sampler} adds new noise at each step, by its name")
-        learns, rate, seconds = max(s.learns for s in every), *self._rate(run)
+        learns = max(s.learns for s in every)
+        rate, seconds = (None, None) if any(s.unknown for s in every) else self._rate(run)
         return {
             "name": " + ".join(s.name for s in counting),
             "steps": self.timeline.steps,
             "cells": _cells(node, every[0], run),
+            "threshold": threshold_of(every[0].settings, self.timeline),
             "boundary": view.boundary(run),
             "scale": view.noise_scale(run),
             "rate": rate,
             "seconds": seconds,
             "bytes": self._bytes(run),
-            **view.counts(run),
+            **_counts(every[0], run),
             "learns": learns,
             "learned": any(getattr(s, "learned", False) for s in counting),
             "kept": bool(learns) and (self.last is None or self.last.origin is None) and _learned_before(),
@@ -147,8 +162,24 @@ def _learned_before() -> bool:
     return any(not name.startswith(plan_folder.PREFIX) for name in plan_folder.available())
 
 
-def _cells(node: Node, settled: Settled, run: Run) -> view.Cells:
+def _cells(node: AnyNode, settled: Settled, run: Run) -> view.Cells:
     """The cells of the kinds that a node caches; computed ones for a kind that the run does not cache."""
-    given = settled.plan.table.kinds if settled.plan else node.kind.kinds
-    own, cells = [kind for kind in Kind if kind in node.kind.kinds & given], view.planned(run)
+    if isinstance(node, MethodNode):
+        return _cells_of_method(settled, run)
+    given = settled.plan.table.kinds if settled.plan else node.kinds
+    own, cells = [kind for kind in Kind if kind in node.kinds & given], view.planned(run)
     return {kind.value: cells.get(kind.value, [view.COMPUTED] * run.timeline.steps) for kind in own}
+
+
+def _cells_of_method(settled: Settled, run: Run) -> view.Cells:
+    """The cells of the kinds of a method's own plan; open ones where nothing is known of single steps."""
+    own, steps, cells = settled.settings.plan(run.timeline).kinds, run.timeline.steps, view.planned(run)
+    computed: list[str | None] = [view.COMPUTED] * steps
+    unknown: list[str | None] = [view.COMPUTED, *[view.OPEN] * (steps - 1)]
+    return {k.value: unknown if settled.unknown else cells.get(k.value, computed) for k in in_order(own)}
+
+
+def _counts(settled: Settled, run: Run) -> dict[str, Any]:
+    """The numbers of computed steps of a run; the least ones where nothing is known of single steps."""
+    found = view.counts(run)
+    return {"computed": dict.fromkeys(found["computed"], 1), "least": True} if settled.unknown else found

@@ -18,6 +18,7 @@ from .server import server
 if TYPE_CHECKING:
     from ...cache_core import Run, RunReport, Timeline
     from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
+    from ...cache_core.settings.method import MethodSettings
     from ...cache_core.store import Rung
     from ..comfy.session import Session
     from .scene import Scene
@@ -44,7 +45,8 @@ class Memory:
 class Facts:
     """Facts of a node's last finished run. Numbers only; `model_sampling` is a copy of a few thousand of them, on the
     CPU. `prices`: seconds of an evaluation by state; `each`: evaluations in a step. `origin`: of plans learned for this
-    sampling; None where none can be, or it is not known. `given`: plans given to the node."""
+    sampling; None where none can be, or it is not known. `given`: plans given to the node. `method`: the settings of a
+    method that ran, with what is known of the model; None without one."""
 
     timeline: Timeline
     model_sampling: object
@@ -53,6 +55,7 @@ class Facts:
     given: tuple[SavedPlan, ...]
     origin: Origin | None = None
     each: float = 1.0
+    method: MethodSettings | None = None
 
     def elsewhere(self, before: Scene, now: Scene) -> Facts | None:
         """The facts that hold in another scene; None for another model."""
@@ -181,7 +184,7 @@ def facts(session: Session, report: RunReport) -> Facts:
     memory = Memory(report.peak_bytes + report.peak_host_bytes, run.store.rung, run.table.states(), order)
     sampling = copy.deepcopy(session.model_sampling).cpu()
     prices, each = {**session.prices, **view.prices(report.rows)}, report.evaluations / report.steps
-    return Facts(run.timeline, sampling, prices, memory, session.given, session.origin, each)
+    return Facts(run.timeline, sampling, prices, memory, session.given, session.origin, each, session.method)
 
 
 def send(state: dict) -> None:

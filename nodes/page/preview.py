@@ -8,7 +8,7 @@ from ...cache_core.schedule import changed
 from ...cache_core.show import timeline as view
 from .ahead import Ahead
 from .last_runs import Facts
-from .request import Node, Request, cells_of
+from .request import AnyNode, MethodNode, Node, Request, cells_of
 from .sigmas import Described, timeline_of
 
 
@@ -22,7 +22,7 @@ def preview(request: Request, last: Facts | None) -> dict:
         return _off(request.node, timeline) | {"exact": exact}
     ahead = Ahead(timeline, described.sampler, last)
     node, written, fixed = request.node, {}, _fixed(request, timeline)
-    if request.edit is not None and not fixed:
+    if isinstance(node, Node) and request.edit is not None and not fixed:
         table = Run((ahead.settled(node).settings.plan(timeline),), timeline).table
         written = node.settings().edited(changed(table, cells_of(request.edit, table)), timeline)
         node = node.changed(written)
@@ -30,11 +30,11 @@ def preview(request: Request, last: Facts | None) -> dict:
     return {**shown, "exact": exact, "editable": not fixed, "fixed": fixed, "widgets": written}
 
 
-def _off(node: Node, timeline: Timeline) -> dict:
+def _off(node: AnyNode, timeline: Timeline) -> dict:
     """The answer for a node that is switched off."""
-    kinds = [kind for kind in Kind if kind in node.kind.kinds]
+    kinds = [kind for kind in Kind if kind in node.kinds]
     return {
-        "name": f"{node.kind.title} off",
+        "name": f"{node.title} off",
         "off": True,
         "steps": timeline.steps,
         "cells": {kind.value: [view.COMPUTED] * timeline.steps for kind in kinds},
@@ -51,6 +51,7 @@ def _off(node: Node, timeline: Timeline) -> dict:
         "left": False,
         "alike": None,
         "apart": {},
+        "threshold": None,
         "notes": [],
         "editable": False,
         "fixed": "",
@@ -60,9 +61,11 @@ def _off(node: Node, timeline: Timeline) -> dict:
 
 def _fixed(request: Request, timeline: Timeline) -> str:
     """The reason why single steps cannot be changed, by its key in web/js/words.js; empty where they can."""
+    if isinstance(request.node, MethodNode):
+        return "method"
     if request.node.plan is not None:
         return "plan"
     if timeline.steps < MIN_STEPS:
         return "few"
-    apart = request.node.kind.kinds != MODULES or all(other.kind.kinds != OUTPUT for other in request.beside)
+    apart = request.node.kinds != MODULES or all(other.kinds != OUTPUT for other in request.beside)
     return "" if apart else "beside"

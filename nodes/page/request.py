@@ -5,17 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from ...cache_core import CacheError, Kind, Table
+from ...cache_core import OUTPUT, CacheError, Kind, Table
 from ...cache_core.errors import brief
 from ...cache_core.plan import MOST_STEPS
 from ...cache_core.settings import ABSettings, FEBSettings, WidgetSettings
+from ...cache_core.settings.method import MethodSettings
 from ...cache_core.settings.presets import AUTO, OFF
+from ...cache_core.site import MODULES
 from .scene import Scene
 from .sigmas import Described
 
 SETTINGS: dict[str, type[WidgetSettings]] = {"FEBCacheApply": FEBSettings, "ABCacheApply": ABSettings}
+METHOD = "CacheMethod"
+OF_METHOD = {"method": "", "strength": 0.5, "curves": "", "threshold": 0.0, "memory": 0.0} | {
+    "start_percent": 0.0,
+    "end_percent": 1.0,
+    "enabled": True,
+    "schedule": "",
+}  # its widgets
 LARGEST = 2**16  # bytes of a request
 MOST_BESIDE = 8  # other Apply nodes
 
@@ -38,6 +47,16 @@ class Node:
         """True if the node is switched off, whatever plan it is given."""
         return self.widgets.get("preset") == OFF
 
+    @property
+    def title(self) -> str:
+        """The name of what the node caches by."""
+        return self.kind.title
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds that the node caches."""
+        return self.kind.kinds
+
     def settings(self) -> WidgetSettings:
         """Settings of the widgets. Raises ConfigError for widgets that cannot be run."""
         values = {name: value for name, value in self.widgets.items() if name != "preset"}
@@ -49,12 +68,41 @@ class Node:
 
 
 @dataclass(frozen=True)
+class MethodNode:
+    """Cache Method as the page describes it. `inside`: True where the model's blocks are reused, as far as is known."""
+
+    widgets: dict[str, Any]
+    inside: bool = True
+    title: ClassVar[str] = "Cache Method"
+    plan: ClassVar[None] = None
+
+    @property
+    def off(self) -> bool:
+        """True if the node is switched off."""
+        return not self.widgets.get("enabled", True)
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds that the node caches."""
+        return MODULES if self.inside else OUTPUT
+
+    def settings(self, **known: Any) -> MethodSettings:
+        """Settings of the widgets, and what is `known` of the model. Raises ConfigError for widgets that cannot be
+        run."""
+        values = {name: value for name, value in self.widgets.items() if name != "enabled"}
+        return MethodSettings(**{"method": "", **values, "inside": self.inside, **known})
+
+
+AnyNode = Node | MethodNode
+
+
+@dataclass(frozen=True)
 class Request:
     """`beside`: the other Apply nodes on the way of the model, none that is off. `sampling`: None where the page finds
     no steps. `edit`: cells of the timeline to change, not yet checked against a table (`cells_of`); None for none."""
 
-    node: Node
-    beside: tuple[Node, ...]
+    node: AnyNode
+    beside: tuple[AnyNode, ...]
     sampling: Described | None
     edit: Mapping[str, Any] | None
     scene: Scene = Scene()
@@ -105,10 +153,12 @@ def _list(given: object, name: str) -> list:
     return given
 
 
-def _node(asked: Mapping[str, Any]) -> Node:
+def _node(asked: Mapping[str, Any]) -> AnyNode:
     name, plan = asked.get("class"), asked.get("plan")
+    if name == METHOD:
+        return MethodNode(_known(_object(asked.get("widgets") or {}, "widgets"), OF_METHOD))
     if not isinstance(name, str) or name not in SETTINGS:
-        raise RequestError(f"class is {brief(repr(name))}; it must be one of {', '.join(SETTINGS)}.")
+        raise RequestError(f"class is {brief(repr(name))}; it must be one of {', '.join((*SETTINGS, METHOD))}.")
     kind = SETTINGS[name]
     widgets = _known(_object(asked.get("widgets") or {}, "widgets"), {**kind.defaults, **kind.beside, "preset": AUTO})
     return Node(kind, widgets, _like("name", _object(plan, "plan").get("name", ""), "") if plan else None)

@@ -44,7 +44,9 @@ def stepped(watch=None):
 
 
 def session_of(run, **more):
-    parts = {"model_sampling": torch.nn.Identity(), "given": (), "origin": None, "lesson": "", "prices": {}}
+    parts = {"model_sampling": torch.nn.Identity(), "given": (), "origin": None, "lesson": "", "prices": {}} | {
+        "method": None
+    }
     return SimpleNamespace(run=run, **parts | more)
 
 

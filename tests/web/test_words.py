@@ -15,6 +15,7 @@ from cache_core import OUTPUT, Extrapolation, Frame, Interval, Kind, Plan, Run, 
 from cache_core.saved_plan.saved_plan import Origin, model_plan
 from cache_core.show import timeline as view
 from cache_core.show.similarity import in_words
+from tests.web.method_words import method_cases
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parents[1] / "web" / "js"
@@ -33,6 +34,7 @@ NAMES = (
     "MLP",
     "Apply",
     "EasyCache",
+    "magcache_thresh",
     "MB",
     "dB",
     "s",
@@ -76,6 +78,7 @@ def cases(pack) -> dict:
     going = {**state, "running": True, "rate": 1.84}
     feb = {name: plan("FEBCacheApply", widgets=widgets) for name, widgets in (("auto", {}), ("on", {"learn": True}))}
     return {
+        **method_cases(plan, off, ran()),
         "first": {"plans": [first]},
         "first of FEB-Cache": {"plans": [feb["on"]]},
         "not learned": {"plans": [off]},
@@ -108,6 +111,8 @@ def sentences(pack, cases) -> list[str]:
         {"class": "ABCacheApply", "plan": {"name": ""}},
         {"class": "ABCacheApply", "plan": {"name": "bundled/none.safetensors"}},
         {"class": "ABCacheApply", "beside": [{"class": "ABCacheApply"}]},
+        {"class": "CacheMethod", "widgets": {"method": "none"}},
+        {"class": "CacheMethod", "widgets": {"method": "MagCache", "threshold": 99.0}},
         {
             "class": "FEBCacheApply",
             "beside": [{"class": "ABCacheApply", "widgets": {"preset": "custom", "tolerance": 0.1}}],
@@ -176,10 +181,19 @@ def test_the_bold_lines_say_what_the_next_picture_takes(said):
     assert heads["learning"] == "Learning: 4 of 48, only for the first picture."
     assert heads["just learned"] == "Learned. The next picture takes about 14 s instead of 41 s."
     assert heads["running"] == f"Running: {STEPS} of {STEPS} steps, 1.84x so far."
+    assert heads["method to be learned"] == "First picture: normal speed, learns. Then about 2.0x."
+    assert heads["threshold to be learned"] == "First picture: normal speed, is learned from."
+    assert heads["method of a model that has not run"] == "How much faster is decided while it runs."
     assert heads["few steps"] == "Normal speed: every step is computed."
     assert re.fullmatch(r"Last picture: [\d.]+x, \d+ s instead of \d+ s\.", heads["ran"])
     assert re.fullmatch(r"Last picture: normal speed, [\d.]+ s\.", heads["ran at normal speed"])
     assert "hard to tell apart from uncached (44 dB)" in front(said["en"]["learned before"])[1]
+
+
+def test_a_method_s_own_threshold_is_read_first_with_where_it_comes_from(said):
+    assert front(said["en"]["method"])[2] == "magcache_thresh 0.064 from strength 0.5"
+    assert front(said["en"]["method by hand"])[2] == "magcache_thresh 0.064, as set"
+    assert "strength is 0: nothing is saved" in front(said["en"]["method off"])
 
 
 def test_what_is_cached_less_than_planned_is_read_first_too(said):
@@ -199,7 +213,7 @@ def test_in_chinese_no_english_is_read_first(said):
     notes = {"out of memory at step 4"}  # rare sentences of the engine stay in its language
     for case in said["zh"].values():
         for line in front(case):
-            words = set(re.findall(r"[A-Za-z][A-Za-z-]*", line)) - set(NAMES)
+            words = set(re.findall(r"[A-Za-z][\w-]*", line)) - set(NAMES)
             assert line in notes or not words, line
 
 

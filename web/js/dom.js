@@ -24,6 +24,7 @@ export function addWidget(node, name, type, shown, height, width) {
     shown.style.minHeight = `${height - 2 * widget.margin}px`; // for the rendering that asks the element
   };
   widget.serialize = false;
+  watchJoining(node);
   hold(height);
   shown.addEventListener("wheel", (event) => shown.closest("[data-node-id]") || app.canvas.processMouseWheel?.(event), { passive: false });
   node.setSize([Math.max(node.size[0], width), node.computeSize()[1]]);
@@ -33,7 +34,29 @@ export function addWidget(node, name, type, shown, height, width) {
   };
 }
 
-/** The Vue rendering keeps the elements of a node that an undo loads anew, that of the node that was there before among them. */
+const joined = new WeakSet();
+
+/** Notes when a node joins its graph. */
+function watchJoining(node) {
+  const { onAdded } = node;
+  node.onAdded = function () {
+    joined.add(this);
+    return onAdded?.apply(this, arguments);
+  };
+}
+
+/** A front end that puts a node in the place of one whose pack is missing tells nobody, and then shows no element of it. */
+function join(node) {
+  if (joined.has(node)) return;
+  node.onAdded(node.graph);
+  node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
+}
+
+/**
+ * Sees to it that the element of a node on the graph is shown: the Vue rendering keeps the elements of a node that an undo loads anew, that of the node that was
+ * there before among them.
+ */
 export function takePlace(shown, node) {
+  join(node);
   if (!shown.isConnected) document.querySelector(`[data-node-id="${CSS.escape(node.id)}"] .${shown.classList[0]}`)?.replaceWith(shown);
 }

@@ -54,7 +54,7 @@ export class Advanced {
   }
 
   #isCustom() {
-    return widgetOf(this.node, "preset")[1].value === CUSTOM;
+    return widgetOf(this.node, "preset")[1]?.value === CUSTOM;
   }
 
   /** A node that was saved before anything was hidden keeps its size, and what it has moved or linked is seen. */
@@ -69,7 +69,9 @@ export class Advanced {
 
   /** After a click on the strip nothing opens: the strip would move away under the pointer. */
   #openForCustom() {
-    const preset = this.node.widgets.find(({ name }) => name === "preset"), { callback } = preset;
+    const preset = this.node.widgets.find(({ name }) => name === "preset");
+    if (!preset) return;
+    const { callback } = preset;
     const open = () => this.#isCustom() && !widgetOf(this.node, this.edits)[1].value && !this.node.showAdvanced && this.#show(true);
     preset.callback = function (...args) {
       const result = callback?.apply(this, args);

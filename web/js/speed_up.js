@@ -8,7 +8,7 @@ import { wordsIn } from "./words.js";
 
 const NAME = "feb_ab_cache.speed_up";
 const NODE = "ABCacheApply";
-const OURS = [NODE, "FEBCacheApply"];
+const OURS = [NODE, "FEBCacheApply", "CacheMethod"];
 const LEAST = 8; // steps: with fewer, AB-Cache computes them all
 
 const CANNOT = ["there", "rival", "few", "unlinked"]; // reasons why no node goes before an input

@@ -1,4 +1,4 @@
-// The timeline of the Apply nodes: what the next run will do with each step, and, while it goes on and after it, what it did. The plan comes from
+// The timeline of the Apply nodes and Cache Method: what the next run will do with each step, and, while it goes on and after it, what it did. The plan comes from
 // the pack's route, by the code that runs it. Without this file the nodes work the same: the widgets say it all.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
@@ -17,13 +17,13 @@ import { wordsIn } from "./words.js";
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = { FEBCacheApply: 200, ABCacheApply: 186 }; // of the widget, at least: a head, the cells, and the first lines down to "details"; more words are scrolled to
+const HEIGHT = { FEBCacheApply: 200, ABCacheApply: 186, CacheMethod: 214 }; // of the widget, at least: a head, the cells, and the first lines down to "details"; more words are scrolled to
 const WIDTH = 270;
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
 const RETRY = 2000; // milliseconds, when the server does not answer
 
 const timelines = new Set();
-const isOurs = (node) => node.comfyClass in EDITS;
+const isOurs = (node) => node.comfyClass in HEIGHT;
 const title = (node) => node.title || node.type;
 
 async function ask(path, body) {
@@ -31,7 +31,7 @@ async function ask(path, body) {
   return answer.json();
 }
 
-/** An Apply node for the route. */
+/** A node for the route. */
 function described(node) {
   const planned = sourceOf(node, "plan")?.node, plan = planned && { name: String(valueOf(planned, "plan_name") ?? "") };
   const widgets = Object.fromEntries(node.widgets.filter(({ name }) => name !== WIDGET).map(({ name }) => [name, widgetOf(node, name)[1].value]));
@@ -244,7 +244,7 @@ if (!app.extensions.some((extension) => extension.name === NAME)) {
       setInterval(() => document.hidden || timelines.forEach((timeline) => timeline.look()), PAUSE);
     },
     nodeCreated(node) {
-      if (node.comfyClass in EDITS) add(node);
+      if (isOurs(node)) add(node);
     },
   });
 }

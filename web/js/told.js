@@ -10,10 +10,16 @@ const isWhole = ({ computed, steps, least }) => !least && Object.values(computed
 
 /** How much faster the next picture is. */
 function head(say, { learns, rate, seconds: known, computed, steps, least }) {
-  if (learns) return say("first", { rate: times(learns) });
+  if (learns) return learns > 1 ? say("first", { rate: times(learns) }) : say("recorded");
   if (rate === null) return say("open");
   if (isWhole({ computed, steps, least })) return say("normal");
   return known ? say("faster", { rate: times(rate), next: seconds(known[0]), plain: seconds(known[1]) }) : say("most", { rate: times(rate) });
+}
+
+/** A method's own threshold, and what it comes from; nothing for other plans. */
+function thresholdIn(say, { threshold }) {
+  if (!threshold) return [];
+  return [[say(threshold.strength === null ? "thresholdSet" : "thresholdFrom", threshold), ""]];
 }
 
 const joined = (parts) => parts.filter(Boolean).join(" · ");
@@ -80,12 +86,12 @@ export function told(say, { plan, run, where, unsure, example, wrong }) {
   if (wrong.length) return { lines: [...lines, ...left], more: behind };
   if (run) {
     const learned = run.report.lesson === "learned", [did, ahead] = [ranBelow(say, run, plan), below(say, plan)];
-    lines.push([ranHead(say, run, plan), "strong"], [learned ? ahead : did, ""], ...left);
+    lines.push([ranHead(say, run, plan), "strong"], [learned ? ahead : did, ""], ...thresholdIn(say, plan), ...left);
     const next = learned ? did : say("next", { head: head(say, plan) });
     const [less, notes] = [run.report.less, run.report.notes].map((texts) => texts.map(say.sentence));
     return { lines: [...lines, ...less.slice(0, 1).map((text) => [text, ""])], more: [next, ...less.slice(1), ...notes, ...behind, plan.name] };
   }
   const notes = plan.notes.map(say.sentence), why = isWhole(plan) && !plan.learns ? 1 : 0; // what is not cached is not left unsaid
-  lines.push([head(say, plan), example ? "" : "strong"], [below(say, plan), ""], ...left, ...notes.slice(0, why).map((text) => [text, ""]));
+  lines.push([head(say, plan), example ? "" : "strong"], [below(say, plan), ""], ...thresholdIn(say, plan), ...left, ...notes.slice(0, why).map((text) => [text, ""]));
   return { lines, more: [...behind, ...notes.slice(why), plan.name] };
 }
