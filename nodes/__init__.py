@@ -7,6 +7,7 @@ from .cache_method import CacheMethod
 from .cache_plan import CachePlanInfo, CachePlanLoad, CachePlanSave
 from .cache_report import CacheReport
 from .feb_cache_apply import FEBCacheApply
+from .page.replacements import register_replacements
 from .page.routes import register
 
 NODE_CLASS_MAPPINGS = {
@@ -33,3 +34,4 @@ NODE_DISPLAY_NAME_MAPPINGS = {
 }
 
 register()
+register_replacements()

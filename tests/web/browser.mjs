@@ -9,7 +9,7 @@ export { url, rest };
 
 const OURS = /feb_cache|feb_ab_cache|\/extensions\/(cloned|feb-ab-cache)\//;
 const local = (address) => !address.startsWith("http") || new URL(address).hostname === "127.0.0.1";
-const SETTINGS = { "Comfy.TutorialCompleted": true, "Comfy.Workflow.Persist": false, "Comfy.VueNodes.Enabled": false, "Comfy.ColorPalette": "dark", "Comfy.Locale": "en", "Comfy.Minimap.Visible": false };
+const SETTINGS = { "Comfy.TutorialCompleted": true, "Comfy.Workflow.Persist": false, "Comfy.RightSidePanel.IsOpen": false, "Comfy.VueNodes.Enabled": false, "Comfy.ColorPalette": "dark", "Comfy.Locale": "en", "Comfy.Minimap.Visible": false };
 
 /**
  * A page with these settings. `facts` is what the script prints in the end; in it `noise`: messages and errors of our scripts; `errors`: all errors of

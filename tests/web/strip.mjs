@@ -4,7 +4,7 @@ import { url } from "./browser.mjs";
 export function stripOf({ page, path }) {
   /** What the strip of the only Apply node shows, and the node's widgets; null without a strip. */
   const shown = () => page.evaluate(() => {
-    const strip = document.querySelector(".feb-strip"), node = app.graph._nodes.find((node) => node.type.endsWith("CacheApply"));
+    const strip = document.querySelector(".feb-strip"), node = app.graph._nodes.find((node) => /CacheApply$|^CacheMethod$/.test(node.type));
     if (!strip?.querySelector(".feb-strip-row")) return null;
     const cells = {}, texts = (strip) => { // all of them, and those that are read first
       const [words, front] = [".feb-strip-words p", ".feb-strip-lines p"].map((which) => [...strip.querySelectorAll(which)].map((line) => line.textContent).join("\n"));
