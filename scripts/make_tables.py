@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 MEASURED, MIGRATION, COMPATIBILITY = DOCS / "MEASURED.md", DOCS / "MIGRATION.md", DOCS / "COMPATIBILITY.md"
-USING, MODELS, TRIED = DOCS / "USING.md", DOCS / "MODELS.md", DOCS / "TRIED.md"
+USING, MODELS, TRIED, METHODS = (DOCS / f"{name}.md" for name in ("USING", "MODELS", "TRIED", "METHODS"))
 RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
 
 
@@ -129,6 +129,7 @@ def kept(name: str) -> list[dict]:
 def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
     import compatibility
+    import method_table
     import template_tables
 
     from lab import ablation, demo, distribution, feb, quality, rivals, settings, shifts, sound
@@ -144,6 +145,7 @@ def tables() -> dict[Path, dict[str, str]]:
         USING: {"memory": memory()},
         MODELS: {"models": models()},
         TRIED: {"tried": tried()},
+        METHODS: {"methods": method_table.table()},
         MEASURED: {**whole, "summary": settings.summary(real), **shown},
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}

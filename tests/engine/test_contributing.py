@@ -10,8 +10,10 @@ import torch
 from mirrors import Mirror
 from toy import Bench, Marks, inputs, toy
 
-from cache_core import MODULES, OUTPUT, Kind, Plan
+from cache_core import MODULES, OUTPUT, ConfigError, Kind, Plan, Timeline
 from cache_core.hosts import match
+from cache_core.methods import Sampling, at_strength
+from tests.methods.profiles import profile
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -52,6 +54,26 @@ def test_the_predictor_runs_as_it_is(example):
     outputs = [bench(*inputs(seed)) for seed in range(3)]
     torch.testing.assert_close(outputs[2], (model(*inputs(0), {}) + model(*inputs(1), {})) / 2)
     assert bench.run.evaluation.predicted_calls == {Kind.MODEL: 1}
+
+
+def test_the_method_plans_from_a_recorded_picture_and_refuses_without(example):
+    module, source = example(2)
+    timeline = Timeline.even(10)
+    sampling = Sampling(timeline, profile=profile(timeline, change=0.25))
+    table = module.CHANGES.plan(sampling, 0.5).schedule.table(timeline)
+    assert table.computed(Kind.MLP) == (0, 2, 4, 6, 8)
+    half = at_strength(module.CHANGES, sampling, 0.5)
+    assert module.CHANGES.plan(sampling, half).schedule.table(timeline) == table
+    with pytest.raises(ConfigError, match="learned on this model"):
+        module.CHANGES.plan(Sampling(timeline), 0.5)
+    assert len(source.splitlines()) <= 90
+
+
+def test_methods_are_in_files_of_at_most_90_lines():
+    model = {"__init__.py", "method.py", "profile.py", "published.py", "entries.py"}
+    files = [path for path in (ROOT / "cache_core" / "methods").glob("*.py") if path.name not in model]
+    assert files
+    assert not [path.name for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 90]
 
 
 def test_every_file_and_command_that_is_named_is_there():

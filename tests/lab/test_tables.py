@@ -23,7 +23,10 @@ def script():
     "name",
     [
         "README.md",
-        *(f"docs/{name}.md" for name in ("USING", "MODELS", "TRIED", "MEASURED", "MIGRATION", "COMPATIBILITY")),
+        *(
+            f"docs/{name}.md"
+            for name in ("USING", "MODELS", "METHODS", "TRIED", "MEASURED", "MIGRATION", "COMPATIBILITY")
+        ),
     ],
 )
 def test_the_tables_are_up_to_date(script, name):
