@@ -23,10 +23,11 @@ class Family:
     frames: int = 1
     shift: float = 1.0
     trained_shift: float = 0.0
+    drawn: bool = False  # trained on drawings (lab.drawings), not on scenes
 
     @property
     def weights(self) -> Path:
-        return Path(__file__).parent / "weights" / f"{self.name}_scenes.safetensors"
+        return Path(__file__).parent / "weights" / f"{self.name}{'' if self.drawn else '_scenes'}.safetensors"
 
     @property
     def latents(self) -> tuple[int, ...]:
@@ -50,4 +51,14 @@ MINIMAX_H3 = Family(
     shift=SHIFT,
     trained_shift=4.0,  # at the released one, half of the times say next to nothing of clips as small as these
 )
-TRAINED = {**FAMILIES, MINIMAX_H3.name: MINIMAX_H3}
+# beside those, too: pictures to look at; the tables' numbers stay those of the scenes
+DRAWINGS = Family(
+    "flux_drawings",
+    "lab FLUX of drawings (3.4 M parameters, 3 + 6 blocks)",
+    Flux,
+    shift=3.0,  # as FLUX is sampled at a megapixel
+    trained_shift=1.0,
+    drawn=True,
+)
+SHOWN = {DRAWINGS.name: DRAWINGS, **FAMILIES}
+TRAINED = {**SHOWN, MINIMAX_H3.name: MINIMAX_H3}

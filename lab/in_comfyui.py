@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import sys
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -14,12 +15,13 @@ from cache_core import RunReport
 
 from .condition import UNCONDITIONAL, condition
 from .families import FLUX, Family
-from .flux import FluxConfig
+from .flux import Flux, FluxConfig
 from .rows import Setting
 from .sample import load, noise_of
 from .scenes import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
+FIRST = 1000  # seed of the picture that is learned from
 
 
 def import_comfyui(folder: Path) -> None:
@@ -51,16 +53,18 @@ def comfyui_model(family: Family) -> object:
     ComfyUI's loader takes the HunyuanVideo file as it is. It knows FLUX by the released size only, so that one is
     built as the loader would.
     """
-    if family is FLUX:
-        return flux_model()
+    from comfy_extras.nodes_model_advanced import ModelSamplingAuraFlow, ModelSamplingSD3
+
+    if family.network is Flux:
+        model = flux_model(family)
+        return model if family.shift == 1 else ModelSamplingAuraFlow().patch_aura(model, family.shift)[0]
     import comfy.sd
-    from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
     return ModelSamplingSD3().patch(comfy.sd.load_diffusion_model(str(family.weights)), shift=family.shift)[0]
 
 
-def flux_model() -> object:
-    """The lab's FLUX in ComfyUI's class, as its loader would return it."""
+def flux_model(family: Family = FLUX) -> object:
+    """A FLUX of the lab in ComfyUI's class, as its loader would return it."""
     import comfy.ldm.flux.model as source
     import comfy.supported_models
     from comfy import latent_formats, model_management
@@ -89,7 +93,7 @@ def flux_model() -> object:
     kind = comfy.supported_models.FluxSchnell({key: value for key, value in sizes.items() if key in known})
     kind.set_inference_dtype(torch.float32, None)
     model = kind.get_model({}, "", device=torch.device("cpu"))
-    own, lab = model.diffusion_model.state_dict(), load()[0].state_dict()
+    own, lab = model.diffusion_model.state_dict(), load(family)[0].state_dict()
     names = {name: name if name in own else name.removesuffix("scale") + "weight" for name in lab}  # newer versions
     model.diffusion_model.load_state_dict({names[name]: value for name, value in lab.items()})
     model.latent_format = latent_formats.LatentFormat()  # the lab's latents are not those of FLUX's VAE
@@ -97,28 +101,40 @@ def flux_model() -> object:
     return ModelPatcher(model.eval(), model_management.get_torch_device(), model_management.unet_offload_device())
 
 
-def comfyui_sampler(folder: Path, family: Family, steps: int, pictures: int):  # noqa: ANN201 (lab.demo.Sampler, which imports this)
-    """Samples through ComfyUI's KSampler, with the settings put on this pack's nodes."""
-    import_comfyui(folder)
-    nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
-    sampled = ksampled(family, steps, pictures)
+class ComfySampler:
+    """The demo's sampling through ComfyUI's KSampler, with the settings put on this pack's nodes. What they learn is
+    kept in a folder of its own, so that each demo starts without plans."""
 
-    def sampler(setting: Setting) -> tuple[Tensor, RunReport | None]:
-        model, mailbox = applied(nodes, patcher, setting)
-        return sampled(model), mailbox.latest if mailbox else None
+    def __init__(self, folder: Path, family: Family, steps: int, pictures: int):
+        import_comfyui(folder)
+        import folder_paths
 
-    return sampler
+        self._plans = tempfile.TemporaryDirectory()
+        folder_paths.folder_names_and_paths["cache_plans"] = ([self._plans.name], {".safetensors"})
+        self.nodes, self.patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
+        self.family, self.steps, self.pictures = family, steps, pictures
+
+    def first(self, setting: Setting) -> None:
+        """The first picture, of a seed that is not compared. A setting that learns has its plan after it."""
+        model, _ = applied(self.nodes, self.patcher, setting)
+        ksampled(self.family, setting.steps or self.steps, 1, FIRST)(model)
+
+    def __call__(self, setting: Setting) -> tuple[Tensor, RunReport | None]:
+        model, mailbox = applied(self.nodes, self.patcher, setting)
+        pictures = ksampled(self.family, setting.steps or self.steps, self.pictures)(model)
+        return pictures, mailbox.latest if mailbox else None
 
 
-def ksampled(family: Family, steps: int, pictures: int):  # noqa: ANN201
-    """A function that samples a ComfyUI model of this family through KSampler and returns the pictures. ComfyUI must
-    be importable."""
+def ksampled(family: Family, steps: int, pictures: int, first: int = 0):  # noqa: ANN201
+    """A function that samples a ComfyUI model of this family through KSampler and returns the pictures of the seeds
+    from `first` on. ComfyUI must be importable."""
     import comfy.samplers
 
     from .demo import GUIDANCE, as_pictures
 
     logging.getLogger().setLevel(logging.WARNING)
-    noise, labels = noise_of(list(range(pictures)), family.latents), torch.arange(pictures) % len(CLASSES)
+    seeds = torch.arange(first, first + pictures)
+    noise, labels = noise_of(seeds.tolist(), family.latents), seeds % len(CLASSES)
     width = family.network().config.vector
     positive, negative = _text(labels, width), _text(torch.full_like(labels, UNCONDITIONAL), width)
 
@@ -135,7 +151,7 @@ def ksampled(family: Family, steps: int, pictures: int):  # noqa: ANN201
         latents = worker.sample(
             noise, positive, negative, cfg=GUIDANCE, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0
         )
-        return as_pictures(model.model.process_latent_in(latents))
+        return as_pictures(model.model.process_latent_in(latents), family)
 
     return sampled
 
@@ -157,5 +173,5 @@ def applied(nodes: dict, patcher: object, setting: Setting) -> tuple:
         for name, spec in group.items()
         if "default" in spec[1]
     }
-    widgets |= {name: False for name in widgets if name == "learn"}  # settings are measured as they stand
+    widgets |= {name: setting.learn for name in widgets if name == "learn"}  # the others are measured as they stand
     return kind().apply(patcher, **{**widgets, "preset": setting.preset, **setting.widgets})[:2]

@@ -1,24 +1,41 @@
 """The settings that the demo compares: what a user would set on the nodes."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
-from cache_core import Plan, Timeline
-from cache_core.settings import CUSTOM, ABSettings, FEBSettings
+from cache_core import Plan, Timeline, evenly
+from cache_core.schedule import format_steps
+from cache_core.settings import CUSTOM, ABSettings, FEBSettings, WidgetSettings
+from cache_core.settings.foreseen import computed_steps
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: a name for the table, and the node with its preset and moved widgets. `node` None is uncached."""
+    """One row: a name for the table, and the node with its preset and moved widgets. `node` None is uncached.
+
+    `learn`: the node learns a plan from the first picture. `steps`: sampled in so many steps; 0 = in those of the
+    other rows. `shown`: in the demo's picture, not in its table alone.
+    """
 
     name: str
     node: str | None = None
     preset: str = CUSTOM
     widgets: dict = field(default_factory=dict)
+    learn: bool = False
+    steps: int = 0
+    shown: bool = False
+
+    @property
+    def settings(self) -> WidgetSettings | None:
+        """The node's settings; None where there is no node."""
+        kinds: dict[str | None, type[WidgetSettings]] = {"ABCacheApply": ABSettings, "FEBCacheApply": FEBSettings}
+        if self.node is None:
+            return None
+        return kinds[self.node].of(self.preset, {**self.widgets, **({"learn": True} if self.learn else {})})
 
     def plans(self, timeline: Timeline) -> tuple[Plan, ...]:
-        """What the node makes of its widgets for this sampling."""
-        kinds = {"ABCacheApply": ABSettings, "FEBCacheApply": FEBSettings}
-        return (kinds[self.node].of(self.preset, self.widgets).plan(timeline),) if self.node else ()
+        """What the node makes of its widgets for this sampling, before it has learned."""
+        return (self.settings.plan(timeline),) if self.settings else ()
 
 
 def _ab(name: str, preset: str = CUSTOM, **widgets: object) -> Setting:
@@ -27,6 +44,29 @@ def _ab(name: str, preset: str = CUSTOM, **widgets: object) -> Setting:
 
 def _feb(name: str, preset: str = CUSTOM, **widgets: object) -> Setting:
     return Setting(f"FEB-Cache {name}", "FEBCacheApply", preset, widgets)
+
+
+def demo_settings(steps: int) -> tuple[Setting, ...]:
+    """The demo's rows: uncached, plans learned from the first picture, presets before that, and what else could be
+    had for the model runs of AB-Cache's `balanced`."""
+    count = computed_steps(steps, _learned(_ab, "balanced").settings.learns)
+    even = format_steps(evenly(steps, count))
+    return (
+        replace(UNCACHED, shown=True),
+        _learned(_ab, "quality"),
+        _learned(_ab, "balanced", shown=True),
+        _learned(_ab, "fast"),
+        _learned(_feb, "balanced"),
+        _learned(_feb, "fast", shown=True),
+        _ab("balanced, nothing learned", "balanced"),
+        _feb("balanced, nothing learned", "balanced"),
+        Setting("fewer steps, equal work", steps=count, shown=True),
+        replace(_ab("", order=1, computed_steps=even), name="plain reuse, equal work", shown=True),
+    )
+
+
+def _learned(node: Callable[..., Setting], preset: str, shown: bool = False) -> Setting:
+    return replace(node(f"{preset}, learned", preset), learn=True, shown=shown)
 
 
 UNCACHED = Setting("uncached")

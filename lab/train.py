@@ -1,10 +1,12 @@
-"""Train a lab model by rectified flow on procedural scenes.
+"""Train a lab model by rectified flow on procedural scenes, or on drawings.
 
     python3 -m lab.train --minutes 80                          (two CPU cores; minutes on an accelerator)
     python3 -m lab.train --model hunyuan_video --batch 16
+    python3 -m lab.train --model flux_drawings --batch 32 --compile --minutes 60    (lab.drawings says what it needs)
     python3 -m lab.train --model minimax_h3 --batch 32 --compile    (video and sound, whose losses count alike)
 
-HunyuanVideo starts from the FLUX weights, as video models start from those of image models. The learning rate follows
+HunyuanVideo starts from the FLUX weights, as video models start from those of image models; so does the FLUX of
+drawings. The learning rate follows
 the fraction of the time spent, so a busy machine trains less, not differently. The averaged weights are saved every
 two minutes: an interrupted run leaves a usable model.
 """
@@ -21,7 +23,9 @@ from torch import Tensor, nn
 from . import packed
 from .codec import encode
 from .condition import UNCONDITIONAL, condition
-from .families import FLUX, HUNYUAN_VIDEO, MINIMAX_H3, TRAINED, Family
+from .decoder import compressed
+from .drawings import album
+from .families import DRAWINGS, FLUX, HUNYUAN_VIDEO, MINIMAX_H3, TRAINED, Family
 from .minimax_h3 import MiniMaxH3
 from .sample import shifted_sigma
 from .scenes import CLASSES, film
@@ -63,9 +67,11 @@ def optimisers(model: nn.Module) -> list[torch.optim.Optimizer]:
 
 
 def clean_latents(family: Family, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Latents of drawn scenes, `(B, *family.latents)`."""
+    """Latents of scenes or drawings, `(B, *family.latents)`."""
     if family is MINIMAX_H3:
         return packed.encode(*packed.drawn(labels, generator))
+    if family is DRAWINGS:
+        return compressed(album().of(labels, generator))
     return encode(film(labels, generator, family.frames)).view(len(labels), *family.latents)
 
 
@@ -95,9 +101,9 @@ def losses_of(model: nn.Module, clean: Tensor, noise: Tensor, times: Tensor, lab
     return torch.stack([part.mean() for part in errors.split(tuple(sizes), -1)])
 
 
-def rate(progress: float, step: int) -> float:
-    """Warm-up over 200 steps, flat until 40 % of the run, then linear to 2 %."""
-    return min(1.0, (step + 1) / 200, max(0.02, (1 - progress) / 0.6))
+def rate(progress: float, step: int, warm: int = 200) -> float:
+    """Warm-up over `warm` steps, flat until 40 % of the run, then linear to 2 %."""
+    return min(1.0, (step + 1) / warm, max(0.02, (1 - progress) / 0.6))
 
 
 @torch.no_grad()
@@ -125,11 +131,11 @@ def facts(step: int, size: int, losses: Tensor, seed: int) -> dict:
 
 @torch.no_grad()
 def inherit(model: nn.Module) -> None:
-    """Give a video model what the trained FLUX knows: the same blocks; where a layer is wider, its first inputs."""
-    known = {
-        name.replace("img_in.", "img_in.proj.").replace("txt_in.", "txt_in.input_embedder."): value.float()
-        for name, value in load_file(FLUX.weights).items()
-    }
+    """Give a model what the trained FLUX knows: the same blocks; where a layer of a video model is wider, its first
+    inputs."""
+    known = {name: value.float() for name, value in load_file(FLUX.weights).items()}
+    for name in list(known):
+        known[name.replace("img_in.", "img_in.proj.").replace("txt_in.", "txt_in.input_embedder.")] = known[name]
     for name, parameter in model.named_parameters():
         if name in known:
             flat, value = parameter.flatten(1) if parameter.ndim > 1 else parameter, known[name]
@@ -142,7 +148,7 @@ def begin(family: Family, resume: bool, device: str) -> nn.Module:
     initialise(model)
     if resume:
         model.load_state_dict({key: value.float() for key, value in load_file(family.weights).items()})
-    elif family is HUNYUAN_VIDEO:
+    elif family in (DRAWINGS, HUNYUAN_VIDEO):
         inherit(model)
     return model.to(device)
 
@@ -163,10 +169,11 @@ def train(family: Family, minutes: float, size: int, seed: int, device: str, res
     if fused:
         fuse(model)
     rates = [o.param_groups[0]["lr"] for o in tools]
+    warm = 40 if family is DRAWINGS else 200  # that one starts near, and has few steps
     start, saved, step, smooth = time.time(), time.time(), 0, torch.ones(1)
     while (progress := (time.time() - start) / (60 * minutes)) < 1:
         for tool, base in zip(tools, rates, strict=True):
-            tool.param_groups[0]["lr"] = base * rate(progress, step)
+            tool.param_groups[0]["lr"] = base * rate(progress, step, warm)
         losses = losses_of(model, *batch(family, size, generator, device))
         losses.mean().backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,6 +1,8 @@
 """Find or make an interpreter that can run this project, and go on in it."""
 
 import os
+import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -27,13 +29,36 @@ def make_venv() -> str:
     python, stamp = interpreter_of(VENV), VENV / "requirements.stamp"
     wanted = REQUIREMENTS.read_text()
     if not (stamp.is_file() and stamp.read_text() == wanted):
-        print(f"Making {VENV.name} from {REQUIREMENTS.name}; torch is a download of about 200 MB, once.", flush=True)
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True
-        )
+        pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
+        small, words = cpu_build(pip, wanted)
+        print(f"Making {VENV.name} from {REQUIREMENTS.name}, once. {words}", flush=True)
+        subprocess.run([*pip, "-r", str(REQUIREMENTS), *small], check=True)
         stamp.write_text(wanted)
     return python
+
+
+def cpu_build(pip: Sequence[str], requirements: str) -> tuple[list[str], str]:
+    """The requirement that takes torch's CPU build where `pip install` finds one, and what will be downloaded, in
+    words. Only on Linux is the ordinary build another one, with CUDA."""
+    if platform.system() != "Linux":
+        return [], "torch is a download of about 200 MB."
+    small = f"{torch_pin(requirements)}+cpu"
+    if not subprocess.run([*pip, "--dry-run", "--no-deps", small], capture_output=True).returncode:
+        return [small], "torch is its CPU build, a download of about 200 MB."
+    return [], (
+        "torch is the ordinary Linux build: with its CUDA libraries a download of some gigabytes. The CPU build, about "
+        "200 MB, is enough: stop now, set PIP_EXTRA_INDEX_URL to the index that PyTorch's install page gives for CPU, "
+        "and start again."
+    )
+
+
+def torch_pin(requirements: str) -> str:
+    """The line that pins torch in a requirements file. Raises ValueError where there is none."""
+    found = re.search(r"^torch==[\w.]+$", requirements, re.MULTILINE)
+    if not found:
+        raise ValueError("no line of the requirements pins torch")
+    return found[0]
 
 
 def ensure(modules: Sequence[str]) -> str:

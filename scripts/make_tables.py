@@ -24,7 +24,12 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 MEASURED, MIGRATION, COMPATIBILITY = DOCS / "MEASURED.md", DOCS / "MIGRATION.md", DOCS / "COMPATIBILITY.md"
 USING, MODELS, TRIED, METHODS = (DOCS / f"{name}.md" for name in ("USING", "MODELS", "TRIED", "METHODS"))
-RESULTS = {"demo": "demo", "demo-video": "demo_hunyuan_video"}
+RESULTS = {
+    "demo": "demo",
+    "demo-video": "demo_hunyuan_video",
+    "widgets": "widgets",
+    "widgets-video": "widgets_hunyuan_video",
+}
 
 
 def models() -> str:

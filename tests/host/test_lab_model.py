@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lab.families import FAMILIES
+from lab.families import DRAWINGS, SHOWN
 
 
-@pytest.fixture(params=FAMILIES.values(), ids=FAMILIES)
+@pytest.fixture(params=SHOWN.values(), ids=SHOWN)
 def family(request):
     return request.param
 
@@ -29,17 +29,35 @@ def test_comfyui_s_class_takes_every_weight_and_returns_the_same_velocity(family
         torch.testing.assert_close(theirs, ours(x, times, context, vector), atol=2e-5, rtol=1e-4)
 
 
-def test_the_demo_s_settings_run_through_ksampler_and_the_nodes(pack, family):
+def sampler_of(family, steps: int, pictures: int):
     import comfy
 
+    from lab.in_comfyui import ComfySampler
+
+    return ComfySampler(Path(comfy.__file__ or next(iter(comfy.__path__))).parent, family, steps, pictures)
+
+
+def test_presets_run_through_ksampler_and_the_nodes(pack, plans, family):
     from lab.demo import psnr
-    from lab.in_comfyui import comfyui_sampler
     from lab.rows import SETTINGS
 
-    sampler = comfyui_sampler(Path(comfy.__file__ or next(iter(comfy.__path__))).parent, family, steps=10, pictures=2)
+    sampler = sampler_of(family, steps=10, pictures=2)
     plain, _ = sampler(SETTINGS[0])
     for name in ("AB-Cache balanced", "FEB-Cache balanced"):
         cached, report = sampler(next(s for s in SETTINGS if s.name == name))
         assert report.finished
         assert report.demotions == ()
         assert psnr(cached, plain) > 20
+
+
+@pytest.mark.parametrize("name", ["AB-Cache balanced, learned", "FEB-Cache balanced, learned"])
+def test_the_demo_learns_from_the_first_picture_in_a_folder_of_its_own(pack, plans, name):
+    from lab.rows import demo_settings
+
+    sampler = sampler_of(DRAWINGS, steps=20, pictures=2)
+    setting = next(setting for setting in demo_settings(20) if setting.name == name)
+    sampler.first(setting)
+    report = sampler(setting)[1]
+    assert "learned" in report.plan
+    assert report.shares.get("model", 1.0) < 1 or report.shares["attention"] < 1
+    assert not list(plans.iterdir())

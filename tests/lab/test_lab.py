@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from cache_core import OUTPUT, Extrapolation, Plan, Steps, Timeline, evenly
+from cache_core import OUTPUT, Extrapolation, Kind, Plan, Steps, Timeline, evenly
 from lab.codec import decode, encode
 from lab.condition import UNCONDITIONAL, condition
 from lab.demo import psnr
-from lab.families import FAMILIES, FLUX, HUNYUAN_VIDEO
-from lab.rows import SETTINGS
+from lab.families import DRAWINGS, FLUX, HUNYUAN_VIDEO
+from lab.rows import SETTINGS, demo_settings
 from lab.sample import flow_sigmas, load, noise_of, sample
 from lab.scenes import CLASSES, draw, film
 
@@ -48,7 +48,9 @@ def test_no_class_has_a_condition_of_its_own():
     assert vector.argmax(1).tolist() == [0, UNCONDITIONAL]
 
 
-@pytest.mark.parametrize(("family", "parameters"), [(FLUX, 3_388_992), (HUNYUAN_VIDEO, 4_017_984)], ids=FAMILIES)
+@pytest.mark.parametrize(
+    ("family", "parameters"), [(FLUX, 3_388_992), (DRAWINGS, 3_388_992), (HUNYUAN_VIDEO, 4_017_984)]
+)
 def test_the_weights_are_small_and_say_how_they_were_trained(family, parameters):
     model, facts = load(family)
     assert family.weights.stat().st_size <= 12e6
@@ -134,40 +136,45 @@ def test_every_setting_of_the_demo_makes_a_plan():
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
 
 
-@pytest.mark.parametrize(("family", "picture"), [("flux", "compare.png"), ("hunyuan_video", "compare.webp")])
-def test_the_demo_writes_its_report_and_its_pictures(tmp_path, family, picture):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "lab.demo",
-            f"--model={family}",
-            "--steps=9",
-            "--pictures=2",
-            "--rounds=1",
-            f"--out={tmp_path}",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+def test_the_demo_s_settings_are_of_equal_work_where_they_say_so():
+    settings = {setting.name: setting for setting in demo_settings(24)}
+    timeline = Timeline.flow(flow_sigmas(24))
+    reuse = settings["plain reuse, equal work"].plans(timeline)[0]
+    assert settings["fewer steps, equal work"].steps == len(reuse.schedule.table(timeline).computed(Kind.MODEL)) == 8
+    assert [setting.name for setting in settings.values() if setting.shown] == [
+        "uncached",
+        "AB-Cache balanced, learned",
+        "FEB-Cache fast, learned",
+        "fewer steps, equal work",
+        "plain reuse, equal work",
+    ]
+
+
+def demo(folder: Path, *arguments: str) -> list[dict]:
+    command = [sys.executable, "-m", "lab.demo", *arguments, "--pictures=2", "--rounds=1", f"--out={folder}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "report.json").read_text())["rows"]
+    return json.loads((folder / "report.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize(("family", "frames"), [(DRAWINGS, 1), (HUNYUAN_VIDEO, 8)])
+def test_the_demo_writes_its_report_and_its_picture(tmp_path, family, frames):
+    rows = demo(tmp_path, f"--model={family.name}", "--steps=15")
+    assert [row["name"] for row in rows] == [setting.name for setting in demo_settings(15)]
+    found = {row["name"]: row for row in rows}
+    assert found["uncached"]["speedup"] == 1.0
+    assert found["uncached"]["relative_l2"] == 0.0
+    count = found["AB-Cache balanced, learned"]["evaluations"]
+    assert count == 5
+    assert {found[f"{name}, equal work"]["evaluations"] for name in ("fewer steps", "plain reuse")} == {count}
+    assert [row["name"] for row in rows if row["first_picture"]] == [
+        setting.name for setting in demo_settings(15) if setting.learn
+    ]
+    with Image.open(tmp_path / ("compare.webp" if frames > 1 else "compare.png")) as shown:
+        assert getattr(shown, "n_frames", 1) == frames
+
+
+def test_the_demo_tabulates_presets_and_widgets(tmp_path):
+    rows = demo(tmp_path, "--widgets", "--model=flux", "--steps=9")
     assert [row["name"] for row in rows] == [setting.name for setting in SETTINGS]
-    assert set(rows[0]) == {
-        "name",
-        "model",
-        "steps",
-        "evaluations",
-        "attention_computed",
-        "mlp_computed",
-        "seconds",
-        "speedup",
-        "psnr_db",
-        "relative_l2",
-    }
-    assert rows[0]["speedup"] == 1.0
-    assert rows[0]["relative_l2"] == 0.0
-    assert (tmp_path / picture).stat().st_size > 5000
-    with Image.open(tmp_path / picture) as shown:
-        assert getattr(shown, "n_frames", 1) == (1 if family == "flux" else 8)
+    assert not list(tmp_path.glob("compare.*"))
