@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,7 @@ from cache_core import RunReport
 from .condition import UNCONDITIONAL, condition
 from .families import FLUX, Family
 from .flux import Flux, FluxConfig
-from .rows import Setting
+from .rows import Setting, seeds_of
 from .sample import load, noise_of
 from .scenes import CLASSES
 
@@ -112,29 +113,28 @@ class ComfySampler:
         self._plans = tempfile.TemporaryDirectory()
         folder_paths.folder_names_and_paths["cache_plans"] = ([self._plans.name], {".safetensors"})
         self.nodes, self.patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
-        self.family, self.steps, self.pictures = family, steps, pictures
+        self.family, self.steps, self.seeds = family, steps, seeds_of(family, pictures)
 
     def first(self, setting: Setting) -> None:
         """The first picture, of a seed that is not compared. A setting that learns has its plan after it."""
         model, _ = applied(self.nodes, self.patcher, setting)
-        ksampled(self.family, setting.steps or self.steps, 1, FIRST)(model)
+        ksampled(self.family, setting.steps or self.steps, [FIRST])(model)
 
     def __call__(self, setting: Setting) -> tuple[Tensor, RunReport | None]:
         model, mailbox = applied(self.nodes, self.patcher, setting)
-        pictures = ksampled(self.family, setting.steps or self.steps, self.pictures)(model)
+        pictures = ksampled(self.family, setting.steps or self.steps, self.seeds)(model)
         return pictures, mailbox.latest if mailbox else None
 
 
-def ksampled(family: Family, steps: int, pictures: int, first: int = 0):  # noqa: ANN201
-    """A function that samples a ComfyUI model of this family through KSampler and returns the pictures of the seeds
-    from `first` on. ComfyUI must be importable."""
+def ksampled(family: Family, steps: int, seeds: Sequence[int]):  # noqa: ANN201
+    """A function that samples a ComfyUI model of this family through KSampler and returns the pictures of these
+    seeds. ComfyUI must be importable."""
     import comfy.samplers
 
     from .demo import GUIDANCE, as_pictures
 
     logging.getLogger().setLevel(logging.WARNING)
-    seeds = torch.arange(first, first + pictures)
-    noise, labels = noise_of(seeds.tolist(), family.latents), seeds % len(CLASSES)
+    noise, labels = noise_of(list(seeds), family.latents), torch.tensor(seeds) % len(CLASSES)
     width = family.network().config.vector
     positive, negative = _text(labels, width), _text(torch.full_like(labels, UNCONDITIONAL), width)
 

@@ -12,7 +12,7 @@ from cache_core.settings.foreseen import computed_steps
 from .bench import LabBench
 from .demo import as_pictures
 from .families import Family
-from .rows import Setting
+from .rows import Setting, seeds_of
 from .sample import flow_sigmas, noise_of, sample
 from .scenes import CLASSES
 
@@ -20,12 +20,12 @@ BUDGET = 2.0  # uncached samplings that a learned plan may take: one to record, 
 
 
 class LabSampler:
-    """Pictures `(B, 3, 64, 64)`, or clips `(B, 3, T, 64, 64)`, of the seeds from 0 on, and the report of the run."""
+    """Pictures `(B, 3, 64, 64)`, or clips `(B, 3, T, 64, 64)`, of the demo's seeds, and the report of the run."""
 
     def __init__(self, family: Family, steps: int, pictures: int):
         self.bench, self.plans = LabBench(family, steps), dict[str, Plan]()
-        self.noise = noise_of(list(range(pictures)), family.latents)
-        self.labels = torch.arange(pictures) % len(CLASSES)
+        seeds = seeds_of(family, pictures)
+        self.noise, self.labels = noise_of(seeds, family.latents), torch.tensor(seeds) % len(CLASSES)
 
     def first(self, setting: Setting) -> None:
         """The first picture, of a seed that is not compared. A setting that learns has its plan after it."""

@@ -65,7 +65,7 @@ def interval(count: int) -> Setting:
 def rows(family: Family) -> list[dict]:
     """A row for each cache and threshold, beside the interval of ours that computes about as often."""
     nodes, patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
-    sampled = ksampled(family, STEPS, PICTURES[family.name])
+    sampled = ksampled(family, STEPS, range(PICTURES[family.name]))
     uncached, ours = sampled(patcher), []
     for setting in map(interval, range(2, 13)):
         model, mailbox = applied(nodes, patcher, setting)

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count, islice
 
 from cache_core import Plan, Timeline, evenly
 from cache_core.schedule import format_steps
 from cache_core.settings import CUSTOM, ABSettings, FEBSettings, WidgetSettings
+from cache_core.settings.ab import LEARNED
 from cache_core.settings.foreseen import computed_steps
+
+from .families import Family
+
+CLEAR = (13, 2, 5, 7, 34)  # seeds of clear drawings, chosen by the uncached ones alone
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ def _feb(name: str, preset: str = CUSTOM, **widgets: object) -> Setting:
 def demo_settings(steps: int) -> tuple[Setting, ...]:
     """The demo's rows: uncached, plans learned from the first picture, presets before that, and what else could be
     had for the model runs of AB-Cache's `balanced`."""
-    count = computed_steps(steps, _learned(_ab, "balanced").settings.learns)
-    even = format_steps(evenly(steps, count))
+    runs = computed_steps(steps, LEARNED["balanced"])
+    even = format_steps(evenly(steps, runs))
     return (
         replace(UNCACHED, shown=True),
         _learned(_ab, "quality"),
@@ -60,9 +66,16 @@ def demo_settings(steps: int) -> tuple[Setting, ...]:
         _learned(_feb, "fast", shown=True),
         _ab("balanced, nothing learned", "balanced"),
         _feb("balanced, nothing learned", "balanced"),
-        Setting("fewer steps, equal work", steps=count, shown=True),
+        Setting("fewer steps, equal work", steps=runs, shown=True),
         replace(_ab("", order=1, computed_steps=even), name="plain reuse, equal work", shown=True),
     )
+
+
+def seeds_of(family: Family, pictures: int) -> list[int]:
+    """Seeds of the pictures that the demo compares: of drawings the clear ones first, else from 0 on."""
+    chosen = CLEAR if family.drawn else ()
+    others = (seed for seed in count() if seed not in chosen)
+    return [*chosen, *islice(others, pictures)][:pictures]
 
 
 def _learned(node: Callable[..., Setting], preset: str, shown: bool = False) -> Setting:

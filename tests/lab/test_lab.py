@@ -14,7 +14,7 @@ from lab.codec import decode, encode
 from lab.condition import UNCONDITIONAL, condition
 from lab.demo import psnr
 from lab.families import DRAWINGS, FLUX, HUNYUAN_VIDEO
-from lab.rows import SETTINGS, demo_settings
+from lab.rows import CLEAR, SETTINGS, demo_settings, seeds_of
 from lab.sample import flow_sigmas, load, noise_of, sample
 from lab.scenes import CLASSES, draw, film
 
@@ -148,6 +148,12 @@ def test_the_demo_s_settings_are_of_equal_work_where_they_say_so():
         "fewer steps, equal work",
         "plain reuse, equal work",
     ]
+
+
+def test_the_demo_takes_each_seed_once():
+    assert seeds_of(FLUX, 4) == [0, 1, 2, 3]
+    assert seeds_of(DRAWINGS, len(CLEAR)) == list(CLEAR)
+    assert seeds_of(DRAWINGS, len(CLEAR) + 3) == [*CLEAR, 0, 1, 3]
 
 
 def demo(folder: Path, *arguments: str) -> list[dict]:
