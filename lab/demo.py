@@ -27,7 +27,7 @@ from .families import DRAWINGS, FLUX, SHOWN, Family
 from .rows import SETTINGS, Setting, demo_settings
 from .sheet import save_sheet
 
-GUIDANCE = 3.0  # true classifier-free guidance: two conditionings, as most models of its kind are used
+GUIDANCE = FLUX.guidance
 
 
 class Sampler(Protocol):

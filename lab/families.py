@@ -23,6 +23,7 @@ class Family:
     frames: int = 1
     shift: float = 1.0
     trained_shift: float = 0.0
+    guidance: float = 3.0  # true classifier-free guidance: two conditionings, as most models of its kind are used
     drawn: bool = False  # trained on drawings (lab.drawings), not on scenes
 
     @property
@@ -56,8 +57,7 @@ DRAWINGS = Family(
     "flux_drawings",
     "lab FLUX of drawings (3.4 M parameters, 3 + 6 blocks)",
     Flux,
-    shift=3.0,  # as FLUX is sampled at a megapixel
-    trained_shift=1.0,
+    guidance=2.0,
     drawn=True,
 )
 SHOWN = {DRAWINGS.name: DRAWINGS, **FAMILIES}

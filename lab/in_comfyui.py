@@ -1,7 +1,9 @@
 """The demo's sampling inside a real ComfyUI: its model class, its KSampler, and this pack's nodes."""
 
+import atexit
 import importlib.util
 import logging
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -54,12 +56,10 @@ def comfyui_model(family: Family) -> object:
     ComfyUI's loader takes the HunyuanVideo file as it is. It knows FLUX by the released size only, so that one is
     built as the loader would.
     """
-    from comfy_extras.nodes_model_advanced import ModelSamplingAuraFlow, ModelSamplingSD3
-
     if family.network is Flux:
-        model = flux_model(family)
-        return model if family.shift == 1 else ModelSamplingAuraFlow().patch_aura(model, family.shift)[0]
+        return flux_model(family)
     import comfy.sd
+    from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
     return ModelSamplingSD3().patch(comfy.sd.load_diffusion_model(str(family.weights)), shift=family.shift)[0]
 
@@ -110,8 +110,9 @@ class ComfySampler:
         import_comfyui(folder)
         import folder_paths
 
-        self._plans = tempfile.TemporaryDirectory()
-        folder_paths.folder_names_and_paths["cache_plans"] = ([self._plans.name], {".safetensors"})
+        plans = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, plans, ignore_errors=True)
+        folder_paths.folder_names_and_paths["cache_plans"] = ([plans], {".safetensors"})
         self.nodes, self.patcher = load_pack().NODE_CLASS_MAPPINGS, comfyui_model(family)
         self.family, self.steps, self.seeds = family, steps, seeds_of(family, pictures)
 
@@ -131,7 +132,7 @@ def ksampled(family: Family, steps: int, seeds: Sequence[int]):  # noqa: ANN201
     seeds. ComfyUI must be importable."""
     import comfy.samplers
 
-    from .demo import GUIDANCE, as_pictures
+    from .demo import as_pictures
 
     logging.getLogger().setLevel(logging.WARNING)
     noise, labels = noise_of(list(seeds), family.latents), torch.tensor(seeds) % len(CLASSES)
@@ -149,7 +150,13 @@ def ksampled(family: Family, steps: int, seeds: Sequence[int]):  # noqa: ANN201
             model_options=model.model_options,
         )
         latents = worker.sample(
-            noise, positive, negative, cfg=GUIDANCE, latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0
+            noise,
+            positive,
+            negative,
+            cfg=family.guidance,
+            latent_image=torch.zeros_like(noise),
+            disable_pbar=True,
+            seed=0,
         )
         return as_pictures(model.model.process_latent_in(latents), family)
 

@@ -23,7 +23,7 @@ class LabSampler:
     """Pictures `(B, 3, 64, 64)`, or clips `(B, 3, T, 64, 64)`, of the demo's seeds, and the report of the run."""
 
     def __init__(self, family: Family, steps: int, pictures: int):
-        self.bench, self.plans = LabBench(family, steps), dict[str, Plan]()
+        self.bench, self.plans = LabBench(family, steps, guidance=family.guidance), dict[str, Plan]()
         seeds = seeds_of(family, pictures)
         self.noise, self.labels = noise_of(seeds, family.latents), torch.tensor(seeds) % len(CLASSES)
 

@@ -12,7 +12,7 @@ from cache_core.settings.foreseen import computed_steps
 
 from .families import Family
 
-CLEAR = (13, 2, 5, 7, 34)  # seeds of clear drawings, chosen by the uncached ones alone
+CLEAR = (37, 9, 7, 18, 59)  # seeds of clear drawings, chosen by the uncached ones alone
 
 
 @dataclass(frozen=True)

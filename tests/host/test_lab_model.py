@@ -54,10 +54,10 @@ def test_presets_run_through_ksampler_and_the_nodes(pack, plans, family):
 def test_the_demo_learns_from_the_first_picture_in_a_folder_of_its_own(pack, plans, name):
     from lab.rows import demo_settings
 
-    sampler = sampler_of(DRAWINGS, steps=20, pictures=2)
-    setting = next(setting for setting in demo_settings(20) if setting.name == name)
+    sampler = sampler_of(DRAWINGS, steps=24, pictures=2)
+    setting = next(setting for setting in demo_settings(24) if setting.name == name)
     sampler.first(setting)
     report = sampler(setting)[1]
-    assert "learned" in report.plan
-    assert report.shares.get("model", 1.0) < 1 or report.shares["attention"] < 1
+    assert report.name.startswith(name), (report.name, report.notes)
+    assert report.shares.get("model", report.shares.get("attention")) < 0.55
     assert not list(plans.iterdir())
