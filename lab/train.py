@@ -27,7 +27,7 @@ from .decoder import compressed
 from .drawings import album
 from .families import DRAWINGS, FLUX, HUNYUAN_VIDEO, MINIMAX_H3, TRAINED, Family
 from .minimax_h3 import MiniMaxH3
-from .sample import shifted_sigma
+from .sample import load, shifted_sigma
 from .scenes import CLASSES, film
 
 
@@ -123,10 +123,17 @@ def save(family: Family, model: nn.Module, facts: dict) -> None:
     )
 
 
-def facts(step: int, size: int, losses: Tensor, seed: int) -> dict:
-    """A training so far, for the weights' file."""
+def facts(step: int, size: int, losses: Tensor, seed: int, before: int) -> dict:
+    """A training so far, for the weights' file. `before`: steps of the trainings that it goes on from."""
     shown = [round(float(loss), 4) for loss in losses]
-    return {"steps": step, "batch": size, "loss": shown if len(shown) > 1 else shown[0], "seed": seed}
+    own = {"steps": step, "batch": size, "loss": shown if len(shown) > 1 else shown[0], "seed": seed}
+    return {**own, "before": before} if before else own
+
+
+def steps_of(family: Family) -> int:
+    """Steps of all trainings of the saved weights."""
+    known = load(family)[1]
+    return known.get("steps", 0) + known.get("before", 0)
 
 
 @torch.no_grad()
@@ -165,6 +172,7 @@ def train(family: Family, minutes: float, size: int, seed: int, device: str, res
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     model = begin(family, resume, device)
+    before = steps_of(family) if resume else 0
     mean, tools = copy.deepcopy(model), optimisers(model)
     if fused:
         fuse(model)
@@ -187,9 +195,9 @@ def train(family: Family, minutes: float, size: int, seed: int, device: str, res
             shown = " ".join(f"{loss:.4f}" for loss in smooth)
             print(f"step {step}  loss {shown}  {(time.time() - start) / step:.2f} s/step  {progress:.0%}", flush=True)
         if time.time() - saved > 120:
-            save(family, mean, facts(step, size, smooth, seed))
+            save(family, mean, facts(step, size, smooth, seed, before))
             saved = time.time()
-    save(family, mean, facts(step, size, smooth, seed))
+    save(family, mean, facts(step, size, smooth, seed, before))
 
 
 if __name__ == "__main__":
