@@ -3,6 +3,7 @@
 from .ab_cache_apply import ABCacheApply
 from .cache_calibrate import CacheCalibrate
 from .cache_compare import CacheCompare
+from .cache_contest import CacheContest
 from .cache_method import CacheMethod
 from .cache_plan import CachePlanInfo, CachePlanLoad, CachePlanSave
 from .cache_report import CacheReport
@@ -20,6 +21,7 @@ NODE_CLASS_MAPPINGS = {
     "CacheCalibrate": CacheCalibrate,
     "CacheCompare": CacheCompare,
     "CacheMethod": CacheMethod,
+    "CacheContest": CacheContest,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "FEBCacheApply": "FEB-Cache Apply",
@@ -31,6 +33,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "CacheCalibrate": "Cache Calibrate",
     "CacheCompare": "Cache Compare",
     "CacheMethod": "Cache Method",
+    "CacheContest": "Cache Contest",
 }
 
 register()

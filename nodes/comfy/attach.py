@@ -136,6 +136,13 @@ def watched(model, plans: tuple[Plan, ...], watch: Watch | None):
     return _wrapped(model, Attachment(settings, watch=watch))
 
 
+def playing(model, settings: Settings, watch: Watch, mailbox: Mailbox):
+    """A clone of `model` with the cache of `settings` alone, watched, whose reports go to `mailbox`. Raises ConfigError
+    if another pack's cache is on it."""
+    refuse_rivals(model)
+    return _wrapped(model, Attachment((settings,), (mailbox,), watch))
+
+
 def _wrapped(model, attachment: Attachment):
     """A clone of `model` with `attachment` on it, and no other one."""
     from comfy.patcher_extension import WrappersMP

@@ -38,11 +38,15 @@ class ComfyBench:
         self.latent = comfy.sample.fix_empty_latent_channels(model, latent["samples"])[:1]
         mask = latent.get("noise_mask")
         self.mask = mask if mask is None else mask[:1]
-        parts = self.latent.unbind() if getattr(self.latent, "is_nested", False) else [self.latent]
-        self.timeline = timeline_of(model, sampler, sigmas, cfg, [part.shape for part in parts])
+        self.parts = self.latent.unbind() if getattr(self.latent, "is_nested", False) else [self.latent]
+        self.timeline = timeline_of(model, sampler, sigmas, cfg, [part.shape for part in self.parts])
 
     def sample(self, number: int, plans: tuple[Plan, ...] = (), watch: Watch | None = None):
         """The final latent of sample `number` (see calibrate.Bench); `(1, 1, L)`, packed, where it holds several."""
+        return self.sampled(attach.watched(self.model, plans, watch), number, self.sampler, self.sigmas)
+
+    def sampled(self, model, number: int, sampler, sigmas):
+        """The final latent of sample `number` by `model`, with another sampler or other sigmas."""
         import comfy.sample
         import comfy.utils
         from comfy.model_management import throw_exception_if_processing_interrupted
@@ -50,11 +54,11 @@ class ComfyBench:
         seed = (self.seed + number) % 2**64
         noise = comfy.sample.prepare_noise(self.latent, seed)
         final = comfy.sample.sample_custom(
-            attach.watched(self.model, plans, watch),
+            model,
             noise,
             self.cfg,
-            self.sampler,
-            self.sigmas.clone(),
+            sampler,
+            sigmas.clone(),
             self.positive,
             self.negative,
             self.latent,

@@ -1,0 +1,97 @@
+"""Cache Contest in a real ComfyUI: all at the same work, fewer steps among them, and it goes on where it stopped."""
+
+import re
+
+import pytest
+import torch
+from test_calibrate import sampler_of, sigmas_of
+from test_learning import model, prompt  # noqa: F401 (fixtures)
+
+from lab.condition import UNCONDITIONAL
+
+pytestmark = pytest.mark.usefixtures("plans")
+STEPS = 16
+ASKED = {"target_speedup": 2.0, "methods": "MagCache", "curves": "both", "pictures": 1, "contest_budget": 12}
+
+
+@pytest.fixture
+def contest(pack):
+    @torch.inference_mode()
+    def run(model, **asked):  # noqa: F811
+        return pack.NODE_CLASS_MAPPINGS["CacheContest"]().compare(
+            model,
+            prompt(1),
+            prompt(UNCONDITIONAL),
+            {"samples": torch.zeros(2, 16, 16, 16)},
+            sampler_of(),
+            sigmas_of(model, STEPS),
+            7,
+            1.0,
+            **{**ASKED, **asked},
+        )["result"]
+
+    return run
+
+
+def rows_of(table):
+    """Cells of each entrant's line."""
+    return [re.split(r"  +", line) for line in table.splitlines()[2:] if "  " in line]
+
+
+def apart_from_seconds(table):
+    return [[*cells[:2], *cells[3:]] for cells in rows_of(table)]
+
+
+class Runs:
+    """Counts runs of the diffusion model, and can stop at one of them as a user would."""
+
+    def __init__(self, model, stop=0):  # noqa: F811
+        self.count, self.stop = 0, stop
+        self.handle = model.model.diffusion_model.register_forward_hook(self)
+
+    def __call__(self, *_):
+        self.count += 1
+        if self.count == self.stop:
+            from comfy.model_management import InterruptProcessingException
+
+            raise InterruptProcessingException
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.handle.remove()
+
+
+def test_all_take_part_at_the_same_work_and_the_winner_is_a_plan(model, contest):  # noqa: F811
+    table, pictures, plan = contest(model)
+    lines = {cells[0]: cells[1:] for cells in rows_of(table)}
+    for name in ("AB-Cache learned", "FEB-Cache learned", "8 steps", "8 steps of ipndm", "MagCache, released"):
+        assert abs(float(lines[name][0]) - STEPS / 2) <= 1, name
+    assert pictures.shape[-1] == 3
+    assert "comes closest" in table.splitlines()[0]
+    assert plan.table.kinds
+
+
+def test_a_contest_goes_on_where_it_was_interrupted(model, contest):  # noqa: F811
+    from comfy.model_management import InterruptProcessingException
+
+    with Runs(model) as whole:
+        expected = contest(model)[0]
+    with Runs(model, stop=60) as first, pytest.raises(InterruptProcessingException):
+        contest(model)
+    with Runs(model) as second:
+        table = contest(model)[0]
+    assert second.count < whole.count
+    assert first.count + second.count <= whole.count + STEPS
+    assert apart_from_seconds(table) == apart_from_seconds(expected)
+
+
+def test_a_small_budget_names_those_that_it_does_not_reach(model, contest):  # noqa: F811
+    table, *_ = contest(model, contest_budget=5)
+    assert "the budget ends before it" in table
+
+
+def test_an_unknown_method_is_named_with_those_that_are_known(model, contest):  # noqa: F811
+    with pytest.raises(ValueError, match="PearCache.*MagCache"):
+        contest(model, methods="PearCache")
