@@ -53,6 +53,11 @@ class Watches:
             if hasattr(watch, "tried"):
                 watch.tried(kinds, output)
 
+    def differed(self, difference: Tensor) -> None:
+        for watch in self.watches:
+            if isinstance(watch, BranchWatch):
+                watch.differed(difference)
+
     def end(self, output: Tensor) -> Tensor:
         for watch in self.watches:
             output = watch.end(output)

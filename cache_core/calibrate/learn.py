@@ -169,17 +169,22 @@ def named(modalities: Modalities, drifts: Sequence[float]) -> tuple[tuple[str, f
     return tuple((modality.name, drift) for modality, drift in zip(modalities, drifts, strict=False))
 
 
-def recorded(ledger: Ledger, number: int) -> Recorded:
-    """An uncached sample. Raises ConfigError for a sampler that cannot be recorded."""
+def recorded(ledger: Ledger, number: int, branches: bool = False) -> Recorded:
+    """An uncached sample, on request with the differences of the guidance's `branches`. Raises ConfigError for a
+    sampler that cannot be recorded."""
     timeline = ledger.bench.timeline
 
     def work() -> Results:
-        recorder = Recorder(timeline)
+        recorder = Recorder(timeline, branches)
         final = ledger.sample(number, watch=recorder)
         recording = recorder.recording()
         if recording is None:
             raise ConfigError(UNRECORDED)
-        return {"states": recording.states, "outputs": recording.outputs, "final": recording.sampled_elements(final)}
+        found = {"states": recording.states, "outputs": recording.outputs, "shape": torch.tensor(recorder.shape)}
+        apart = {} if recording.differences is None else {"differences": recording.differences}
+        return {**found, **apart, "final": recording.sampled_elements(final)}
 
-    found = ledger.run(f"recording sample {number + 1}", 1.0, work)
-    return Recorded(Recording.of(timeline, found["states"], found["outputs"]), found["final"])
+    found = ledger.run(f"recording sample {number + 1}", 1.0, work, *(["branches"] if branches else []))
+    shape = found["shape"].tolist()
+    recording = Recording.of(timeline, found["states"], found["outputs"], shape, found.get("differences"))
+    return Recorded(recording, found["final"])

@@ -163,7 +163,7 @@ class Recorder:
     def __init__(self, timeline: Timeline, branches: bool = False):
         self.timeline, self._elements, self._branches = timeline, elements(timeline.steps), branches
         self._sizes = [modality.size for modality in timeline.modalities]
-        self._shape: Sequence[int] = (1,)
+        self.shape: Sequence[int] = (1,)
         self._states: dict[int, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
         self._differences: dict[int, Tensor] = {}
@@ -176,7 +176,7 @@ class Recorder:
         self._step = step if same(sigma, self.timeline.sigmas[step]) else None
         self._between = self._between or self._step is None
         if self._step is not None:
-            self._shape = tuple(state.shape)
+            self.shape = tuple(state.shape)
             self._states[step] = sampled_elements(state, self._elements, self._sizes)
 
     def differed(self, difference: Tensor) -> None:
@@ -196,7 +196,7 @@ class Recorder:
         states, outputs = (torch.stack([kept[step] for step in steps]) for kept in (self._states, self._outputs))
         if not (states.isfinite().all() and outputs.isfinite().all()):
             return None
-        return Recording.of(self.timeline, states, outputs, self._shape, self._apart())
+        return Recording.of(self.timeline, states, outputs, self.shape, self._apart())
 
     def _apart(self) -> Tensor | None:
         """Differences `(N, P)` of the branches; None unless those of all steps are known and finite."""

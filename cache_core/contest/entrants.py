@@ -11,6 +11,7 @@ from ..predictor import REUSE
 from ..saved_plan.saved_plan import Origin, SavedPlan
 from ..schedule import TableAt
 from ..settings import Settings
+from ..site import BRANCHES
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def fewer_sigmas(sigmas: Sequence[float], steps: int) -> tuple[float, ...]:
 
 def kept_as(plan: Plan, origin: Origin) -> SavedPlan | None:
     """The plan as a file holds it; None for one that decides during the run, or predicts in a way of its own."""
-    if not isinstance(plan.schedule, TableAt) or plan.predictor != REUSE or plan.corrector.active:
+    plain = plan.predictor == REUSE and not plan.corrector.active and plan.compensation is None and not plan.ranges
+    if not plain or not isinstance(plan.schedule, TableAt) or plan.kinds <= BRANCHES:
         return None
     return SavedPlan(origin, plan.schedule, order=1)

@@ -10,13 +10,13 @@ from statistics import mean
 import torch
 from torch import Tensor
 
-from ...cache_core import MODULES, OUTPUT, ConfigError
+from ...cache_core import MODULES, OUTPUT, ConfigError, HostError, Kind
 from ...cache_core.calibrate import Ledger, Lesson
 from ...cache_core.calibrate.learn import recorded
 from ...cache_core.calibrate.ledger import Results
 from ...cache_core.calibrate.recording import relative_l2
 from ...cache_core.contest import Entrant, Score, fewer_sigmas, kept_as
-from ...cache_core.methods import Profile
+from ...cache_core.methods import METHODS, Profile
 from ...cache_core.planning.steps import computed_steps
 from ...cache_core.settings.method import LEARNED, RELEASED, MethodSettings
 from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
@@ -33,8 +33,10 @@ Decode = Callable[[Tensor], Tensor]  # a latent to pictures (N, H, W, 3) in [0, 
 
 
 def work(report: RunReport) -> float:
-    """Computed evaluations of a run: those of its kinds, on average."""
-    return report.evaluations * mean(report.shares.values()) if report.shares else float(report.evaluations)
+    """Computed evaluations of a run: those of its kinds, on average; without the unconditional branch half of that."""
+    shares = {Kind(name): share for name, share in report.shares.items()}
+    inside = [share for kind, share in shares.items() if kind is not Kind.GUIDANCE]
+    return report.evaluations * (mean(inside) if inside else 1.0) * (1 + shares.get(Kind.GUIDANCE, 1.0)) / 2
 
 
 @dataclass
@@ -91,16 +93,19 @@ class Contest:
     def _entrants(self) -> Iterator[Entrant]:
         """The learned plans, fewer steps, then each method."""
         steps, fewer = self.bench.timeline.steps, max(2, round(self.target))
-        recording = recorded(self.ledger, 0)
+        recording = recorded(self.ledger, 0, branches=True)
         count = computed_steps(steps, self.speedup, fits=True)
         yield self._learned("AB-Cache learned", [recording], OUTPUT, count)
         sigmas = fewer_sigmas(self.bench.timeline.sigmas, fewer)
         yield Entrant(f"{fewer} steps", sigmas=sigmas)
         yield Entrant(f"{fewer} steps of {SOLVER}", sigmas=sigmas, sampler=SOLVER)
-        if merges(self.bench.model):
+        if _has_blocks(self.bench.model):
             yield self._learned("FEB-Cache learned", [recording], MODULES, count)
         profile = Profile.of(recording.recording)
         for name in self.names:
+            if not METHODS[name].curves:
+                yield self._method(name, RELEASED, None)
+                continue
             for curves in self.curves:
                 yield self._method(name, curves, profile if curves == LEARNED else None)
 
@@ -110,7 +115,9 @@ class Contest:
         return Entrant(name, SavedPlanSettings(name, plan), plan=plan)
 
     def _method(self, method: str, curves: str, profile: Profile | None) -> Entrant:
-        model, name = self.bench.model, f"{method}, {'learned' if profile else 'released'}"
+        model, name = self.bench.model, method
+        if METHODS[method].curves:
+            name += ", learned" if profile else ", released"
         variant, inside = variant_of(model), merges(model)
         try:
             settings = MethodSettings(
@@ -144,6 +151,15 @@ def scored(entrant: Entrant, results: Results, reference: Tensor, decode: Decode
     work_done, seconds, peak = results["numbers"].tolist()
     drift = relative_l2(results["final"], reference)
     return Score(entrant, work_done, seconds, float(psnr(picture, uncached).mean()), alike, drift, int(peak))
+
+
+def _has_blocks(model) -> bool:
+    """True if FEB-Cache can have the model."""
+    try:
+        attach.require_blocks(model)
+    except HostError:
+        return False
+    return True
 
 
 def curves_named(curves: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from lab.condition import UNCONDITIONAL
 
 pytestmark = pytest.mark.usefixtures("plans")
 STEPS = 16
-ASKED = {"target_speedup": 2.0, "methods": "MagCache", "curves": "both", "pictures": 1, "contest_budget": 12}
+ASKED = {"target_speedup": 2.0, "methods": "MagCache, FORA", "curves": "both", "pictures": 1, "contest_budget": 12}
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ class Runs:
 def test_all_take_part_at_the_same_work_and_the_winner_is_a_plan(model, contest):  # noqa: F811
     table, pictures, plan = contest(model)
     lines = {cells[0]: cells[1:] for cells in rows_of(table)}
-    for name in ("AB-Cache learned", "FEB-Cache learned", "8 steps", "8 steps of ipndm", "MagCache, released"):
+    for name in ("AB-Cache learned", "FEB-Cache learned", "8 steps", "8 steps of ipndm", "MagCache, released", "FORA"):
         assert abs(float(lines[name][0]) - STEPS / 2) <= 1, name
     assert pictures.shape[-1] == 3
     assert "comes closest" in table.splitlines()[0]
