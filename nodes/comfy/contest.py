@@ -22,12 +22,14 @@ from ...cache_core.settings.method import LEARNED, RELEASED, MethodSettings
 from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
 from ...cache_core.show.report import RunReport
 from ...cache_core.show.similarity import WINDOW, psnr, ssim
+from ...cache_core.site import BRANCHES
 from . import attach
 from .bench import ComfyBench
 from .mailbox import Mailbox
 from .variant import merges, variant_of
 
 log = logging.getLogger("feb_ab_cache")
+MOST = 100.0  # dB, where nothing differs
 SOLVER = "ipndm"  # of the fewer steps that make up for their number by a higher order
 Decode = Callable[[Tensor], Tensor]  # a latent to pictures (N, H, W, 3) in [0, 1]
 
@@ -118,6 +120,8 @@ class Contest:
         model, name = self.bench.model, method
         if METHODS[method].curves:
             name += ", learned" if profile else ", released"
+        if METHODS[method].kinds == BRANCHES and self.bench.cfg == 1.0:
+            return Entrant(name, refusal="cfg is 1, so there is no second branch to leave out")
         variant, inside = variant_of(model), merges(model)
         try:
             settings = MethodSettings(
@@ -150,7 +154,9 @@ def scored(entrant: Entrant, results: Results, reference: Tensor, decode: Decode
     alike = float(ssim(picture, uncached).mean()) if min(picture.shape[1:3]) >= WINDOW else float("nan")
     work_done, seconds, peak = results["numbers"].tolist()
     drift = relative_l2(results["final"], reference)
-    return Score(entrant, work_done, seconds, float(psnr(picture, uncached).mean()), alike, drift, int(peak))
+    return Score(
+        entrant, work_done, seconds, float(psnr(picture, uncached).clamp(max=MOST).mean()), alike, drift, int(peak)
+    )
 
 
 def _has_blocks(model) -> bool:
