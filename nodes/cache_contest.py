@@ -54,7 +54,7 @@ class CacheContest:
     )
     RETURN_TYPES, RETURN_NAMES = ("STRING", "IMAGE", "CACHE_PLAN"), ("table", "pictures", "winner")
     OUTPUT_TOOLTIPS = (
-        "Evaluations, seconds, PSNR, SSIM, drift and cache of each, the closest first.",
+        "Evaluations, seconds, PSNR, SSIM, distance and cache of each, the closest first.",
         "The same seeds, uncached and by each entrant.",
         "The plan of the winner. Where fewer steps win, or the winner fits no plan, it stops what follows and says so.",
     )
