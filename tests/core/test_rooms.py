@@ -8,7 +8,7 @@ import pytest
 from tests.core.test_architecture import ROOT, tree
 from tests.core.test_architecture import imported as named
 
-FACES = ("settings", "methods", "saved_plan", "show", "calibrate")  # of cache_core, that a node may import
+FACES = ("contest", "settings", "methods", "saved_plan", "show", "calibrate")  # of cache_core, that a node may import
 LEAVES = ("errors", "site", "timeline")  # of cache_core, without torch
 
 
