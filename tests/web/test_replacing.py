@@ -44,10 +44,13 @@ def test_what_is_taken_from_theirs_is_a_widget_of_theirs_and_within_the_range_of
                 assert one["set_value"] in kind, each.old
 
 
-def test_only_methods_that_are_there_take_a_place(pack, replacements):
-    methods = pack.NODE_CLASS_MAPPINGS["CacheMethod"].INPUT_TYPES()["required"]["method"][0]
-    assert {each.method for each in replacements.replaced()} <= {"", *methods}
-    assert {each.old for each in replacements.replaced()} >= {"MagCache", "TaylorSeer", "TaylorSeerLite"}
+def test_every_method_that_takes_a_place_is_there(replacements):
+    assert (*replacements.replaced(),) == replacements.MISSING
+
+
+def test_only_methods_that_are_there_take_a_place(replacements, monkeypatch):
+    monkeypatch.setattr(replacements, "METHODS", {})
+    assert {each.old for each in replacements.replaced()} == {"TaylorSeer", "TaylorSeerLite"}
 
 
 def test_where_comfyui_s_api_has_changed_the_nodes_load_all_the_same(replacements, monkeypatch, caplog):
