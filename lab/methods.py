@@ -52,8 +52,10 @@ def decoded(latents: Tensor) -> Tensor:
     return frames.reshape(-1, *frames.shape[-3:])
 
 
-def contest(pack: ModuleType, model: object, family: Family, setting: Setting, speedup: float, pictures: int) -> list:
-    """Rows of one contest, and of those that took no part."""
+def contest(
+    pack: ModuleType, model: object, family: Family, setting: Setting, speedup: float, pictures: int, only: list[str]
+) -> list:
+    """Rows of one contest, and of those that took no part. `only`: names of methods; none = all."""
     import comfy.samplers
     from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
@@ -68,7 +70,7 @@ def contest(pack: ModuleType, model: object, family: Family, setting: Setting, s
     prompts = [_text(torch.tensor([label]), width) for label in (LABEL, UNCONDITIONAL)]
     latent = {"samples": torch.zeros(1, *family.latents)}
     bench = module("nodes.comfy.bench").ComfyBench(model, *prompts, setting.cfg, latent, sampler, sigmas, SEED)
-    names = tuple(module("cache_core.methods").METHODS)
+    names = tuple(only or module("cache_core.methods").METHODS)
     curves = module("nodes.comfy.contest").curves_named("both")
     with tempfile.TemporaryDirectory() as folder:
         ledger = module("cache_core.calibrate").Ledger(bench, 1e6, Path(folder))
@@ -85,7 +87,7 @@ def table(rows: Iterable[dict]) -> str:
     for cell in dict.fromkeys((row["model"], row["setting"]) for row in rows):
         own = [row for row in rows if (row["model"], row["setting"]) == cell and "psnr_db" in row]
         speedups = sorted({row["speedup"] for row in own})
-        best = {s: max((r["psnr_db"] for r in own if r["speedup"] == s), default=0.0) for s in speedups}
+        best = {s: max((r["psnr_db"] for r in own if r["speedup"] == s and _equal(r)), default=0.0) for s in speedups}
         names = sorted({row["name"] for row in own}, key=lambda name: _order(own, name))
         parts += [f"lab {cell[0]}, {cell[1]}:", "", "| | " + " | ".join(f"{s:g}x" for s in speedups) + " |"]
         parts += ["|---|" + "---|" * len(speedups)]
@@ -94,6 +96,12 @@ def table(rows: Iterable[dict]) -> str:
             parts.append(f"| {name} | " + " | ".join(_cell(found.get(s), best[s]) for s in speedups) + " |")
         parts.append("")
     return "\n".join(parts).strip()
+
+
+def _equal(row: dict) -> bool:
+    """True for a row that computes no more than was asked, to 5 %."""
+    steps = float(row["setting"].split()[1])
+    return row["work"] <= 1.05 * steps / row["speedup"]
 
 
 def _order(rows: list[dict], name: str) -> float:
@@ -106,7 +114,7 @@ def _cell(row: dict | None, best: float) -> str:
     if row is None:
         return "-"
     value = f"{row['psnr_db']:.1f}"
-    return f"{f'**{value}**' if row['psnr_db'] == best else value} at {row['work']:.1f}"
+    return f"{f'**{value}**' if row['psnr_db'] == best and _equal(row) else value} at {row['work']:.1f}"
 
 
 def main() -> None:
@@ -116,6 +124,7 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", default=["a", "b", "k"])
     parser.add_argument("--speedups", nargs="+", type=float, default=list(SPEEDUPS))
     parser.add_argument("--pictures", type=int, default=4)
+    parser.add_argument("--only", nargs="+", default=[], help="methods to measure anew; rows of others stay")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     rows = json.loads(given.out.read_text()) if given.out.exists() else []
@@ -126,9 +135,13 @@ def main() -> None:
         for name, key, speedup in tqdm(cells, unit="contest"):
             family, setting = FAMILIES[name], {**SETTINGS, **OWN}[key]
             cell = (family.name, setting.text(family), speedup)
-            if any((row["model"], row["setting"], row["speedup"]) == cell for row in rows):
+            known = [row for row in rows if (row["model"], row["setting"], row["speedup"]) == cell]
+            if known and not given.only:
                 continue
-            rows += contest(pack, comfyui_model(family), family, setting, speedup, given.pictures)
+            found = contest(pack, comfyui_model(family), family, setting, speedup, given.pictures, given.only)
+            new = [row for row in found if not known or row["name"].split(",")[0] in given.only]
+            names = {row["name"] for row in new}
+            rows = [row for row in rows if row not in known or row["name"] not in names] + new
             given.out.write_text(json.dumps(rows, indent=1) + "\n")
     print(table(rows))
 

@@ -137,13 +137,13 @@ def tables() -> dict[Path, dict[str, str]]:
     import method_table
     import template_tables
 
-    from lab import ablation, demo, distribution, feb, quality, rivals, settings, shifts, sound
+    from lab import ablation, demo, distribution, feb, methods, quality, rivals, settings, shifts, sound
 
     real = kept("settings")
     shown = {mark: demo.table(kept(name)) for mark, name in RESULTS.items()}
     whole = {
         module.__name__.removeprefix("lab."): module.table(kept(module.__name__.removeprefix("lab.")))
-        for module in (settings, sound, quality, shifts, ablation, feb, distribution)
+        for module in (settings, methods, sound, quality, shifts, ablation, feb, distribution)
     }
     return {
         README: {"short": settings.short(real)},

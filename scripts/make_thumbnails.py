@@ -2,9 +2,9 @@
 """Draw the square pictures of the workflows in ComfyUI's template browser: the same seed of a lab model without and
 with the cache, and the speed-up that was measured.
 
-    python3 scripts/make_thumbnails.py [FOLDER] [--model flux] [--clips hunyuan_video] [--rounds 3]
+    python3 scripts/make_thumbnails.py [FOLDER] [--model flux_drawings] [--clips hunyuan_video] [--rounds 3]
 
-FOLDER is workflows if it is not given. Needs torch and Pillow; takes some minutes on a CPU.
+FOLDER is example_workflows if it is not given. Needs torch and Pillow; takes some minutes on a CPU.
 """
 
 import argparse
@@ -29,7 +29,8 @@ from cache_core.calibrate.learn import recorded  # noqa: E402
 from cache_core.saved_plan.saved_plan import Origin  # noqa: E402
 from lab.bench import LabBench  # noqa: E402
 from lab.demo import as_pictures  # noqa: E402
-from lab.families import FAMILIES  # noqa: E402
+from lab.families import SHOWN, Family  # noqa: E402
+from lab.rows import CLEAR  # noqa: E402
 
 STEPS = 28
 COMPUTED = {OUTPUT: 9, MODULES: 14}  # of the plan of the preset auto, by what it caches
@@ -51,7 +52,9 @@ class Studio:
     """A lab model, with a plan for each way to cache, learned from one picture as the nodes do."""
 
     def __init__(self, name: str, rounds: int) -> None:
-        self.bench, self.rounds = LabBench(FAMILIES[name], STEPS, guidance=1.0), rounds
+        family = SHOWN[name]
+        guidance = family.guidance if family.drawn else 1.0
+        self.bench, self.rounds = LabBench(family, STEPS, guidance=guidance), rounds
         self.plans = {kinds: self._learned(kinds) for kinds in COMPUTED}
 
     def _learned(self, kinds: frozenset) -> Plan:
@@ -60,11 +63,13 @@ class Studio:
         return lesson.learned(COMPUTED[kinds]).plan.plan(self.bench.timeline, "learned")
 
     def pair(self, kinds: frozenset, seed: int) -> Pair:
-        """The pictures of a seed."""
+        """The pictures of a seed; of drawings of a clear one."""
+        family = self.bench.family
+        seed = CLEAR[seed % len(CLEAR)] if family.drawn else seed
         noise, labels = self.bench.drawn(range(seed, seed + 1))
         plain, slow = timed(lambda: self.bench.run(noise, labels), self.rounds)
         cached, fast = timed(lambda: self.bench.run(noise, labels, (self.plans[kinds],)), self.rounds)
-        return Pair(still(plain), still(cached), [a / b for a, b in zip(slow, fast, strict=True)])
+        return Pair(still(plain, family), still(cached, family), [a / b for a, b in zip(slow, fast, strict=True)])
 
 
 def timed(sampled: Callable[[], Tensor], rounds: int) -> tuple[Tensor, list[float]]:
@@ -77,9 +82,9 @@ def timed(sampled: Callable[[], Tensor], rounds: int) -> tuple[Tensor, list[floa
     return latents, seconds
 
 
-def still(latents: Tensor) -> Tensor:
+def still(latents: Tensor, family: Family) -> Tensor:
     """The first picture of a batch, or the middle frame of its first clip, `(3, H, W)`."""
-    picture = as_pictures(latents)[0]
+    picture = as_pictures(latents, family)[0]
     return picture if picture.ndim == 3 else picture[:, picture.shape[1] // 2]
 
 
@@ -110,8 +115,8 @@ def caches(workflow: Path) -> frozenset:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "example_workflows")
-    parser.add_argument("--model", choices=FAMILIES, default="flux", help="draws the pictures")
-    parser.add_argument("--clips", choices=FAMILIES, default="hunyuan_video", help="draws frames of the clips")
+    parser.add_argument("--model", choices=SHOWN, default="flux_drawings", help="draws the pictures")
+    parser.add_argument("--clips", choices=SHOWN, default="hunyuan_video", help="draws frames of the clips")
     parser.add_argument(
         "--rounds", type=int, default=3, help="how often each picture is timed; the median of all counts"
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from ..site import BRANCHES, OUTPUT, Kind, names
+from ..site import BRANCHES, MODULES, OUTPUT, Kind, names
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,15 @@ class Table:
     @property
     def work(self) -> float:
         """Model work of the sampling, in computed evaluations: of a row the share of its kinds, all alike; without the
-        unconditional branch half of that."""
+        unconditional branch half of that. Attention and MLP are half of the model each, also where one of them is
+        always computed."""
         return sum(map(self._work, range(len(self.rows))))
 
     def _work(self, step: int) -> float:
         inside = self.kinds - BRANCHES
-        share = len(self.rows[step] - BRANCHES) / len(inside) if inside else 1.0
+        always = MODULES - inside if inside & MODULES else frozenset[Kind]()
+        computed = len(self.rows[step] - BRANCHES) + len(always)
+        share = computed / (len(inside) + len(always)) if inside else 1.0
         return share / 2 if self._branches(step) else share
 
     def states(self) -> frozenset[frozenset[Kind]]:

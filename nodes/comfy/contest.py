@@ -37,7 +37,8 @@ Decode = Callable[[Tensor], Tensor]  # a latent to pictures (N, H, W, 3) in [0, 
 def work(report: RunReport) -> float:
     """Computed evaluations of a run: those of its kinds, on average; without the unconditional branch half of that."""
     shares = {Kind(name): share for name, share in report.shares.items()}
-    inside = [share for kind, share in shares.items() if kind is not Kind.GUIDANCE]
+    always = {kind: 1.0 for kind in MODULES if shares.keys() & MODULES}
+    inside = [share for kind, share in {**always, **shares}.items() if kind is not Kind.GUIDANCE]
     return report.evaluations * (mean(inside) if inside else 1.0) * (1 + shares.get(Kind.GUIDANCE, 1.0)) / 2
 
 

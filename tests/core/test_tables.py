@@ -116,3 +116,8 @@ def test_a_table_from_steps_computes_all_kinds_there_and_none_elsewhere():
 def test_a_table_that_cannot_be_run_is_refused(rows, complaint):
     with pytest.raises(ConfigError, match=complaint):
         Table(MODULES, rows)
+
+
+def test_with_attention_alone_in_the_table_the_mlp_is_computed_at_every_step():
+    steps = (frozenset({Kind.ATTENTION}), frozenset())
+    assert Table(frozenset({Kind.ATTENTION}), steps).work == 1.5
