@@ -117,22 +117,19 @@ def run(given: argparse.Namespace) -> int:
 
 
 def followed(done: Iterator, wanted: list, dry: bool) -> tuple[list, list]:
-    """The results, as they come, and the tasks that are left; with a bar that tells the time left."""
+    """The results, as they come, and the tasks that are left where the user interrupts; with a bar that tells the time
+    left."""
     from tqdm import tqdm
 
-    results, left = [], list(wanted)
-    total = sum(task.cost for task in wanted)
-    with tqdm(
-        total=total,
-        unit=" steps",
-        disable=dry,
-        bar_format="{l_bar}{bar}| {n:.0f}/{total:.0f} steps [{elapsed}<{remaining}]",
-    ) as bar:
-        for task, found in done:
-            results += found
-            left.remove(task)
-            bar.update(task.cost)
-            bar.set_postfix_str(found[-1].result)
+    results, left, form = [], list(wanted), "{l_bar}{bar}| {n:.0f}/{total:.0f} steps [{elapsed}<{remaining}]"
+    with tqdm(total=sum(task.cost for task in wanted), disable=dry, bar_format=form) as bar:
+        try:
+            for task, found in done:
+                results += found
+                left.remove(task)
+                bar.update(task.cost)
+        except KeyboardInterrupt:
+            print("interrupted; what is done is kept", file=sys.stderr)
     return results, left
 
 
