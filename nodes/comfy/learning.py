@@ -93,7 +93,7 @@ class Lesson(Taught):
         return "the model runs" if self.learner.kinds == OUTPUT else "attention and MLP run"
 
     def _best(self, recordings: Sequence[Recording], samples: Tensor, again: Again) -> tuple[SavedPlan, str]:
-        """The plan that drifts least on the seen picture: learned from the recordings, or the one that needs no picture,
+        """The plan that drifts least on the seen picture: learned from the recordings, or one without a picture,
         at the same count of computed steps; and the other one in words. The count is the preset's, or, where neither is
         near enough, that of the settings before learning. Raises LearningError where that is not either."""
         timeline, drifts = self.recorder.timeline, []

@@ -43,9 +43,9 @@ def known_keys(plans: Path) -> dict[str, str]:
 
 @dataclass(eq=False)
 class Place:
-    """A process of the cluster: its actor, and the model that it has loaded."""
+    """A process of the cluster: its actor, None before it is started, and the model that it has loaded."""
 
-    actor: Any
+    actor: Any = None
     model: str = ""
 
 
@@ -93,17 +93,15 @@ class Cluster:
         self, tasks: Sequence[Task], comfyui: Path, plans: Path, arguments: Sequence[str]
     ) -> Iterator[tuple[Task, list[Result]]]:
         """Each task with its results, in the order in which they are done. Their plans are in `plans` by then."""
-        if not tasks:
-            return
-        actor = _worker_class(self.ray, self.num_gpus)
-        places = [Place(actor.remote(str(ROOT), str(comfyui), list(arguments)))]
-        places += [Place(actor.remote(str(ROOT), str(comfyui), list(arguments))) for _ in tasks[1 : self.workers]]
+        worker = _worker_class(self.ray, self.num_gpus)
+        places = [Place() for _ in tasks[: self.workers]]
         waiting, running = [Work(task) for task in tasks], dict[Any, tuple[Work, Place]]()
         known = known_keys(plans)
         try:
             while waiting or running:
                 for place in [place for place in places if all(place is not busy for _, busy in running.values())]:
                     if work := chosen(waiting, place, places):
+                        place.actor = place.actor or worker.remote(str(ROOT), str(comfyui), list(arguments))
                         running[self._begun(work, place, known)] = work, place
                 ready, _ = self.ray.wait(list(running), num_returns=1)
                 work, place = running.pop(ready[0])
@@ -115,8 +113,6 @@ class Cluster:
                     waiting.append(work)
                 else:
                     yield work.task, [replace(result, tries=work.tries) for result in results]
-                if place.actor is None:
-                    place.actor, place.model = actor.remote(str(ROOT), str(comfyui), list(arguments)), ""
         finally:
             self.ray.shutdown()
 
@@ -135,7 +131,7 @@ class Cluster:
                 work, str(error.cause).strip() or type(error.cause).__name__, type(error.cause).__name__
             )
         except self.ray.exceptions.RayError as error:  # the process or its machine is gone
-            place.actor = None
+            place.actor, place.model = None, ""
             return self._failed(work, _gone(error), MEMORY)
         for name, content in files.items():
             write_atomically(plans / name, content)
@@ -159,7 +155,7 @@ class Cluster:
 def chosen(waiting: list[Work], place: Place, places: Sequence[Place]) -> Work | None:
     """The next work for a place, taken out of those that wait: of the model that it has loaded, else of one that no
     other has, else any; none that failed there while there are other places."""
-    fit = [work for work in waiting if work.left is not place or len(places) == 1 or place.actor is None]
+    fit = [work for work in waiting if work.left is not place or len(places) == 1]
     elsewhere = {other.model for other in places if other is not place}
     if not fit:
         return None

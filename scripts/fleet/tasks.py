@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ class Wanted:
         speeds = (self.presets or {})[node]
         found = [name for name, speed in speeds.items() if speed == self.speedup and name != "auto"]
         if not found:
-            named = ", ".join(f"{speed:g} ({name})" for name, speed in sorted(speeds.items()) if name != "auto")
+            named = ", ".join(
+                f"{speed:g} ({name})" for name, speed in sorted(speeds.items(), key=itemgetter(1)) if name != "auto"
+            )
             raise InputError(f"--speedup {self.speedup:g}: {node} has no preset for it; its speed-ups are {named}")
         return found[0]
 
