@@ -94,6 +94,21 @@ class ComfyProcess:
             self.wishes.want(None)
         return self._results(task, wish.outcomes, time.perf_counter() - began)
 
+    def outputs(self, prompt: Prompt) -> dict[str, Any]:
+        """What the output nodes of a prompt show, by node. Raises InputError for a prompt that ComfyUI refuses, or that
+        fails."""
+        classes = self.nodes.NODE_CLASS_MAPPINGS
+        ends = [key for key, node in prompt.items() if getattr(classes.get(node["class_type"]), "OUTPUT_NODE", False)]
+        complaint = next(filter(None, (self.complaint(prompt, key) for key in ends)), None)
+        if complaint or not ends:
+            raise InputError(complaint or "no node of this prompt shows anything")
+        self._runs += 1
+        self._executor.execute(prompt, f"picture_{self._runs}", {}, ends)
+        error = dict(self._executor.status_messages).get("execution_error")
+        if error:
+            raise InputError(f"node {error['node_id']} ({error['node_type']}): {error['exception_message']}".strip())
+        return self._executor.history_result["outputs"]
+
     def _results(self, task: Task, outcomes: Sequence[Any], seconds: float) -> list[Result]:
         said = dict(self._executor.status_messages)
         if "execution_interrupted" in said:

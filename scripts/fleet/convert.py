@@ -38,7 +38,8 @@ class Given:
 @dataclass
 class Level:
     """The nodes and links of a workflow, or of a subgraph in it. `links`: origin and its slot, by id; `ends`: links
-    of the subgraph's outputs, by slot; `prefix`: of the ids of its nodes; `outer`, `instance`: where it is used."""
+    of the subgraph's outputs, by slot; `prefix`: of the ids of its nodes; `inputs`: names of the subgraph's inputs;
+    `outer`, `instance`: where it is used; `shown`: values of inputs that are widgets there."""
 
     nodes: dict[Any, dict]
     links: dict[Any, tuple[Any, int]]
@@ -47,6 +48,7 @@ class Level:
     inputs: list[str] = field(default_factory=list)
     outer: "Level | None" = None
     instance: dict = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
 
 
 def is_api(workflow: Any) -> bool:
@@ -100,7 +102,10 @@ class _Converter:
         prefix = f"{level.prefix}{node['id']}:"
         inner = _level(graph, prefix=prefix, inputs=names, outer=level, instance=node)
         shown, values = node.get("properties", {}).get("proxyWidgets", []), node.get("widgets_values") or []
-        if len(shown) == len(values):  # what the subgraph shows outside counts
+        widgets = [name for slot, name in enumerate(names) if _is_shown(graph, slot)]
+        if not shown and len(widgets) == len(values):  # what the subgraph shows outside counts
+            inner.shown = dict(zip(widgets, values, strict=True))
+        if len(shown) == len(values):  # as front ends before 1.45 save it
             for (owner, name), value in zip(shown, values, strict=True):
                 own = next((n for key, n in inner.nodes.items() if str(key) == str(owner)), None)
                 if own is not None and value is not None:
@@ -139,10 +144,19 @@ class _Converter:
     def _outside(self, level: Level, slot: int) -> "Given | list | None":
         name = level.inputs[slot]
         own = next((each for each in level.instance.get("inputs", []) if each["name"] == name), {})
-        return self._linked(level.outer, own) if level.outer else None
+        found = self._linked(level.outer, own) if level.outer else None
+        return Given(level.shown[name]) if found is None and level.shown.get(name) is not None else found
 
     def _linked(self, level: Level, given: Mapping[str, Any]) -> "Given | list | None":
         return None if given.get("link") is None else self._source(level, given["link"])
+
+
+def _is_shown(graph: Mapping[str, Any], slot: int) -> bool:
+    """True for an input of a subgraph that leads to a widget."""
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    ends = [link for link in graph.get("links", []) if (link["origin_id"], link["origin_slot"]) == (INPUT, slot)]
+    targets = (nodes[link["target_id"]]["inputs"][link["target_slot"]] for link in ends if link["target_id"] in nodes)
+    return any("widget" in target for target in targets)
 
 
 def _bypass(node: dict, slot: int) -> Mapping[str, Any]:
@@ -175,7 +189,7 @@ def _in_order(inputs: Mapping[str, Any], values: Iterator[Any], prefix: str) -> 
             chosen = next((each for each in spec[1]["options"] if each["key"] == value), {"inputs": {}})
             parts = chosen["inputs"]
             yield from _in_order({**parts.get("required", {}), **parts.get("optional", {})}, values, f"{name}.")
-        if has_control(name, spec):
+        if has_control(prefix + name, spec):
             next(values, None)
 
 
@@ -187,7 +201,8 @@ def options_of(spec: Any) -> Mapping[str, Any]:
 def is_widget(spec: Any) -> bool:
     """True for an input that the page shows as a widget."""
     menu = isinstance(spec[0], list | tuple)
-    return (menu or spec[0] in (*WIDGETS, DYNAMIC)) and not options_of(spec).get("forceInput")
+    kind = options_of(spec).get("widgetType", spec[0])
+    return (menu or kind in (*WIDGETS, DYNAMIC)) and not options_of(spec).get("forceInput")
 
 
 def has_control(name: str, spec: Any) -> bool:

@@ -6,6 +6,7 @@ from scripts.fleet.convert import Definition, converted, is_api
 from scripts.fleet.errors import InputError
 
 MENU = ["euler", "heun"]
+OF = {"widgetType": "INT"}
 CLASSES = {
     "Loader": Definition({"name": (["a", "b"],)}, ("MODEL", "CLIP")),
     "Patch": Definition({"model": ("MODEL",), "strength": ("FLOAT", {"default": 1.0})}, ("MODEL",)),
@@ -31,7 +32,7 @@ CLASSES = {
                 {
                     "options": [
                         {"key": "by", "inputs": {"required": {"factor": ("FLOAT", {"default": 2.0})}}},
-                        {"key": "to", "inputs": {"required": {"width": ("INT", {}), "height": ("INT", {})}}},
+                        {"key": "to", "inputs": {"required": {"seed": ("INT", {}), "height": ("FLOAT,INT", OF)}}},
                     ]
                 },
             ),
@@ -87,7 +88,7 @@ def test_widgets_that_an_older_workflow_lacks_show_their_defaults():
 
 def test_a_menu_with_inputs_of_its_own_names_them_after_itself():
     made = api([node(1, "Resize", ["to", 3, 4, "far"])], [])
-    assert made["1"]["inputs"] == {"mode": "to", "mode.width": 3, "mode.height": 4, "method": "far"}
+    assert made["1"]["inputs"] == {"mode": "to", "mode.seed": 3, "mode.height": 4, "method": "far"}
 
 
 def test_a_muted_node_leaves_an_input_unlinked_and_a_bypassed_one_hands_its_own_through():
@@ -161,6 +162,12 @@ def test_what_a_subgraph_shows_outside_counts_and_what_is_linked_there_too():
         "model": ["1", 0],
         "latent": ["9:1", 0],
     }
+
+
+def test_what_a_newer_front_end_shows_outside_counts_in_the_order_of_the_inputs():
+    instance = node(9, "inner", [44], [("model", "MODEL", 40), ("steps", "INT", None)], ["LATENT"])
+    made = api([LOADER, instance], [[40, 1, 0, 9, 0, "MODEL"]], [INNER])
+    assert made["9:2"]["inputs"] == {**SAMPLED, "steps": 44, "model": ["1", 0], "latent": ["9:1", 0]}
 
 
 @pytest.mark.parametrize("workflow", [[], {}, {"a": 1}, {"nodes": [{"id": 1}]}, {"nodes": [LOADER], "links": [[1]]}])
