@@ -20,7 +20,7 @@ MOST_PICTURES = 64  # recordings take up to 134 MB each
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one sampling. `result`: known, would be learned, nothing to learn, or an outcome of unseen.py.
+    """The outcome of one sampling. `result`: known, would be learned, nothing to learn, or an outcome of unseen.py.
     `steps`: of the sampling."""
 
     key: str

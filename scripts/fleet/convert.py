@@ -105,7 +105,7 @@ class _Converter:
         widgets = [name for slot, name in enumerate(names) if _is_shown(graph, slot)]
         if not shown and len(widgets) == len(values):  # what the subgraph shows outside counts
             inner.shown = dict(zip(widgets, values, strict=True))
-        if len(shown) == len(values):  # as front ends before 1.45 save it
+        if len(shown) == len(values):  # as older front ends save it
             for (owner, name), value in zip(shown, values, strict=True):
                 own = next((n for key, n in inner.nodes.items() if str(key) == str(owner)), None)
                 if own is not None and value is not None:
