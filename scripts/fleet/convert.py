@@ -145,7 +145,19 @@ class _Converter:
         name = level.inputs[slot]
         own = next((each for each in level.instance.get("inputs", []) if each["name"] == name), {})
         found = self._linked(level.outer, own) if level.outer else None
-        return Given(level.shown[name]) if found is None and level.shown.get(name) is not None else found
+        if found is None and level.shown.get(name) is not None:
+            return Given(level.shown[name])
+        return self._beside(level, slot) if found is None else found
+
+    def _beside(self, level: Level, slot: int) -> "Given | None":
+        """The value of the widget that an unlinked input of a subgraph leads to: its sockets get it, too."""
+        for node, given in _targets(self.subgraphs[level.instance["type"]], slot):
+            definition = self.define(node["type"])
+            if definition and "widget" in given:
+                own = level.nodes[node["id"]]
+                values = widget_values(definition.inputs, own.get("widgets_values") or []) | own.get("shown", {})
+                return Given(values[given["name"]]) if given["name"] in values else None
+        return None
 
     def _linked(self, level: Level, given: Mapping[str, Any]) -> "Given | list | None":
         return None if given.get("link") is None else self._source(level, given["link"])
@@ -153,10 +165,15 @@ class _Converter:
 
 def _is_shown(graph: Mapping[str, Any], slot: int) -> bool:
     """True for an input of a subgraph that leads to a widget."""
+    return any("widget" in given for _, given in _targets(graph, slot))
+
+
+def _targets(graph: Mapping[str, Any], slot: int) -> Iterator[tuple[dict, dict]]:
+    """The nodes that an input of a subgraph leads to, each with its own input."""
     nodes = {node["id"]: node for node in graph["nodes"]}
-    ends = [link for link in graph.get("links", []) if (link["origin_id"], link["origin_slot"]) == (INPUT, slot)]
-    targets = (nodes[link["target_id"]]["inputs"][link["target_slot"]] for link in ends if link["target_id"] in nodes)
-    return any("widget" in target for target in targets)
+    for link in graph.get("links", []):
+        if (link["origin_id"], link["origin_slot"]) == (INPUT, slot) and link["target_id"] in nodes:
+            yield nodes[link["target_id"]], nodes[link["target_id"]]["inputs"][link["target_slot"]]
 
 
 def _bypass(node: dict, slot: int) -> Mapping[str, Any]:

@@ -170,6 +170,14 @@ def test_what_a_newer_front_end_shows_outside_counts_in_the_order_of_the_inputs(
     assert made["9:2"]["inputs"] == {**SAMPLED, "steps": 44, "model": ["1", 0], "latent": ["9:1", 0]}
 
 
+def test_a_socket_gets_the_value_of_the_widget_that_hangs_on_the_same_input_of_a_subgraph():
+    patch = node(3, "Patch", [1.0], [("model", "MODEL", None), ("count", "INT", 24)])
+    both = {**INNER, "nodes": [*INNER["nodes"], patch], "links": [*INNER["links"], link(24, -10, 1, 3, 1)]}
+    instance = node(9, "inner", [], [("model", "MODEL", 40), ("steps", "INT", None)], ["LATENT"])
+    made = api([LOADER, instance], [[40, 1, 0, 9, 0, "MODEL"]], [both])
+    assert made["9:3"]["inputs"] == {"strength": 1.0, "count": 30}
+
+
 @pytest.mark.parametrize("workflow", [[], {}, {"a": 1}, {"nodes": [{"id": 1}]}, {"nodes": [LOADER], "links": [[1]]}])
 def test_what_is_no_workflow_is_named_so(workflow):
     with pytest.raises(InputError, match="workflow"):
