@@ -105,7 +105,11 @@ def run(given: argparse.Namespace) -> int:
         from scripts.fleet.serial import learned
 
         done = learned(process, wanted, given.dry_run)
-    results, left = followed(done, wanted, given.dry_run)
+    try:
+        results, left = followed(done, wanted, given.dry_run)
+    finally:
+        if cluster:
+            cluster.close()
     if given.report:
         from cache_core.files import write_atomically
 

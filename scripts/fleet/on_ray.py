@@ -62,11 +62,15 @@ class Work:
 
 @dataclass
 class Cluster:
-    """A Ray cluster that this process has joined, with room for so many `workers`, each with `num_gpus` cards."""
+    """A Ray cluster that this process has joined, with room for so many `workers`, each with `num_gpus` cards.
+
+    `places`: its processes, which stay until it is closed.
+    """
 
     ray: Any
     workers: int
     num_gpus: float
+    places: list[Place] = field(default_factory=list)
 
     @classmethod
     def joined(cls, address: str, workers: int = 0, num_gpus: float | None = None) -> Cluster:
@@ -94,27 +98,26 @@ class Cluster:
     ) -> Iterator[tuple[Task, list[Result]]]:
         """Each task with its results, in the order in which they are done. Their plans are in `plans` by then."""
         worker = _worker_class(self.ray, self.num_gpus)
-        places = [Place() for _ in tasks[: self.workers]]
+        self.places = places = self.places or [Place() for _ in tasks[: self.workers]]
         waiting, running = [Work(task) for task in tasks], dict[Any, tuple[Work, Place]]()
         known = known_keys(plans)
-        try:
-            while waiting or running:
-                for place in [place for place in places if all(place is not busy for _, busy in running.values())]:
-                    if work := chosen(waiting, place, places):
-                        place.actor = place.actor or worker.remote(str(ROOT), str(comfyui), list(arguments))
-                        running[self._begun(work, place, known)] = work, place
-                ready, _ = self.ray.wait(list(running), num_returns=1)
-                work, place = running.pop(ready[0])
-                results, again = self._ended(ready[0], work, place, plans, known)
-                if again == "elsewhere":
-                    work.left = place
-                    waiting.append(work)
-                elif again:
-                    waiting.append(work)
-                else:
-                    yield work.task, [replace(result, tries=work.tries) for result in results]
-        finally:
-            self.ray.shutdown()
+        while waiting or running:
+            for place in [place for place in places if all(place is not busy for _, busy in running.values())]:
+                if work := chosen(waiting, place, places):
+                    place.actor = place.actor or worker.remote(str(ROOT), str(comfyui), list(arguments))
+                    running[self._begun(work, place, known)] = work, place
+            ready, _ = self.ray.wait(list(running), num_returns=1)
+            work, place = running.pop(ready[0])
+            results, again = self._ended(ready[0], work, place, plans, known)
+            if again:
+                work.left = place if again == "elsewhere" else None
+                waiting.append(work)
+            else:
+                yield work.task, [replace(result, tries=work.tries) for result in results]
+
+    def close(self) -> None:
+        """End the processes, and leave the cluster."""
+        self.ray.shutdown()
 
     def _begun(self, work: Work, place: Place, known: Mapping[str, str]) -> Any:
         work.tries, place.model = work.tries + 1, work.task.model

@@ -90,7 +90,9 @@ def content():
 def run(folder, script, workers=2, models=None):
     ray = Ray(script)
     tasks = [task(name, (models or {}).get(name, "m")) for name in script]
-    found = list(Cluster(ray, workers, 0.0).learned(tasks, folder, folder, []))
+    cluster = Cluster(ray, workers, 0.0)
+    found = list(cluster.learned(tasks, folder, folder, []))
+    cluster.close()
     assert ray.over
     return ray, {own.name: results for own, results in found}
 

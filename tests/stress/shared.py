@@ -32,7 +32,7 @@ def sharing(comfyui: Path, python: str, base: Path, plans: Path) -> Iterator[str
     config = base.with_suffix(".yaml")
     config.write_text(json.dumps({"shared": {"base_path": str(plans), "cache_plans": "."}}))  # JSON is YAML, too
     packs = {"cloned": ROOT, NODES.name: NODES}
-    extra = ("--extra-model-paths-config", str(config))
+    extra = ("--extra-model-paths-config", str(config), "--cache-none")  # the same prompt is sampled again
     with serving(comfyui, python, base, packs, extra, templates=False) as url:
         yield url
 
