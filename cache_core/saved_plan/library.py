@@ -4,7 +4,6 @@ There is no index. A file's name ends with the key that it is found by. Writers 
 (files.write_atomically), so a reader finds the old plan or the new one.
 """
 
-import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +64,9 @@ def listed(folder: Path) -> dict[str, list[str]]:
         known = _listings.get(folder)
         if known and known.changed == changed and known.read_at - changed / 1e9 > SETTLED:
             return known.by_key
-        read = _listings[folder] = (known or Listing()).updated(changed, frozenset(os.listdir(folder)))
+        read = _listings[folder] = (known or Listing()).updated(
+            changed, frozenset(path.name for path in folder.iterdir())
+        )
     except OSError:
         return {}
     return read.by_key

@@ -11,7 +11,6 @@ from ...cache_core.settings.saved import SavedPlanSettings
 from . import plan_folder
 
 if TYPE_CHECKING:
-    from .learning import Settled
     from .session import Session
 
 KNOWN, WANTED, NONE = "known", "would be learned", "nothing to learn"
@@ -51,8 +50,9 @@ class Wish:
         context = get_executing_context()
         return context is None or context.node_id == self.sampler
 
-    def unsampled(self, settled: Settled, steps: int) -> bool:
-        """True if nothing is sampled: there is a plan, none can be learned, or nothing but the key was wanted."""
+    def unsampled(self, settled, steps: int) -> bool:
+        """True if nothing is sampled: there is a plan, none can be learned, or nothing but the key was wanted. `settled`:
+        the settings of the sampling (learning.Settled)."""
         key, note = settled.key, settled.note
         if any(isinstance(own, SavedPlanSettings) and own.learned for own in settled.settings):
             found = KNOWN, ""
