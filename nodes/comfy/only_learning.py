@@ -51,8 +51,10 @@ class Wish:
         return context is None or context.node_id == self.sampler
 
     def unsampled(self, settled, steps: int) -> bool:
-        """True if nothing is sampled: there is a plan, none can be learned, or nothing but the key was wanted. `settled`:
-        the settings of the sampling (learning.Settled)."""
+        """True if nothing is sampled: there is a plan, none can be learned, or nothing but the key was wanted.
+
+        `settled`: the settings of the sampling (learning.Settled).
+        """
         key, note = settled.key, settled.note
         if any(isinstance(own, SavedPlanSettings) and own.learned for own in settled.settings):
             found = KNOWN, ""
