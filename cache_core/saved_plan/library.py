@@ -22,11 +22,22 @@ SETTLED = 2.0  # seconds after its last change from which on a folder's time tel
 
 @dataclass
 class Listing:
-    """Names of the plans in a folder as they were read at `read_at` seconds; `changed`: the folder's time, in ns."""
+    """Names of the files in a folder as they were read at `read_at` seconds, and those of plans, by key; `changed`: the
+    folder's time, in ns."""
 
-    changed: int
-    read_at: float
+    changed: int = 0
+    read_at: float = 0.0
+    names: frozenset[str] = frozenset()
     by_key: dict[str, list[str]] = field(default_factory=dict)
+
+    def updated(self, changed: int, names: frozenset[str]) -> "Listing":
+        """The listing with these names. Only what has come and gone is looked at: of 10,000 names that is little."""
+        by_key = dict(self.by_key)
+        for name in self.names - names:
+            by_key[key_in(name)] = [other for other in by_key.get(key_in(name), []) if other != name]
+        for name in filter(is_name, names - self.names):
+            by_key[key_in(name)] = [*by_key.get(key_in(name), []), name]
+        return Listing(changed, time.time(), names, by_key)
 
 
 _listings: dict[Path, Listing] = {}  # of the folders as last read
@@ -53,13 +64,11 @@ def listed(folder: Path) -> dict[str, list[str]]:
         known = _listings.get(folder)
         if known and known.changed == changed and known.read_at - changed / 1e9 > SETTLED:
             return known.by_key
-        read = Listing(changed, time.time())
-        for path in folder.iterdir():
-            if is_name(path.name):
-                read.by_key.setdefault(key_in(path.name), []).append(path.name)
+        read = _listings[folder] = (known or Listing()).updated(
+            changed, frozenset(path.name for path in folder.iterdir())
+        )
     except OSError:
         return {}
-    _listings[folder] = read
     return read.by_key
 
 

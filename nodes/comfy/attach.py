@@ -11,7 +11,7 @@ from ...cache_core.hosts import Host, match
 from ...cache_core.plan import check_together
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
-from . import KEY, unseen
+from . import KEY, only_learning, unseen
 from .companions import companions
 from .foresight import cfg_of, timeline_of
 from .mailbox import Mailbox
@@ -40,17 +40,25 @@ class Attachment:
         """One sampling: a session for its length. The first one may be learned from."""
         guider, mask = executor.class_obj, mask_of(noise, denoise_mask)
 
-        def sample(sigmas, *rest, **named):
+        def sample(sigmas, *rest, noise=noise, **named):
             return executor(noise, latent_image, sampler, sigmas, denoise_mask, *rest, **named)
 
         for patcher in (guider.model_patcher, *companions(guider)):
             refuse_rivals(patcher, guider.model_options, sampler)  # one may have come behind this node
-        if len(sigmas) < 2:  # no steps
+        wish = only_learning.wish()
+        if wish and wish.dry and not wish.here:
+            return latent_image
+        if len(sigmas) < 2 or (wish and not wish.here):  # no steps, or not those that a plan is wanted for
             return sample(sigmas, *rest, **named)
         shapes = shapes_of(*rest, **named)
         timeline = timeline_of(guider.model_patcher, sampler, sigmas, cfg_of(guider), shapes)
         given = timed(self.settings, guider.model_patcher, sigmas)
-        settings, lesson, note, origin = settle(given, guider, sampler, sigmas, timeline, noise, mask)
+        settled = settle(given, guider, sampler, sigmas, timeline, noise, mask)
+        settings, lesson, note, origin, _ = settled
+        if wish:
+            if wish.unsampled(settled, timeline.steps):
+                return latent_image
+            lesson = wish.extended(lesson, noise, latent_image, unseen.seed_of(*rest, **named))
         session = lesson.session(guider) if lesson else Session.begin(settings, guider, timeline, self.watch, mask)
         session.origin = origin
         mailboxes, beside = reported(guider, self.mailboxes)
@@ -64,9 +72,15 @@ class Attachment:
                 last, by_name = unseen.quiet(*rest, **named)
                 study = unseen.Study(session, self.sessions.open[session], lesson.unseen_steps)
                 again = unseen.again(
-                    self.sessions, lesson, guider, lambda sigmas: sample(sigmas, *last, **by_name), study
+                    self.sessions,
+                    lesson,
+                    guider,
+                    lambda sigmas, **other: sample(sigmas, *last, **by_name, **other),
+                    study,
                 )
                 unseen.learn(lesson, session, samples, again)
+        if wish and lesson:
+            wish.took(lesson.key, session)
         return samples
 
     def prepare_sampling(self, executor, model, noise_shape, conds, *args, **kwargs):

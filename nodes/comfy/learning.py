@@ -20,10 +20,10 @@ from ...cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from ...cache_core.schedule import TableAt, from_steps
 from ...cache_core.settings import Settings, WidgetSettings
 from ...cache_core.settings.foreseen import computed_steps, foreseeable
-from ...cache_core.settings.saved import FixedSettings, SavedPlanSettings
+from ...cache_core.settings.saved import ComputedSettings, FixedSettings, SavedPlanSettings
 from ...cache_core.show.similarity import in_words
 from ...cache_core.site import in_order
-from . import plan_folder, sampling
+from . import only_learning, plan_folder, sampling
 from .guidance import guidance
 from .plan_name import Subject, subject_of
 from .session import Session
@@ -44,25 +44,23 @@ SETTINGS_CHANGE = (
 
 @dataclass(frozen=True)
 class Lesson(Taught):
-    """A plan to be learned. `subject`: for the name of its file."""
+    """A plan to be learned. `subject`: for the name of its file. `noises`: of further pictures to learn from."""
 
     learner: WidgetSettings
     subject: Subject = ("", "")
+    noises: tuple[Tensor, ...] = ()
 
     @property
     def unseen_steps(self) -> int:  # type: ignore[override]
         """Steps of the samplings that follow the recorded one, as long as the first plan is good enough: one to fit,
-        and one by a plan that needs no picture."""
-        return 2 * self.recorder.timeline.steps
+        and one by a plan that needs no picture; two for each further picture."""
+        return 2 * (1 + len(self.noises)) * self.recorder.timeline.steps
 
     def learn(self, session: Session, samples: Tensor, again: Again) -> None:
         """Make the plan and keep it. Raises LearningError if none comes near enough."""
         if session.trace.foreign:
             raise LearningError("the sampler adds to the state what is not of the model, such as new noise")
-        recording = self.recorder.recording()
-        if recording is None:
-            raise LearningError("the sampler leaves steps out, or calls the model between two steps")
-        plan, unlearned = self._best(recording, samples, again)
+        plan, unlearned = self._best(self._recordings(again), samples, again)
         plan_folder.keep(self.key, plan, self.subject)
         computed, steps = len(plan.table.computed(self._kind)), len(plan.table.rows)
         took = sum(evaluation.seconds for evaluation in session.run.evaluations)
@@ -75,6 +73,17 @@ class Lesson(Taught):
         session.run.note(learned)
         log.info("%s: %s", self.learner.name, learned)
 
+    def _recordings(self, again: Again) -> list[Recording]:
+        """Recordings of the further pictures, and of the seen one, last. Raises LearningError without one of them."""
+        recorders = []
+        for noise in self.noises:
+            recorders.append(Recorder(self.recorder.timeline))
+            again(ComputedSettings(f"{self.learner.name}, recording"), recorders[-1], noise)
+        found = [recorder.recording() for recorder in (*recorders, self.recorder)]
+        if any(recording is None for recording in found):
+            raise LearningError("the sampler leaves steps out, or calls the model between two steps")
+        return [recording for recording in found if recording]
+
     @property
     def _kind(self) -> Kind:
         return in_order(self.learner.kinds)[0]
@@ -83,15 +92,15 @@ class Lesson(Taught):
     def _runs(self) -> str:
         return "the model runs" if self.learner.kinds == OUTPUT else "attention and MLP run"
 
-    def _best(self, recording: Recording, samples: Tensor, again: Again) -> tuple[SavedPlan, str]:
-        """The plan that drifts least on the recorded picture: learned from it, or the one that needs no picture, at
-        the same count of computed steps; and the other one in words. The count is the preset's, or, where neither is
+    def _best(self, recordings: Sequence[Recording], samples: Tensor, again: Again) -> tuple[SavedPlan, str]:
+        """The plan that drifts least on the seen picture: learned from the recordings, or one without a picture,
+        at the same count of computed steps; and the other one in words. The count is the preset's, or, where neither is
         near enough, that of the settings before learning. Raises LearningError where that is not either."""
         timeline, drifts = self.recorder.timeline, []
         unlearned = self.learner.unlearned().plan(timeline).schedule.table(timeline).computed(self._kind)
         least = computed_steps(timeline.steps, self.learner.learns)
         for count in dict.fromkeys((least, max(least, len(unlearned)))):
-            learned = self._learned(recording, count, samples, again)
+            learned = self._learned(recordings, count, samples, again)
             other, name = self._unlearned(learned, samples, again)
             best = learned if (learned.drift or 0.0) <= (other.drift or 0.0) else other
             if (best.drift or 0.0) <= MOST_DRIFT:
@@ -99,19 +108,23 @@ class Lesson(Taught):
             drifts.append(f"{best.drift:.4f} with {count} of {timeline.steps} steps computed")
         raise LearningError(f"with a plan this picture would be off by {', by '.join(drifts)}; {MOST_DRIFT} is allowed")
 
-    def _learned(self, recording: Recording, count: int, samples: Tensor, again: Again) -> SavedPlan:
-        """The plan that computes `count` steps, learned from the picture."""
+    def _learned(self, recordings: Sequence[Recording], count: int, samples: Tensor, again: Again) -> SavedPlan:
+        """The plan that computes `count` steps, learned from the pictures."""
         from comfy.model_management import throw_exception_if_processing_interrupted as tick
 
-        def sample(plan: Plan, tracker: Watch) -> Tensor:
-            return again(self._fixed(plan, "fitting"), tracker)
-
         def planned(shares: Sequence[float]) -> SavedPlan:
-            steps = steps_for([recording], count, self.recorder.timeline.signal, tick, shares)
-            fits, final = fit(sample, [recording], self.learner.kinds, steps)
+            steps, noises = (
+                steps_for(recordings, count, self.recorder.timeline.signal, tick, shares),
+                [*self.noises, None],
+            )
+
+            def sample(plan: Plan, tracker: Watch) -> Tensor:
+                return again(self._fixed(plan, "fitting"), tracker, noises.pop(0))
+
+            fits, final = fit(sample, recordings, self.learner.kinds, steps)
             return self._drifting(self._saved(steps, *fits), final, samples)
 
-        return fairest(planned, len(recording.sizes))
+        return fairest(planned, len(recordings[-1].sizes))
 
     def _unlearned(self, learned: SavedPlan, samples: Tensor, again: Again) -> tuple[SavedPlan, str]:
         """A plan that needs no picture, as fast as the learned one, and its name: the foreseen one, or even steps."""
@@ -172,12 +185,14 @@ def hindrance(sampler: str, key: str) -> str:
 
 class Settled(NamedTuple):
     """The settings of a sampling, with a learned plan in place of those that it was learned for; or a `lesson`, where
-    one is to be learned now; and a `note`. `origin`: of plans that can be learned for it; None without a learner."""
+    one is to be learned now; and a `note`. `origin`: of plans that can be learned for it, None without a learner;
+    `key`: of such a plan."""
 
     settings: tuple[Settings, ...]
     lesson: Taught | None = None
     note: str = ""
     origin: Origin | None = None
+    key: str = ""
 
 
 def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Timeline, noise, mask=None) -> Settled:
@@ -192,19 +207,19 @@ def settle(settings: tuple[Settings, ...], guider, sampler, sigmas, timeline: Ti
     key = plan_folder.key_of(origin, timeline.sigmas, learner.learns, learner.kinds, len(timeline.modalities))
     note = hindrance(name, key)
     if note or timeline.rises or not learnable(timeline.steps, name):
-        return Settled(settings, note=note, origin=origin)
+        return Settled(settings, note=note, origin=origin, key=key)
     known = plan_folder.learned(key)
     if known is not None:
         plan_folder.used(key, origin)
         memory = getattr(learner, "memory", 0.0)
         plan = SavedPlanSettings(f"{learner.name}, learned", known, memory, learned=True, guidance=guided)
-        return Settled(tuple(plan if s is learner else s for s in settings), origin=origin)
-    if not plan_folder.worth_learning(key, origin):
-        return Settled(settings, note=SETTINGS_CHANGE, origin=origin)
+        return Settled(tuple(plan if s is learner else s for s in settings), origin=origin, key=key)
+    if not (only_learning.wish() or plan_folder.worth_learning(key, origin)):
+        return Settled(settings, note=SETTINGS_CHANGE, origin=origin, key=key)
     subject = subject_of(patcher, noise.shape)
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
     lesson = Lesson(key, origin, Recorder(timeline), conds, sigmas.clone(), learner, mask, subject)
-    return Settled(settings, lesson, origin=origin)
+    return Settled(settings, lesson, origin=origin, key=key)
 
 
 def origin_of(patcher, sampler: str, shape: Sequence[int], guided: str) -> Origin:

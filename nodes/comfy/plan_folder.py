@@ -29,6 +29,7 @@ UNUSED = 3  # plans for one model that no picture has used, after which a plan i
 # until ComfyUI ends
 _unsaved: dict[str, SavedPlan] = {}  # learned plans that the disk did not take
 _lessons: dict[tuple[str, str], tuple[dict[str, None], set[str]]] = {}  # by model and sampler: keys unused, keys seen
+only: Path | None = None  # the one folder for plans, where a script has set it
 unlearnable: dict[str, str] = {}  # keys that cannot be learned, with the reason: not tried again at every picture
 
 
@@ -37,6 +38,8 @@ def folders() -> list[Path]:
     one next to ComfyUI's other model folders."""
     import folder_paths
 
+    if only is not None:
+        return [only]
     own = str(Path(folder_paths.models_dir) / FOLDER)
     if FOLDER not in folder_paths.folder_names_and_paths:
         folder_paths.folder_names_and_paths[FOLDER] = ([own], {SUFFIX})

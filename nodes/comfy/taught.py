@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ...cache_core.calibrate import Recorder, Watch
+from ...cache_core.calibrate import Recorder
 from ...cache_core.saved_plan.saved_plan import Origin
 from ...cache_core.settings import Settings
 from ...cache_core.settings.saved import ComputedSettings
@@ -15,7 +15,7 @@ from .session import Session
 if TYPE_CHECKING:
     from torch import Tensor
 
-Again = Callable[[Settings, "Watch | None"], "Tensor"]  # samples once more with these settings, watched
+Again = Callable[..., "Tensor"]  # samples once more: takes settings, a watch or None, and another noise or None
 
 
 class LearningError(Exception):

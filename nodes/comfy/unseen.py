@@ -56,15 +56,16 @@ class Study:
             display.learning(self.session.run, done, self.steps)
 
 
-def again(sessions: Sessions, lesson: Taught, guider, sample: Callable[[Any], Any], study: Study) -> Callable[..., Any]:
-    """A function of settings and a watch that samples once more as the lesson did. `sample`: takes the sigmas."""
+def again(sessions: Sessions, lesson: Taught, guider, sample: Callable[..., Any], study: Study) -> Callable[..., Any]:
+    """A function of settings and a watch that samples once more as the lesson did, or from another noise. `sample`:
+    takes the sigmas."""
 
-    def sampled(settings, watch):
+    def sampled(settings, watch, noise=None):
         study.next(1 if watch is None else 2)
         guider.conds = {name: [dict(cond) for cond in conds] for name, conds in lesson.conds.items()}
         session = Session.begin((settings,), guider, lesson.recorder.timeline, watch, lesson.mask)
         with sessions.opened(session, guider, (Mailbox(study),)), kept_randomness(guider.model_patcher):
-            return sample(lesson.sigmas.clone())
+            return sample(lesson.sigmas.clone(), **({} if noise is None else {"noise": noise}))
 
     return sampled
 
@@ -92,6 +93,11 @@ def learn(lesson: Taught, session: Session, samples, sampled: Callable[..., Any]
 def quiet(callback=None, disable_pbar=False, *rest, **named) -> tuple[tuple, dict]:
     """The last arguments of a sampling, with neither callback nor progress bar: those by position, those by name."""
     return (None, True, *rest), named
+
+
+def seed_of(callback=None, disable_pbar=False, seed=None, *rest, **named) -> int | None:
+    """The seed among the last arguments of a sampling."""
+    return seed
 
 
 @contextmanager

@@ -32,7 +32,8 @@ def test_what_tests_import_is_pinned_and_looked_for():
     pinned = {re.split("==", line)[0] for line in (ROOT / "requirements-dev.txt").read_text().split()}
     needed = re.search(r"NEEDED = \((.*?)^\)", SCRIPT, re.DOTALL | re.MULTILINE)[1]
     known = {name.replace("PIL", "pillow").replace("_", "-") for name in re.findall(r'"(\w+)"', needed)}
-    assert known == pinned - {"numpy"}
+    absent = {"numpy", "ray[serve]"}  # torch brings the one; without the other, which few systems have, tests skip
+    assert known == pinned - absent
     assert all("==" in line for line in (ROOT / "requirements-dev.txt").read_text().split())
 
 

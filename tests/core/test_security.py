@@ -27,6 +27,7 @@ HARMLESS = {
     "bisect",
     "collections",
     "contextlib",
+    "contextvars",
     "copy",
     "dataclasses",
     "datetime",

@@ -2,6 +2,7 @@
 come of it."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -97,3 +98,22 @@ def test_the_nodes_lie_on_no_other(facts, name):
             if x < left + wide and left < x + width and y - 30 < top + high and top - 30 < y + height
         ]
         assert over == []
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_scripts_read_a_workflow_as_the_page_queues_it(facts, script, url, name):
+    from scripts.fleet.convert import Definition, converted
+
+    info = asked(f"{url}/object_info")
+
+    def define(kind):
+        found = info.get(kind)
+        groups = found["input"] if found else {}
+        inputs = {key: spec for part in ("required", "optional") for key, spec in (groups.get(part) or {}).items()}
+        return Definition(inputs, tuple(map(str, found["output"]))) if found else None
+
+    made = converted(json.loads((script.installed() / f"{name}.json").read_text(encoding="utf-8")), define)
+    queued = facts["templates"][name]["before"]
+    assert {key: (node["class_type"], node["inputs"]) for key, node in queued.items()} == {
+        key: (node["class_type"], node["inputs"]) for key, node in made.items()
+    }

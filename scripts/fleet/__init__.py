@@ -1,0 +1,1 @@
+"""Plans for many workflows, learned without a page: on one machine, or on a Ray cluster."""
