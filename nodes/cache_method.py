@@ -17,7 +17,9 @@ TOOLTIPS = OF_BOTH | {
     "model": "Any diffusion model. LoRA and sampling-shift nodes may come before or after this one.",
     "method": "A published cache: the rule by which it skips, and what it puts in place of what is skipped.",
     "strength": "Share of the evaluations to save, from careful to fast. 0.5 = every second one, 0 = none. The "
-    "method's own threshold follows from it.",
+    "method's own threshold follows from it. A step without the negative prompt saves half an evaluation, so methods "
+    "for the guidance save at most half. For methods that decide during the run it is an estimate; the report says "
+    "what was saved.",
     "curves": "as released: the authors' figures for this model. learned on this model: the first picture is computed "
     "in full, and the method goes by what it shows.",
     "threshold": "The method's own threshold, as in its paper; the strip has its name and the value in force. 0 = by "

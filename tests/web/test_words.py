@@ -3,11 +3,8 @@ the pack's own routes, and states of runs, into words by the page's scripts."""
 
 import json
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,10 +13,8 @@ from cache_core.saved_plan.saved_plan import Origin, model_plan
 from cache_core.show import timeline as view
 from cache_core.show.similarity import in_words
 from tests.web.method_words import method_cases
+from tests.web.spoken import spoken
 
-HERE = Path(__file__).parent
-SCRIPTS = HERE.parents[1] / "web" / "js"
-NODE = shutil.which("node")
 STEPS = 24
 # of people who write caches; what else there is to say of them belongs in docs/
 JARGON = (
@@ -139,15 +134,8 @@ def sentences(pack, cases) -> list[str]:
 @pytest.fixture(scope="module")
 def said(cases, sentences, tmp_path_factory) -> dict:
     """The table of words, and what the strip says in each case, by language; and more of words.mjs."""
-    if NODE is None:
-        pytest.skip("missing: node")
-    scripts = shutil.copytree(SCRIPTS, tmp_path_factory.mktemp("scripts") / "js")
-    (scripts / "package.json").write_text('{"type": "module"}')
-    command = [NODE, HERE / "words.mjs", scripts]
     given = {"cases": cases, "sentences": sentences, "reports": [finished()[1].table()]}
-    run = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60)
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return spoken(tmp_path_factory.mktemp("scripts"), **given)
 
 
 def front(case: dict) -> list[str]:

@@ -1,9 +1,13 @@
 // A report in Chinese; in English it comes from the server, as text.
 import { sentencesIn } from "./sentences.js";
 
-const KINDS = { model: "模型", attention: "注意力", mlp: "MLP" };
-const STATES = { compute: "计算", "reuse attention": "复用注意力", "reuse mlp": "复用 MLP", "reuse both": "两者都复用", "predict model": "预测模型输出" };
-const MARKS = { compute: "#", "reuse attention": "m", "reuse mlp": "a", "reuse both": ".", "predict model": "." };
+const KINDS = { model: "模型", attention: "注意力", mlp: "MLP", guidance: "引导" };
+const INSIDE = { compute: "计算", "reuse attention": "复用注意力", "reuse mlp": "复用 MLP", "reuse both": "两者都复用" };
+const ONE = "one branch"; // of the guidance: the unconditional one is predicted
+const STATES = { ...INSIDE, ...Object.fromEntries(Object.entries(INSIDE).map(([state, words]) => [`${state}, ${ONE}`, `${words}，只计算一个分支`])),
+  [ONE]: "只计算一个分支", "predict model": "预测模型输出" };
+const MARKS = { compute: "#", "reuse attention": "m", "reuse mlp": "a", "reuse both": ".", "predict model": ".", [ONE]: "1" };
+const markOf = (state) => MARKS[state] ?? MARKS[state.replace(`, ${ONE}`, "")];
 
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 
@@ -25,7 +29,8 @@ function one(report) {
     ...notes.map((text) => `说明：${sentence(text)}`),
     "",
     "# 全部计算    a 只计算注意力    . 全部预测    m 只计算 MLP",
-    rows.map(([, , state]) => MARKS[state]).join(""),
+    ...(rows.some(([, , state]) => state === ONE) ? ["1 只计算一个分支"] : []),
+    rows.map(([, , state]) => markOf(state)).join(""),
     "",
     " 步     sigma       秒数  状态",
     ...table,

@@ -1,12 +1,14 @@
 // The strip: a cell for each step and kind, the stage boundary, the noise scale, and words. Plain elements; it knows neither the graph nor the server.
 import { addStyle, element } from "./dom.js";
 
-const STATES = ["computed", "reused", "predicted", "resting", "open"]; // of a cell; words.js has their names
+const STATES = ["computed", "reused", "predicted"], GUIDED = STATES.map((state) => `guidance_${state}`);
+const NAMES = [...STATES, ...GUIDED, "resting", "open"]; // of a cell's state, as words.js has them
+const nameOf = (kind, state) => (kind === "guidance" && STATES.includes(state) ? `guidance_${state}` : state);
 const SVG = "http://www.w3.org/2000/svg";
 
 // Okabe and Ito's colours, told apart by the colour-blind, and a shape for each: full, low and hatched, low and hollow, a line, dashed.
 const STYLE = `
-.feb-strip { --computed: #2f86c5; --reused: #d55e00; --predicted: #0aa37a; box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
+.feb-strip { --computed: #2f86c5; --reused: #d55e00; --predicted: #0aa37a; --guidance: color-mix(in srgb, #b95f92 75%, var(--input-text, #ddd)); box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
   display: flex; flex-direction: column; gap: 4px; padding: 6px 8px; border-radius: 6px; font: 11px/1.35 system-ui, sans-serif; user-select: none;
   color: var(--input-text, #ddd); background: var(--comfy-input-bg, #222); border: 1px solid var(--border-color, #4e4e4e); }
 .feb-strip * { box-sizing: border-box; }
@@ -25,6 +27,7 @@ const STYLE = `
 .feb-strip [data-state="reused"] { background-image: repeating-linear-gradient(45deg, var(--reused) 0 2px, transparent 2px 3.5px); border-bottom: 2px solid var(--reused); }
 .feb-strip [data-state="predicted"] { background-image: linear-gradient(var(--predicted) 0 0), linear-gradient(var(--predicted) 0 0), linear-gradient(var(--predicted) 0 0);
   background-size: 100% 2px, 2px 50%, 2px 50%; background-position: 0 50%, 0 100%, 100% 100%; border-bottom: 2px solid var(--predicted); }
+.feb-strip [data-kind="guidance"] { --computed: var(--guidance); --reused: var(--guidance); --predicted: var(--guidance); }
 .feb-strip [data-state="resting"] { border-bottom: 2px solid var(--descrip-text, #999); }
 .feb-strip [data-state="open"] { border: 1px dashed var(--input-text, #ddd); }
 .feb-strip [data-ahead] { opacity: 0.35; }
@@ -88,7 +91,7 @@ export class Strip {
     for (const [kind, states] of Object.entries(cells)) {
       states.forEach((state, step) => this.#paint(this.cells.get(kind)[step], kind, step, state, reached));
     }
-    this.#legend(new Set(Object.values(cells).flat()), edited, change);
+    this.#legend(new Set(Object.entries(cells).flatMap(([kind, states]) => states.map((state) => nameOf(kind, state)))), edited, change);
     this.tell(lines, more);
   }
 
@@ -154,19 +157,19 @@ export class Strip {
     cell.toggleAttribute("data-ahead", ahead);
     cell.toggleAttribute("data-now", reached !== null && step === reached);
     cell.removeAttribute("data-pending");
-    cell.title = this.say(ahead ? "ahead" : "cell", { step, kind: this.say(kind), state: this.say(`is_${state}`) });
+    cell.title = this.say(ahead ? "ahead" : "cell", { step, kind: this.say(kind), state: this.say(`is_${nameOf(kind, state)}`) });
     cell.setAttribute("aria-label", cell.title);
   }
 
-  #legend(states, edited, change) {
-    const known = JSON.stringify([...states].sort()) + edited + Boolean(change);
+  #legend(names, edited, change) {
+    const known = JSON.stringify([...names].sort()) + edited + Boolean(change);
     if (known === this.legend) return;
     this.legend = known;
     this.head.replaceChildren();
-    for (const state of STATES.filter((name) => states.has(name))) {
-      const key = element("span", "feb-strip-key", this.head, { title: this.say(`is_${state}`) });
-      element("i", "", key).dataset.state = state;
-      key.append(this.say(`key_${state}`));
+    for (const name of NAMES.filter((each) => names.has(each))) {
+      const key = element("span", "feb-strip-key", this.head, { title: this.say(`is_${name}`) }), kind = GUIDED.includes(name) ? "guidance" : "";
+      Object.assign(element("i", "", key).dataset, { kind, state: name.replace("guidance_", "") });
+      key.append(this.say(`key_${name}`));
     }
     if (change) {
       const key = element("span", "feb-strip-key", this.head, { title: this.say("is_change") });

@@ -24,7 +24,13 @@ function thresholdIn(say, { threshold }) {
 
 const joined = (parts) => parts.filter(Boolean).join(" · ");
 
-function counted(say, { computed, least, steps }) {
+function counted(say, { computed: { guidance, ...inside }, least, steps }) {
+  const negative = guidance !== undefined && say(least ? "negativeLeast" : "negative", { count: guidance, steps });
+  return joined([Object.keys(inside).length && countedInside(say, inside, least, steps), negative]);
+}
+
+/** The steps at which the model, or its blocks, are computed. */
+function countedInside(say, computed, least, steps) {
   if ("model" in computed) return say(least ? "least" : "computed", { count: computed.model, steps });
   return "mlp" in computed && "attention" in computed ? say("both", { ...computed, steps }) : say("computed", { count: Object.values(computed)[0], steps });
 }
@@ -50,13 +56,20 @@ function ranHead(say, { report, done, steps }, plan) {
 }
 
 function ranBelow(say, { report }, plan) {
-  const { shares, computed, evaluations, bytes, host } = report, inside = "attention" in shares && "mlp" in shares && !("model" in shares);
-  const [decibels, eye] = (plan.learned && plan.alike) || [];
+  const { bytes, host, shares: { guidance } } = report, [decibels, eye] = (plan.learned && plan.alike) || [];
   return joined([
-    inside ? say("shares", { attention: percent(shares.attention), mlp: percent(shares.mlp) }) : say("ran", { computed, evaluations }),
+    ranInside(say, report),
+    guidance !== undefined && say("negativeShare", { guidance: percent(guidance) }),
     eye && say("alike", { decibels, eye: say(eye) }),
     bytes + host && say("cache", { size: size(bytes + host) }),
   ]);
+}
+
+/** How often the model ran, or its blocks; nothing where only guidance is cached, with which it runs at every step. */
+function ranInside(say, { shares, computed, evaluations }) {
+  const kinds = Object.keys(shares).filter((kind) => kind !== "guidance"), inside = "attention" in shares && "mlp" in shares && !("model" in shares);
+  if (!kinds.length && "guidance" in shares) return "";
+  return inside ? say("shares", { attention: percent(shares.attention), mlp: percent(shares.mlp) }) : say("ran", { computed, evaluations });
 }
 
 function runningHead(say, { learning, done, steps, rate }) {
