@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="methods to measure anew; rows of others stay")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
-    rows = json.loads(given.out.read_text()) if given.out.exists() else []
+    rows = json.loads(given.out.read_text())["rows"] if given.out.exists() else []
     import_comfyui(given.comfyui)
     pack = load_pack()
     cells = [(m, s, x) for m in given.models for s in given.settings for x in given.speedups]
@@ -142,7 +142,7 @@ def main() -> None:
             new = [row for row in found if not known or row["name"].split(",")[0] in given.only]
             names = {row["name"] for row in new}
             rows = [row for row in rows if row not in known or row["name"] not in names] + new
-            given.out.write_text(json.dumps(rows, indent=1) + "\n")
+            given.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     print(table(rows))
 
 
