@@ -40,7 +40,7 @@ def test_a_tooltip_is_in_chinese(facts):
 
 
 def test_the_timelines_have_cells_and_words(facts):
-    assert len(facts["words"]) == 2
+    assert len(facts["words"]) == 3
     for words in facts["words"]:
         assert any(line.startswith("步数未知，以 20 步为例") for line in words)
         assert not [line for line in words if line.isascii() and "Cache" not in line]
