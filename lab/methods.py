@@ -88,7 +88,7 @@ def table(rows: Iterable[dict]) -> str:
         own = [row for row in rows if (row["model"], row["setting"]) == cell and "psnr_db" in row]
         speedups = sorted({row["speedup"] for row in own})
         best = {s: max((r["psnr_db"] for r in own if r["speedup"] == s and _equal(r)), default=0.0) for s in speedups}
-        names = sorted({row["name"] for row in own}, key=lambda name: _order(own, name))
+        names = sorted({row["name"] for row in own}, key=lambda name: (_order(own, name), name))
         parts += [f"lab {cell[0]}, {cell[1]}:", "", "| | " + " | ".join(f"{s:g}x" for s in speedups) + " |"]
         parts += ["|---|" + "---|" * len(speedups)]
         for name in names:
