@@ -59,7 +59,14 @@ def deepcache(name: str, summary: str, power: float) -> Method:
     """DeepCache with steps of this `power`; the first block down and the last one up run at every step (branch 0)."""
     interval = Threshold("cache_interval", 1, 20, 3, whole=True)
     return Method(
-        name, "arXiv 2312.00858", summary, interval, scheduled(power), refusal=refusal, aliases=("deepcache",)
+        name,
+        "arXiv 2312.00858",
+        summary,
+        interval,
+        scheduled(power),
+        refusal=refusal,
+        aliases=("deepcache",),
+        curves=False,
     )
 
 

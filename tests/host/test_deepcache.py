@@ -50,6 +50,11 @@ def test_an_interval_of_one_and_no_strength_are_bit_identical(model, method):
         assert torch.equal(sampled(method(model, **widgets)[0]), plain)
 
 
+def test_a_list_of_steps_has_nothing_to_learn(model, method):
+    released, learned = (method(model, curves=curves)[0] for curves in ("as released", "learned on this model"))
+    assert torch.equal(sampled(learned), sampled(released))
+
+
 @pytest.mark.parametrize("how", [{}, {"batch": 3}, {"cfg": 1.0}, {"sampler": "dpmpp_2m"}, {"size": 12}], ids=str)
 def test_reuse_saves_repeats_and_leaves_the_model_as_it_was(model, method, how):
     plain = sampled(model, **how)
