@@ -6,7 +6,7 @@ from typing import ClassVar
 from ..errors import ConfigError, RefusedError, check_choice, check_range
 from ..methods import METHODS, Method, Profile, Sampling, Variant, at_strength, method_named, reused_share
 from ..plan import Plan
-from ..schedule import Frame, Steps
+from ..schedule import Frame
 from ..site import BRANCHES
 from ..timeline import Timeline
 from .saved import check_memory
@@ -121,5 +121,5 @@ class MethodSettings:
 
     def _computing(self, sampling: Sampling, note: str) -> Plan:
         """A plan that reuses nothing, and says why."""
-        every = Steps(self.of.kinds_in(sampling), tuple(range(sampling.timeline.steps)))
+        every = sampling.computing(range(sampling.timeline.steps), self.of.kinds_in(sampling))
         return Plan(every, name=self.name, notes=(note,))

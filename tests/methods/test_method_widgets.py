@@ -4,8 +4,10 @@ import pytest
 
 from cache_core.errors import ConfigError
 from cache_core.methods import METHODS, Variant
+from cache_core.plan import Plan, table_of
+from cache_core.schedule import Interval
 from cache_core.settings.method import CHECKED, LEARNED, NONE, NOTHING, TO_LEARN, MethodSettings
-from cache_core.site import MODULES
+from cache_core.site import MODULES, OUTPUT, Kind
 from cache_core.timeline import Timeline
 from tests.methods.profiles import profile as picture
 
@@ -72,6 +74,15 @@ def test_nothing_saved_records_nothing():
     assert not settings.records
     assert settings.plan(Timeline.even(STEPS)).notes == (NOTHING,)
     assert all(computed(settings))
+
+
+@pytest.mark.parametrize("given", [{"strength": 0.0}, {"curves": LEARNED}])
+def test_a_method_that_saves_nothing_now_leaves_the_plan_beside_it_as_it_is(given):
+    line = Timeline.even(STEPS)
+    beside = Plan(Interval(OUTPUT, 3))
+    table = table_of((beside, MethodSettings(NAME, **FLUX, **given).plan(line)), line)
+    assert table.computed(Kind.MODEL) == beside.schedule.table(line).computed(Kind.MODEL)
+    assert table.computed(Kind.MLP) == table.computed(Kind.MODEL)
 
 
 def test_a_threshold_that_reuses_nothing_says_what_to_set():
