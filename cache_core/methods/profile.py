@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from ..predictor.compensation import gain
+from ..timeline import Timeline, same_sampling
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,11 +74,19 @@ class Profile:
         curves = (*read.values(), *ahead, *([guidance] if guidance else ()))
         if len({len(curve) for curve in curves}) != 1 or len(ahead) != AHEAD:
             raise ConfigError("The curves of a profile have one value for each step; these differ in length.")
+        finite = chain(*read.values(), guidance, *means, *chain(*gains))
+        if not all(map(isfinite, finite)) or any(map(isnan, chain(*ahead))):
+            raise ConfigError("The curves of a profile are numbers; some of these are none, or infinite.")
         each = (means, *gains) if means or gains else ()
         widths, lengths = {len(row) for rows in each for row in rows}, {len(rows) for rows in each}
         if each and (len(widths) != 1 or lengths != {len(read["sigmas"])} or len(gains) != AHEAD):
             raise ConfigError("The channels of a profile have one value for each step; these differ in length.")
         return cls(**read, ahead=ahead, means=means, gains=gains, guidance=guidance)
+
+    def check_of(self, timeline: Timeline) -> None:
+        """Raise ConfigError unless the profile is of a sampling with the steps of `timeline`."""
+        if not same_sampling(self.sigmas, timeline.sigmas[:-1]):
+            raise ConfigError("The profile is of another sampling.")
 
 
 def _guidance(differences: "Tensor | None") -> tuple[float, ...]:

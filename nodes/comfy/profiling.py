@@ -6,12 +6,13 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from ...cache_core import OUTPUT, ConfigError
+from ...cache_core import OUTPUT, ConfigError, Timeline
 from ...cache_core.calibrate import Recorder
 from ...cache_core.files import start_of, write_atomically
 from ...cache_core.methods import Profile
+from ...cache_core.plan import MIN_STEPS
 from ...cache_core.settings.method import MethodSettings
 from . import learning, plan_folder, sampling
 from .guidance import guidance
@@ -31,10 +32,13 @@ def _file(key: str) -> Path:
     return plan_folder.folder() / f"profile_{key}.json"
 
 
-def known(key: str) -> Profile | None:
-    """The profile that was recorded under this key; None where there is none that can be read."""
+def known(key: str, timeline: Timeline) -> Profile | None:
+    """The profile that was recorded under this key, of the sampling `timeline`; None where there is none that can be
+    read, or its file is of another sampling."""
     try:
-        return Profile.from_json(json.loads(start_of(_file(key), LARGEST)))
+        profile = Profile.from_json(json.loads(start_of(_file(key), LARGEST)))
+        profile.check_of(timeline)
+        return profile
     except FileNotFoundError:
         return _unsaved.get(key)
     except (OSError, ValueError, ConfigError) as error:
@@ -56,6 +60,7 @@ class ProfileLesson(Taught):
     """A profile to be recorded; one picture tells all."""
 
     learner: MethodSettings
+    failure: ClassVar[str] = "no curves were recorded, and every step is computed from the next run on, too"
 
     def session(self, guider) -> Session:
         """The session of the recorded run, which knows the method."""
@@ -74,17 +79,27 @@ class ProfileLesson(Taught):
 
 def settle(settings, guider, sampler, sigmas, timeline, noise, mask=None) -> Settled:
     """The settings that count for the sampling at hand: methods with the profile of it, or a lesson for one."""
-    method = next((s for s in settings if isinstance(s, MethodSettings) and s.records), None)
-    if method is None:
+    methods = [s for s in settings if isinstance(s, MethodSettings) and s.records]
+    if not methods:
         return learning.settle(settings, guider, sampler, sigmas, timeline, noise, mask)
     name, guided = sampling.sampler_name(sampler), guidance(guider, sampler, mask is not None)
     origin = learning.origin_of(guider.model_patcher, name, noise.shape, guided)
     key = plan_folder.key_of(origin, timeline.sigmas, 0.0, OUTPUT, len(timeline.modalities))
-    if profile := known(key):
-        return Settled(tuple(replace(s, profile=profile) if s is method else s for s in settings), origin=origin)
-    note = learning.hindrance(name, key)
-    if note or timeline.rises or not learning.learnable(timeline.steps, name):
-        return Settled(settings, note=note or f"{method.method} has nothing to learn from here: running uncached")
+    if profile := known(key, timeline):
+        settings = tuple(replace(s, profile=profile) if s in methods else s for s in settings)
+        found = learning.settle(settings, guider, sampler, sigmas, timeline, noise, mask)
+        return found._replace(origin=found.origin or origin)
+    if reason := _hindrance(name, key, timeline):
+        return Settled(settings, note=f"no curves are recorded of this sampling, and every step is computed: {reason}")
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    lesson = ProfileLesson(key, origin, Recorder(timeline, branches=True), conds, sigmas.clone(), method, mask)
+    lesson = ProfileLesson(key, origin, Recorder(timeline, branches=True), conds, sigmas.clone(), methods[0], mask)
     return Settled(settings, lesson, origin=origin)
+
+
+def _hindrance(sampler: str, key: str, timeline: Timeline) -> str:
+    """The reason why no curves are recorded under this key; empty where they can be."""
+    if sampling.noisy_name(sampler):
+        return f"{sampler} adds new noise. Set curves to 'as released', or take another sampler"
+    if timeline.rises or not learning.learnable(timeline.steps, sampler):
+        return f"it takes {MIN_STEPS} steps or more, of falling sigmas"
+    return plan_folder.why_unlearnable(key)

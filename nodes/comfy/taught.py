@@ -28,7 +28,8 @@ class Taught:
     need: a plan (Lesson), or a profile (profiling.ProfileLesson).
 
     `learner`: the settings that it is for. `sigmas`: a copy, because some samplers write into theirs. `mask`: as in
-    Session.begin. `unseen_steps`: of the samplings that follow the recorded one.
+    Session.begin. `unseen_steps`: of the samplings that follow the recorded one. `failure`: a note for where nothing
+    was learned, but for the reason.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Taught:
     learner: Settings
     mask: Tensor | None = None
     unseen_steps: ClassVar[int] = 0
+    failure: ClassVar[str] = "no plan was learned, the widgets count from the next run on"
 
     def session(self, guider) -> Session:
         """The session of the recorded run."""

@@ -85,7 +85,7 @@ def learn(lesson: Taught, session: Session, samples, sampled: Callable[..., Any]
         session.lesson = FAILED
         lasting, reason = isinstance(error, LearningError), str(error) or type(error).__name__
         plan_folder.give_up(lesson.key, reason, lasting)
-        note = f"no plan was learned, the widgets count from the next run on: {reason}"
+        note = f"{lesson.failure}: {reason}"
         log.warning("%s: %s", lesson.learner.name, note, exc_info=None if lasting else error)
         session.run.note(note)
 

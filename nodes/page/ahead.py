@@ -83,7 +83,7 @@ class Ahead:
     def _profile(self) -> Profile | None:
         """The profile that was recorded for this sampling."""
         key = self._key(0.0, OUTPUT)
-        return profiling.known(key) if key else None
+        return profiling.known(key, self.timeline) if key else None
 
     def _given(self, node: Node, name: str) -> SavedPlan:
         """The plan in the file `name`, or, without a name, that of the node's last run."""

@@ -87,6 +87,40 @@ def test_learned_curves_cost_one_full_picture(model, methods, plans):
             profile.unlink()
 
 
+def test_two_methods_beside_each_other_learn_from_one_picture(model, methods):
+    plain = ksample(model, steps=STEPS)
+    for names in (("MagCache", "PromptTea DynCFG"), ("PromptTea DynCFG", "MagCache")):
+        cached, boxes = model, []
+        for name in names:
+            cached, box = methods[name].apply(cached, name, strength=0.3, curves="learned on this model")
+            boxes.append(box)
+        first, second = ksample(cached, steps=STEPS), ksample(cached, steps=STEPS)
+        shares = next(box.latest for box in boxes if box.latest).shares
+        assert torch.equal(first, plain) == (names[0] == "MagCache")  # the second order finds the picture recorded
+        assert not torch.equal(second, plain)
+        assert max(shares.values()) < 1, names
+
+
+def test_what_cannot_be_recorded_is_computed_and_the_report_says_so(model, methods):
+    for how, reason in (({"sampler": "euler_ancestral"}, "adds new noise"), ({"steps": 6}, "8 steps or more")):
+        cached, mailbox = methods["MagCache"].apply(model, "MagCache", curves="learned on this model")
+        how = {"steps": STEPS, **how}
+        assert torch.equal(ksample(cached, **how), ksample(model, **how))
+        assert any("no curves are recorded" in note and reason in note for note in mailbox.latest.notes)
+
+
+def test_a_profile_of_another_sampling_is_recorded_anew(model, methods, plans):
+    plain, short = (ksample(model, steps=steps) for steps in (STEPS, 12))
+    cached, _ = methods["MagCache"].apply(model, "MagCache", curves="learned on this model")
+    assert torch.equal(ksample(cached, steps=STEPS), plain)
+    (file,) = plans.glob("profile_*.json")
+    assert torch.equal(ksample(cached, steps=12), short)
+    (other,) = set(plans.glob("profile_*.json")) - {file}
+    file.write_bytes(other.read_bytes())
+    assert torch.equal(ksample(cached, steps=STEPS), plain)
+    assert not torch.equal(ksample(cached, steps=STEPS), plain)
+
+
 def test_a_method_without_curves_has_nothing_to_learn(model, methods, plans):
     for name in (name for name, method in METHODS.items() if not method.curves and name in methods):
         cached, _ = methods[name].apply(model, name, strength=0.5, curves="learned on this model")

@@ -1,7 +1,7 @@
 """Profiles: the curve of the guidance, and files of before there was one."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -43,6 +43,28 @@ def test_a_profile_is_read_as_it_was_written_and_older_ones_too():
     assert Profile.from_json(found) == profile
     del found["guidance"]
     assert Profile.from_json(found).guidance == ()
+
+
+@pytest.mark.parametrize("curve", ["growth", "change", "moved", "ahead", "means", "gains", "guidance"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_curve_with_what_is_no_number_is_refused(curve, number):
+    found = json.loads(json.dumps(asdict(recorded())))
+    row = found[curve]
+    while isinstance(row[0], list):
+        row = row[0]
+    row[-1 if curve == "guidance" else 0] = number
+    if curve == "ahead" and number == float("inf"):  # as beyond the end
+        assert Profile.from_json(found).ahead[0][0] == number
+    else:
+        with pytest.raises(ConfigError, match="some of these are none"):
+            Profile.from_json(found)
+
+
+def test_a_profile_is_of_the_sampling_that_it_was_recorded_in_alone():
+    recorded().check_of(LINE)
+    for other in (Timeline.even(7), Timeline.even(9), replace(LINE, sigmas=tuple(s**2 for s in LINE.sigmas))):
+        with pytest.raises(ConfigError, match="another sampling"):
+            recorded().check_of(other)
 
 
 @pytest.mark.parametrize("guidance", [[0.0, 1.0], 7, ["a"] * 8, None])
