@@ -28,6 +28,9 @@ def parse_layer_lists(text: str) -> Table:
     if len(steps) != 1 or not min(steps):
         raise ConfigError(f"The schedule's lists have {sorted(steps)} steps; each needs one value for each step.")
     kinds = {_kind(name) for name in lists}
+    if late := sorted(name for name in lists if not any(v[0] for n, v in lists.items() if _kind(n) is _kind(name))):
+        named = brief(", ".join(late))
+        raise ConfigError(f"The schedule reuses {named} at step 0, and nothing comes before it. Begin its list with 1.")
     rows = (
         frozenset(kind for kind in kinds if any(v[step] for name, v in lists.items() if _kind(name) is kind))
         for step in range(steps.pop())

@@ -155,7 +155,7 @@ def test_a_schedule_for_other_steps_is_spread_over_these_and_says_so():
         ('{"attn": [1, 0], "mlp": [1]}', "one value for each step"),
         ('{"temporal": [1, 0]}', "known are attn, attn1"),
         ('{"attn-a": [1, 0]}', "known are attn, attn1"),
-        ('{"attn": [0, 1]}', "step 0"),
+        ('{"attn": [0, 1]}', "reuses attn at step 0"),
     ],
 )
 def test_a_file_that_is_none_is_refused_at_the_node(given, message):
