@@ -35,4 +35,5 @@ QANDC = Method(
     refusal=refusal,
     compensation=compensation,
     aliases=("q&c", "variance compensation"),
+    kinds=OUTPUT,
 )

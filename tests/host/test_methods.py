@@ -101,6 +101,31 @@ def test_two_methods_beside_each_other_learn_from_one_picture(model, methods):
         assert max(shares.values()) < 1, names
 
 
+def test_beside_a_method_that_learns_ab_cache_learns_too(model, methods, ab):
+    plain = ksample(model, steps=STEPS)
+    learning, _ = ab(model, "balanced", learn=True)
+    cached, _ = methods["MagCache"].apply(learning, "MagCache", curves="learned on this model")
+    recorded, learned, fast = (ksample(cached, steps=STEPS) for _ in range(3))
+    assert torch.equal(recorded, plain)
+    assert torch.equal(learned, plain)
+    assert not torch.equal(fast, plain)
+    assert torch.equal(ksample(cached, steps=STEPS), fast)
+
+
+def test_q_and_c_is_refused_beside_another_cache_of_the_output_at_once(model, methods, ab, pack):
+    errors = __import__(f"{pack.__name__}.cache_core.errors", fromlist=["ConfigError"])
+    with pytest.raises(errors.ConfigError, match="cache the same parts"):
+        methods["Q&C"].apply(ab(model, "balanced")[0], "Q&C", curves="learned on this model")
+
+
+def test_q_and_c_has_its_place_beside_a_cache_of_the_blocks(model, methods, feb):
+    cached, mailbox = methods["Q&C"].apply(feb(model, "balanced")[0], "Q&C", curves="learned on this model")
+    assert torch.equal(ksample(cached, steps=STEPS), ksample(model, steps=STEPS))
+    assert ksample(cached, steps=STEPS).isfinite().all()
+    report = mailbox.latest
+    assert set(report.shares) == {"model", "attention", "mlp"}
+
+
 def test_what_cannot_be_recorded_is_computed_and_the_report_says_so(model, methods):
     for how, reason in (({"sampler": "euler_ancestral"}, "adds new noise"), ({"steps": 6}, "8 steps or more")):
         cached, mailbox = methods["MagCache"].apply(model, "MagCache", curves="learned on this model")

@@ -10,11 +10,12 @@ from cache_core import OUTPUT, Plan, Run
 from cache_core.calibrate import Recorder
 from cache_core.calibrate.recording import channels_of, sampled_elements
 from cache_core.errors import ConfigError
-from cache_core.methods import QANDC, Profile, Sampling
+from cache_core.methods import QANDC, Profile, Sampling, Variant
 from cache_core.methods.profile import AHEAD
 from cache_core.predictor import Compensation, Extrapolation
 from cache_core.predictor.compensation import gain
 from cache_core.schedule import Steps
+from cache_core.settings.method import LEARNED, MethodSettings
 from cache_core.site import MODULES
 from cache_core.timeline import Timeline
 from lab.sample import flow_sigmas, load, noise_of, sample, timeline_of
@@ -131,6 +132,12 @@ def test_a_profile_is_read_as_it_was_written_and_one_with_other_lengths_is_refus
     for wrong in ({"means": written["means"][:-1]}, {"gains": written["gains"][:-1]}, {"means": []}):
         with pytest.raises(ConfigError, match="differ in length"):
             Profile.from_json({**written, **wrong})
+
+
+def test_it_takes_the_place_of_the_output_before_a_picture_is_recorded_as_after():
+    settings = MethodSettings("Q&C", curves=LEARNED, variant=Variant("Flux"))
+    assert settings.records
+    assert settings.plan(TIMELINE).kinds == OUTPUT
 
 
 def test_the_first_reused_output_is_nearer_to_the_computed_one_in_every_channel(recorded):
