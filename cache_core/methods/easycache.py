@@ -36,7 +36,8 @@ def replayed(sampling: Sampling, threshold: float) -> float:
     way = list(accumulate(profile.moved))
     total, saved, before, last = float("inf"), 0, 0, 0
     for step in range(1, min(sampling.timeline.steps, len(size))):
-        ratio = (changed[last] - changed[before]) / (way[last] - way[before]) if last else float("inf")
+        moved = way[last] - way[before]  # 0 between two steps at one sigma
+        ratio = (changed[last] - changed[before]) / moved if moved else float("inf")
         total += ratio * (way[step] - way[last]) / size[last]
         if edge[step] or own.computes(total, 0):
             before, last, total = last, step, 0.0

@@ -34,6 +34,12 @@ def test_on_a_recorded_picture_it_sums_the_foreseen_changes():
     assert saved == {0.05: 0, 0.2: 8, 0.5: 11}
 
 
+def test_a_recorded_state_that_stays_foretells_nothing_and_is_computed():
+    line = Timeline.even(20)
+    sampling = Sampling(line, profile=profile(line, moved=0.0))
+    assert replayed(sampling, 10.0) == 0.0
+
+
 def test_each_method_that_decides_during_the_run_estimates_what_it_saves():
     line = Timeline.even(24)
     for method in map(method_named, ("MagCache", "TeaCache", "PromptTea", "SeaCache", "SenCache", "EasyCache")):
