@@ -22,6 +22,7 @@ from .widgets import choice, inputs, number
 log = logging.getLogger("feb_ab_cache")
 ALL, BOTH = "all", "both"
 MOST_COLUMNS = 8  # of the picture grid
+MOST_PICTURES, BUDGETS = 16, (4, 10000)
 TOOLTIPS = {
     "model": "The model, with its LoRAs, as it goes into the sampler.",
     "positive": "A prompt as you would use it.",
@@ -75,8 +76,8 @@ class CacheContest:
             "target_speedup": number(2.0, 1.2, MOST_SPEEDUP, 0.1),
             "methods": ("STRING", {"default": ALL, "multiline": True}),
             "curves": choice((BOTH, *CURVES)),
-            "pictures": ("INT", {"default": 2, "min": 1, "max": 16}),
-            "contest_budget": ("INT", {"default": 40, "min": 4, "max": 10000}),
+            "pictures": ("INT", {"default": 2, "min": 1, "max": MOST_PICTURES}),
+            "contest_budget": ("INT", {"default": 40, "min": BUDGETS[0], "max": BUDGETS[1]}),
         }
         return inputs(TOOLTIPS, required=required, optional={"vae": ("VAE",)}) | {"hidden": {"unique_id": "UNIQUE_ID"}}
 
@@ -100,6 +101,8 @@ class CacheContest:
     ) -> dict:
         """The table, the grid and the winner's plan. Raises ConfigError for inputs that cannot take part."""
         check_range("target_speedup", target_speedup, 1.2, MOST_SPEEDUP)
+        check_range("pictures", pictures, 1, MOST_PICTURES)
+        check_range("contest_budget", contest_budget, *BUDGETS)
         names = methods_named(methods)
         bench = ComfyBench(model, positive, negative, cfg, latent_image, sampler, sigmas, seed)
         key = bench.key("contest", target_speedup, names, curves, pictures)

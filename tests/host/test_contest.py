@@ -92,6 +92,13 @@ def test_a_small_budget_names_those_that_it_does_not_reach(model, contest):  # n
     assert "the budget ends before it" in table
 
 
+@pytest.mark.parametrize("asked", [{"pictures": 0}, {"contest_budget": 0}, {"target_speedup": float("nan")}])
+def test_numbers_out_of_range_are_named_before_anything_is_sampled(model, contest, asked):  # noqa: F811
+    with Runs(model) as runs, pytest.raises(ValueError, match=f"{next(iter(asked))} is .*allowed is"):
+        contest(model, **asked)
+    assert not runs.count
+
+
 def test_an_unknown_method_is_named_with_those_that_are_known(model, contest):  # noqa: F811
     with pytest.raises(ValueError, match="PearCache.*MagCache"):
         contest(model, methods="PearCache")
