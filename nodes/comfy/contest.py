@@ -45,7 +45,8 @@ def work(report: RunReport) -> float:
 @dataclass
 class Contest:
     """One contest. `names`: of the methods; `curves`: released, learned or both; `pictures`: seeds for each entrant,
-    behind the one that plans are learned from. `refused`: names of those that took no part, with the reason."""
+    behind the one that plans are learned from. `refused`: names of those that took no part, with the reason.
+    `evaluations`: of an uncached picture; some samplers ask several times in a step."""
 
     bench: ComfyBench
     ledger: Ledger
@@ -56,15 +57,17 @@ class Contest:
     pictures: int
     refused: dict[str, str] = field(default_factory=dict)
     shown: dict[str, Tensor] = field(default_factory=dict)  # pictures of each entrant, by name
+    evaluations: float = 0.0
 
     @property
     def target(self) -> float:
-        """Computed evaluations of an entrant."""
-        return self.bench.timeline.steps / self.speedup
+        """Computed evaluations of an entrant, once an uncached picture was sampled."""
+        return self.evaluations / self.speedup
 
     def run(self) -> tuple[list[Score], tuple[float, float]]:
         """Scores of all that took part, and evaluations and seconds of an uncached picture."""
         plain = self._played(Entrant("uncached"), 1.0)
+        self.evaluations, seconds = torch.stack([found["numbers"] for found in plain]).mean(0).tolist()[:2]
         references = [found["final"] for found in plain]
         self.shown["uncached"] = torch.cat([self.decode(final)[:1] for final in references])
         scores = []
@@ -75,8 +78,7 @@ class Contest:
                 self.refused[entrant.name] = entrant.refusal
             else:
                 scores.append(self._score(entrant, references))
-        work_and_seconds = torch.stack([found["numbers"] for found in plain]).mean(0)
-        return scores, (float(work_and_seconds[0]), float(work_and_seconds[1]))
+        return scores, (self.evaluations, seconds)
 
     def _score(self, entrant: Entrant, references: Sequence[Tensor]) -> Score:
         found = self._played(entrant, 1 / self.speedup)
@@ -95,13 +97,16 @@ class Contest:
 
     def _entrants(self) -> Iterator[Entrant]:
         """The learned plans, fewer steps, then each method."""
-        steps, fewer = self.bench.timeline.steps, max(2, round(self.target))
+        sigmas, steps = self.bench.timeline.sigmas, self.bench.timeline.steps
+        fewer, of_solver = (
+            max(2, round(steps / self.speedup)),
+            max(2, round(self.target)),
+        )  # the solver asks once a step
         recording = recorded(self.ledger, 0, branches=True)
         count = computed_steps(steps, self.speedup, fits=True)
         yield self._learned("AB-Cache learned", [recording], OUTPUT, count)
-        sigmas = fewer_sigmas(self.bench.timeline.sigmas, fewer)
-        yield Entrant(f"{fewer} steps", sigmas=sigmas)
-        yield Entrant(f"{fewer} steps of {SOLVER}", sigmas=sigmas, sampler=SOLVER)
+        yield Entrant(f"{fewer} steps", sigmas=fewer_sigmas(sigmas, fewer))
+        yield Entrant(f"{of_solver} steps of {SOLVER}", sigmas=fewer_sigmas(sigmas, of_solver), sampler=SOLVER)
         if _has_blocks(self.bench.model):
             yield self._learned("FEB-Cache learned", [recording], MODULES, count)
         profile = Profile.of(recording.recording)

@@ -23,7 +23,7 @@ def contest(pack):
             prompt(1),
             prompt(UNCONDITIONAL),
             {"samples": torch.zeros(2, 16, 16, 16)},
-            sampler_of(),
+            asked.pop("sampler", sampler_of()),
             sigmas_of(model, STEPS),
             7,
             1.0,
@@ -90,6 +90,15 @@ def test_a_contest_goes_on_where_it_was_interrupted(model, contest):  # noqa: F8
 def test_a_small_budget_names_those_that_it_does_not_reach(model, contest):  # noqa: F811
     table, *_ = contest(model, contest_budget=5)
     assert "the budget ends before it" in table
+
+
+def test_with_a_sampler_that_asks_twice_in_a_step_all_have_half_its_evaluations(model, contest):  # noqa: F811
+    table, *_ = contest(model, sampler=sampler_of("heun"), methods="MagCache")
+    assert "at 15.5 evaluations" in table.splitlines()[0]  # the last of 16 steps asks once
+    lines = {cells[0]: float(cells[1]) for cells in rows_of(table) if cells[0]}
+    assert lines["uncached"] == 2 * STEPS - 1
+    for name in ("AB-Cache learned", "FEB-Cache learned", "8 steps", "16 steps of ipndm", "MagCache, released"):
+        assert abs(lines[name] - 15.5) <= 1, name
 
 
 @pytest.mark.parametrize("asked", [{"pictures": 0}, {"contest_budget": 0}, {"target_speedup": float("nan")}])
