@@ -20,6 +20,8 @@ NOTHING = "strength is 0: nothing is saved"
 ONE_BRANCH = "the recorded picture had no guidance: there is no second branch to leave out"
 BLIND = "the changes of this model's time embedding are not known here: every step is computed"
 NONE = "at this threshold no step is reused. Set strength or threshold higher"
+TOO_FAST = "no threshold comes near to strength here, and more is saved. Set threshold, or take another method"
+EXCESS = 0.2  # share of the evaluations
 UNREAD = Profile((), (), (), (), (), means=((0.0,),), guidance=(0.0,))  # stands for one that is still to be recorded
 
 
@@ -92,7 +94,10 @@ class MethodSettings:
             return self._computing(sampling, ONE_BRANCH)
         threshold = self.threshold_at(timeline)
         plan = self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.said(threshold)}")
-        if plan.online or reused_share(plan, timeline):
+        share = reused_share(plan, timeline) * self.variant.share(plan.ranges)
+        if not plan.online and not self.threshold and share > self.strength + EXCESS:
+            return replace(plan, notes=(*plan.notes, TOO_FAST))
+        if plan.online or share:
             return plan
         blind = self.of.time and not (self.profile or self.time_changes)
         return replace(plan, notes=(*plan.notes, BLIND if blind else NONE))

@@ -6,7 +6,7 @@ from cache_core.errors import ConfigError
 from cache_core.methods import METHODS, Variant
 from cache_core.plan import Plan, table_of
 from cache_core.schedule import Interval
-from cache_core.settings.method import CHECKED, LEARNED, NONE, NOTHING, TO_LEARN, MethodSettings
+from cache_core.settings.method import CHECKED, LEARNED, NONE, NOTHING, TO_LEARN, TOO_FAST, MethodSettings
 from cache_core.site import MODULES, OUTPUT, Kind
 from cache_core.timeline import Timeline
 from tests.methods.profiles import profile as picture
@@ -83,6 +83,14 @@ def test_a_method_that_saves_nothing_now_leaves_the_plan_beside_it_as_it_is(give
     table = table_of((beside, MethodSettings(NAME, **FLUX, **given).plan(line)), line)
     assert table.computed(Kind.MODEL) == beside.schedule.table(line).computed(Kind.MODEL)
     assert table.computed(Kind.MLP) == table.computed(Kind.MODEL)
+
+
+def test_a_method_that_saves_much_more_than_is_asked_for_says_so():
+    still, line = picture(Timeline.even(STEPS), change=0.0), Timeline.even(STEPS)
+    known = {"method": "PromptTea", "curves": LEARNED, "profile": still}
+    assert MethodSettings(strength=0.3, **known).plan(line).notes == (TOO_FAST,)
+    assert MethodSettings(strength=0.8, **known).plan(line).notes == ()
+    assert MethodSettings(threshold=0.1, **known).plan(line).notes == ()
 
 
 def test_a_threshold_that_reuses_nothing_says_what_to_set():

@@ -20,6 +20,7 @@ const CHINESE = [
   [/^every step is computed, as no picture was recorded yet$/, "尚未记录任何图，因此每一步都计算"],
   [/^strength is 0: nothing is saved$/, "强度为 0：不节省任何计算"],
   [/^at this threshold no step is reused\. Set strength or threshold higher$/, "按此阈值没有可复用的步。请调大强度或阈值"],
+  [/^no threshold comes near to strength here, and more is saved\. Set threshold, or take another method$/, "这里没有接近强度的阈值，节省得更多。请设置阈值，或换一种方法"],
   [/^which steps are computed goes by the model, and is known here once this node has run$/, "计算哪些步取决于模型，此节点运行一次之后这里才能知道"],
   [/^the model is known here once this node has run; until then the steps are a guess$/, "此节点运行一次之后这里才知道模型；在此之前，步骤只是估计"],
   [/^nothing can be learned from this sampling: running uncached$/, "从此采样学不到任何内容：不缓存"],
