@@ -30,6 +30,8 @@ const CHINESE = [
   [/^(.+) adds new noise at each step, by its name: outputs are reused, not predicted$/, "$1 每一步都添加新噪声（按其名称）：只复用输出，不预测"],
   [/^no plan is learned for this sampling, the widgets count: (.+)$/, "此采样不学习计划，以控件为准：$1"],
   [/^no plan was learned, the widgets count from the next run on: (.+)$/, "未能学到计划，从下次运行起以控件为准：$1"],
+  [/^(.+) adds new noise\. Set curves to 'as released', or take another sampler$/, "$1 会添加新噪声。请把 curves 设为 'as released'，或换一种采样器"],
+  [/^it takes (\d+) steps or more, of falling sigmas$/, "需要至少 $1 步，且噪声水平下降"],
   [/^no curves are recorded of this sampling, and every step is computed: (.+)$/, "此采样不记录曲线，每一步都计算：$1"],
   [/^no curves were recorded, and every step is computed from the next run on, too: (.+)$/, "未能记录曲线，从下次运行起每一步仍都计算：$1"],
   [/^a plan was learned: from the next run on .+ at (\d+) of (\d+) steps.+of about (\d+) dB.+$/, "已学到计划：从下次运行起只计算 $2 步中的 $1 步；此图与无缓存的图相比 PSNR 约 $3 dB"],
