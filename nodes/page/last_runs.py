@@ -162,6 +162,7 @@ class PageTimeline:
             "running": running,
             "steps": run.timeline.steps,
             "planned": self._planned,
+            "model": self._scene.model if self._scene else "",
             "cells": view.done(run),
             "rate": view.rate_so_far(run) if running else None,
             **view.counts(run),

@@ -85,7 +85,9 @@ def test_words_are_broken_to_lines_that_the_picture_holds():
 def test_the_page_has_words_for_the_same_states_of_a_step():
     known = {states.COMPUTED, states.REUSED, states.PREDICTED, states.RESTING, states.OPEN}
     for words in PAGE.read_text(encoding="utf-8").split("  zh: {"):
-        assert set(re.findall(r"is_(\w+): \"", words)) == known | {"change"}
+        named = set(re.findall(r"is_(\w+): \"", words))
+        assert {word for word in named if not word.startswith("guidance_")} == known | {"change"}
+        assert {word.removeprefix("guidance_") for word in named} - {"change"} <= known  # of the negative prompt alone
 
 
 def test_a_picture_shows_each_part_and_survives_values_that_cannot_be_drawn():

@@ -116,7 +116,7 @@ class Timeline {
     this.requests = requests;
   }
 
-  /** After a reload or an undo: the node's last runs, if they were of the plans that are shown and came to their end, or go on; or what ended one. */
+  /** After a reload or an undo: the node's last runs, if they were of the plans that are shown and came to their end, or go on; or what ended one of this model. */
   async #restore(key) {
     this.restored = true;
     const states = await Promise.all(this.requests.map((request) =>
@@ -125,7 +125,7 @@ class Timeline {
       const { part } = this.requests[i], plan = this.plans[i];
       const same = plan && !plan.off && JSON.stringify(own(state.planned, Object.keys(plan.cells))) === JSON.stringify(plan.cells);
       if (!this.runs[part] && (state.running || (same && state.report?.finished))) [this.runs[part], this.runKey] = [state, key];
-      if (same && state.failed) this.failed = state.failed.trim();
+      if (same && state.failed && state.model === this.requests[i].scene.model) this.failed = state.failed.trim(); // not of another workflow
     });
   }
 
