@@ -1,6 +1,9 @@
 """What people look for is found in the search of ComfyUI's real page: search.mjs types, the tests say what has to be
 listed."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 WORDS = (
@@ -17,6 +20,7 @@ WORDS = (
 FIRST = ["AB-Cache Apply", "FEB-Cache Apply"]
 HELPERS = {
     "Cache Method",
+    "Cache Contest",
     "Cache Report",
     "Cache Compare",
     "Cache Calibrate",
@@ -54,6 +58,13 @@ def test_ab_cache_is_first_then_feb_cache_and_only_nodes_named_so_come_before(fa
 def test_helpers_come_behind(facts, word):
     found = facts["found"][word]
     assert not HELPERS & {*found[: found.index(FIRST[1]) + 1]}
+
+
+def test_each_node_of_the_pack_has_its_place_in_the_search(pack):
+    # Was wrong once: Cache Contest, which was new, came before both.
+    script = (Path(__file__).resolve().parents[2] / "web" / "js" / "search.js").read_text(encoding="utf-8")
+    lists = re.findall(r"const (?:APPLY|HELPERS) = \[(.*?)\]", script)
+    assert sorted(re.findall(r'"(\w+)"', " ".join(lists))) == sorted(pack.NODE_CLASS_MAPPINGS)
 
 
 def test_all_nodes_are_found_by_cache(facts):

@@ -4,7 +4,7 @@ import { app } from "../../../scripts/app.js";
 
 const NAME = "feb_ab_cache.search";
 const APPLY = ["ABCacheApply", "FEBCacheApply"];
-const HELPERS = ["CacheMethod", "CacheReport", "CacheCompare", "CacheCalibrate", "CachePlanLoad", "CachePlanSave", "CachePlanInfo"];
+const HELPERS = ["CacheMethod", "CacheContest", "CacheReport", "CacheCompare", "CacheCalibrate", "CachePlanLoad", "CachePlanSave", "CachePlanInfo"];
 const BEGINS = 1, HAS = 2, FAR = 100; // the page's kinds of a match: a name begins with the word, or has it; some letters from its start
 const UNUSED = 0; // use counts after the kind of a match, and before the letters
 
