@@ -19,7 +19,7 @@ from .comfy import plan_folder
 from .comfy.attach import require_separable
 from .comfy.bench import ComfyBench
 from .page.node_bar import NodeProgress
-from .widgets import choice, inputs, number
+from .widgets import choice, inputs, number, of_a_sampling
 
 log = logging.getLogger("feb_ab_cache")
 OUTPUT_SITE, MODULES_SITE = "model output", "attention and MLP"
@@ -67,14 +67,7 @@ class CacheCalibrate:
     @classmethod
     def INPUT_TYPES(cls) -> dict:
         required = {
-            "model": ("MODEL",),
-            "positive": ("CONDITIONING",),
-            "negative": ("CONDITIONING",),
-            "latent_image": ("LATENT",),
-            "sampler": ("SAMPLER",),
-            "sigmas": ("SIGMAS",),
-            "seed": ("INT", {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": False}),
-            "cfg": ("FLOAT", {"default": 1.0, "min": 0.0, "max": 100.0, "step": 0.1, "round": 0.01}),
+            **of_a_sampling(),
             "target_speedup": number(3.0, LEAST_SPEEDUP, MOST_SPEEDUP, 0.1),
             "target_drift": number(0.0, 0.0, 1.0, 0.005),
             "samples": ("INT", {"default": 8, "min": 1, "max": 64}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from math import ceil
 
 from ..cache_core.calibrate import Ledger
 from ..cache_core.calibrate.learn import MOST_SPEEDUP
@@ -17,7 +18,7 @@ from .comfy.bench import ComfyBench
 from .comfy.contest import Contest, curves_named
 from .comfy.decoding import decoder
 from .page.node_bar import NodeProgress
-from .widgets import choice, inputs, number
+from .widgets import choice, inputs, number, of_a_sampling
 
 log = logging.getLogger("feb_ab_cache")
 ALL, BOTH = "all", "both"
@@ -65,14 +66,7 @@ class CacheContest:
     def INPUT_TYPES(cls) -> dict:
         """The inputs, as ComfyUI declares them."""
         required = {
-            "model": ("MODEL",),
-            "positive": ("CONDITIONING",),
-            "negative": ("CONDITIONING",),
-            "latent_image": ("LATENT",),
-            "sampler": ("SAMPLER",),
-            "sigmas": ("SIGMAS",),
-            "seed": ("INT", {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": False}),
-            "cfg": ("FLOAT", {"default": 1.0, "min": 0.0, "max": 100.0, "step": 0.1, "round": 0.01}),
+            **of_a_sampling(),
             "target_speedup": number(2.0, 1.2, MOST_SPEEDUP, 0.1),
             "methods": ("STRING", {"default": ALL, "multiline": True}),
             "curves": choice((BOTH, *CURVES)),
@@ -103,6 +97,7 @@ class CacheContest:
         check_range("target_speedup", target_speedup, 1.2, MOST_SPEEDUP)
         check_range("pictures", pictures, 1, MOST_PICTURES)
         check_range("contest_budget", contest_budget, *BUDGETS)
+        check_budget(contest_budget, pictures, target_speedup)
         names = methods_named(methods)
         bench = ComfyBench(model, positive, negative, cfg, latent_image, sampler, sigmas, seed)
         key = bench.key("contest", target_speedup, names, curves, pictures)
@@ -118,6 +113,17 @@ class CacheContest:
         near = {score.entrant.name: f"{score.entrant.name}\n{score.psnr:.1f} dB" for score in scores}
         drawn = grid([contest.shown[name] for name in shown], [near.get(name, name) for name in shown])
         return {"ui": {"text": (text,)}, "result": (text, drawn, plan_of(winner(scores, contest.target)))}
+
+
+def check_budget(budget: float, pictures: int, speedup: float) -> None:
+    """Raise ConfigError unless `budget` pays for those that always take part: the uncached pictures, AB-Cache with its
+    lesson, fewer steps and fewer steps of ipndm."""
+    least = ceil(pictures * (1 + 3 / speedup) + 1 + 1 / speedup)
+    if budget < least:
+        raise ConfigError(
+            f"contest_budget is {budget}; {pictures} pictures of those that always take part cost {least}. Raise it, "
+            "or lower pictures."
+        )
 
 
 def methods_named(text: str) -> tuple[str, ...]:

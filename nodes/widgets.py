@@ -67,6 +67,20 @@ def preset(presets: Mapping[str, Mapping[str, object]]) -> Input:
     return choice((*presets, CUSTOM, OFF), presets=presets)
 
 
+def of_a_sampling() -> dict[str, Input]:
+    """The inputs of a node that samples by itself, as SamplerCustom has them."""
+    return {
+        "model": ("MODEL",),
+        "positive": ("CONDITIONING",),
+        "negative": ("CONDITIONING",),
+        "latent_image": ("LATENT",),
+        "sampler": ("SAMPLER",),
+        "sigmas": ("SIGMAS",),
+        "seed": ("INT", {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": False}),
+        "cfg": ("FLOAT", {"default": 1.0, "min": 0.0, "max": 100.0, "step": 0.1, "round": 0.01}),
+    }
+
+
 def percents() -> dict[str, Input]:
     """The two widgets that limit caching to a part of the sampling, counted as ComfyUI's own nodes count it."""
     return {"start_percent": number(0.0, 0.0, 1.0, 0.01), "end_percent": number(1.0, 0.0, 1.0, 0.01)}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from ..schedule import TableAt
+from .entries import entry_for
 from .method import Method, Sampling, Threshold, Variant
 from .profile import resampled
 from .published import published
@@ -48,12 +49,8 @@ def accumulated(growth: Sequence[float], threshold: float, released: Released) -
 
 def released_for(variant: Variant) -> Released | None:
     """Released settings for a model; None where there are none."""
-    for entry in published()["magcache_settings"]:
-        facts = {"name": entry["class"], **{key: entry[key] for key in ("width", "channels") if key in entry}}
-        if facts.items() <= vars(variant).items():
-            known = {field.name for field in fields(Released)}
-            return Released(**{key: value for key, value in entry.items() if key in known})
-    return None
+    entry, known = entry_for("magcache_settings", variant), {field.name for field in fields(Released)}
+    return Released(**{key: value for key, value in entry.items() if key in known}) if entry else None
 
 
 def curves(released: Released, steps: int) -> tuple[tuple[float, ...], ...]:

@@ -103,7 +103,8 @@ class Changed:
         return distance(self._before, before)
 
     def _kept(self, value: Tensor, time: float, forced: bool) -> Tensor:
-        """What is compared of an input, a copy: of `(B, L, C)` evenly taken tokens, of a grid evenly taken channels."""
+        """A copy of the compared part of an input: of `(B, L, C)` evenly taken tokens, of a grid evenly taken
+        channels."""
         every = -(-value.numel() // MOST)
         part = value[:, ::every]
         if not isinstance(self.indicator, Filtered):

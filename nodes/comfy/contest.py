@@ -98,10 +98,8 @@ class Contest:
     def _entrants(self) -> Iterator[Entrant]:
         """The learned plans, fewer steps, then each method."""
         sigmas, steps = self.bench.timeline.sigmas, self.bench.timeline.steps
-        fewer, of_solver = (
-            max(2, round(steps / self.speedup)),
-            max(2, round(self.target)),
-        )  # the solver asks once a step
+        fewer = max(2, round(steps / self.speedup))
+        of_solver = max(2, round(self.target))  # it asks once in a step
         recording = recorded(self.ledger, 0, branches=True)
         count = computed_steps(steps, self.speedup, fits=True)
         yield self._learned("AB-Cache learned", [recording], OUTPUT, count)

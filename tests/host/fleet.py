@@ -8,24 +8,13 @@ from pathlib import Path
 
 from comfy_models import COMFYUI
 
+from cache_core.settings.ab import DEFAULTS
+
 ROOT = Path(__file__).resolve().parents[2]
 NODES = ROOT / "tests" / "stress" / "fleet_nodes.py"
 IMAGE = {"class_type": "EmptySD3LatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
 VIDEO = {"class_type": "EmptyHunyuanLatentVideo", "inputs": {"width": 64, "height": 64, "length": 9, "batch_size": 1}}
-APPLY = {
-    "preset": "auto",
-    "order": 2,
-    "interval": 5,
-    "warmup_steps": 8,
-    "final_steps": 1,
-    "start_percent": 0.0,
-    "end_percent": 1.0,
-    "coefficients": "node-aware",
-    "damping": 0.0,
-    "computed_steps": "",
-    "after_guidance": False,
-    "tolerance": 0.0,
-}
+APPLY = {"preset": "auto", **DEFAULTS}
 
 
 def workflow(family="flux", sampler="euler", cfg=3.0, preset="auto", steps=12, between=None):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from test_calibrate import sampler_of, sigmas_of
+from test_calibrate import Counter, sampler_of, sigmas_of
 from test_learning import model, prompt  # noqa: F401 (fixtures)
 
 from lab.condition import UNCONDITIONAL
@@ -42,27 +42,6 @@ def apart_from_seconds(table):
     return [[*cells[:2], *cells[3:]] for cells in rows_of(table)]
 
 
-class Runs:
-    """Counts runs of the diffusion model, and can stop at one of them as a user would."""
-
-    def __init__(self, model, stop=0):  # noqa: F811
-        self.count, self.stop = 0, stop
-        self.handle = model.model.diffusion_model.register_forward_hook(self)
-
-    def __call__(self, *_):
-        self.count += 1
-        if self.count == self.stop:
-            from comfy.model_management import InterruptProcessingException
-
-            raise InterruptProcessingException
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.handle.remove()
-
-
 def test_all_take_part_at_the_same_work_and_the_winner_is_a_plan(model, contest):  # noqa: F811
     table, pictures, plan = contest(model)
     lines = {cells[0]: cells[1:] for cells in rows_of(table)}
@@ -76,11 +55,11 @@ def test_all_take_part_at_the_same_work_and_the_winner_is_a_plan(model, contest)
 def test_a_contest_goes_on_where_it_was_interrupted(model, contest):  # noqa: F811
     from comfy.model_management import InterruptProcessingException
 
-    with Runs(model) as whole:
+    with Counter(model) as whole:
         expected = contest(model)[0]
-    with Runs(model, stop=60) as first, pytest.raises(InterruptProcessingException):
+    with Counter(model, stop=60) as first, pytest.raises(InterruptProcessingException):
         contest(model)
-    with Runs(model) as second:
+    with Counter(model) as second:
         table = contest(model)[0]
     assert second.count < whole.count
     assert first.count + second.count <= whole.count + STEPS
@@ -103,7 +82,7 @@ def test_with_a_sampler_that_asks_twice_in_a_step_all_have_half_its_evaluations(
 
 @pytest.mark.parametrize("asked", [{"pictures": 0}, {"contest_budget": 0}, {"target_speedup": float("nan")}])
 def test_numbers_out_of_range_are_named_before_anything_is_sampled(model, contest, asked):  # noqa: F811
-    with Runs(model) as runs, pytest.raises(ValueError, match=f"{next(iter(asked))} is .*allowed is"):
+    with Counter(model) as runs, pytest.raises(ValueError, match=f"{next(iter(asked))} is .*allowed is"):
         contest(model, **asked)
     assert not runs.count
 
@@ -111,3 +90,9 @@ def test_numbers_out_of_range_are_named_before_anything_is_sampled(model, contes
 def test_an_unknown_method_is_named_with_those_that_are_known(model, contest):  # noqa: F811
     with pytest.raises(ValueError, match="PearCache.*MagCache"):
         contest(model, methods="PearCache")
+
+
+def test_a_budget_below_the_price_of_those_that_always_take_part_is_refused_at_once(model, contest):  # noqa: F811
+    with Counter(model) as runs, pytest.raises(ValueError, match="contest_budget is 5; 4 pictures .* cost 12"):
+        contest(model, pictures=4, contest_budget=5)
+    assert runs.count == 0

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from comfy_models import UNET, comfy_model_from, conditioning, flux, ksample, unet
+from control import Control
 from test_conditioning import with_facts
 
 from cache_core import MODULES, Kind, Plan, Run, Steps, Timeline
@@ -94,7 +95,7 @@ def test_a_skipped_step_runs_the_first_block_and_the_last(model, method):
     assert all(blocks == {"input_blocks.0", last} for step, blocks in enumerate(counts) if step % 3)
 
 
-class Residuals:
+class Residuals(Control):
     """A ControlNet for the blocks of a U-Net, as the sampler sees one; `deep`: its residuals for all but the first
     block down and the last one up."""
 
@@ -113,21 +114,6 @@ class Residuals:
             shallow = one % len(made[name]) if one is not None else -1
             made[name] = [r if i == shallow else r * self.deep for i, r in enumerate(made[name])]
         return made
-
-    def get_models(self):
-        return []
-
-    def inference_memory_requirements(self, dtype):
-        return 0
-
-    def get_extra_hooks(self):
-        return []
-
-    def pre_run(self, model, percent_to_timestep):
-        pass
-
-    def cleanup(self):
-        pass
 
 
 def shapes_of(model):
