@@ -32,7 +32,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "CachePlanInfo": "Cache Plan Info",
     "CacheCalibrate": "Cache Calibrate",
     "CacheCompare": "Cache Compare",
-    "CacheMethod": "Cache Method",
+    "CacheMethod": "Cache Method (TeaCache, MagCache, ...)",
     "CacheContest": "Cache Contest",
 }
 

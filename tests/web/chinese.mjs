@@ -19,6 +19,7 @@ facts.nodes = await page.evaluate(() => {
 await skipWithoutStrips(rendering);
 await wait(() => document.querySelectorAll(".feb-strip").length === 3 && [...document.querySelectorAll(".feb-strip")].every((strip) => strip.querySelector(".feb-strip-lines p")));
 facts.words = await page.evaluate(() => [...document.querySelectorAll(".feb-strip")].map((strip) => [...strip.querySelectorAll("p, .feb-strip-key, summary")].map((part) => part.textContent)));
+facts.hint = await page.evaluate(() => document.querySelector(".feb-wipe-words").textContent);
 await shot("FEBCacheApply", `chinese_${rendering}`, { x: 0, y: 0, width: 1500, height: 1250 });
 
 // The tooltip of a widget.

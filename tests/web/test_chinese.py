@@ -44,3 +44,7 @@ def test_the_timelines_have_cells_and_words(facts):
     for words in facts["words"]:
         assert any(line.startswith("步数未知，以 20 步为例") for line in words)
         assert not [line for line in words if line.isascii() and "Cache" not in line]
+
+
+def test_cache_compare_says_in_chinese_how_to_see_pictures(facts):
+    assert facts["hint"] == "运行后在此显示两张图或两段声音。"

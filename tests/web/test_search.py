@@ -19,7 +19,7 @@ WORDS = (
 )
 FIRST = ["AB-Cache Apply", "FEB-Cache Apply"]
 HELPERS = {
-    "Cache Method",
+    "Cache Method (TeaCache, MagCache, ...)",
     "Cache Contest",
     "Cache Report",
     "Cache Compare",

@@ -3,6 +3,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addStyle, addWidget, element, takePlace } from "./dom.js";
+import { wordsIn } from "./words.js";
 
 const NAME = "feb_ab_cache.wipe";
 const WIDGET = "compared";
@@ -27,11 +28,12 @@ const picture = (file, parent) => element("img", "", parent, { src: api.apiURL(`
 class Wipe {
   constructor() {
     addStyle("feb-wipe-style", STYLE);
+    this.say = wordsIn(app.ui.settings.getSettingValue("Comfy.Locale"));
     this.element = element("div", "feb-wipe", null);
     this.frame = element("div", "feb-wipe-frame", this.element);
-    this.words = element("p", "feb-wipe-words", this.frame, { textContent: "Queue to see both pictures, or sounds, here." });
-    this.slider = element("input", "feb-wipe-slider", this.element, { type: "range", min: 0, max: 100, step: 0.5, title: "Uncached left of the wipe, cached right of it" });
-    this.slider.setAttribute("aria-label", "Where the wipe is");
+    this.words = element("p", "feb-wipe-words", this.frame, { textContent: this.say("toCompare") });
+    this.slider = element("input", "feb-wipe-slider", this.element, { type: "range", min: 0, max: 100, step: 0.5, title: this.say("wipe") });
+    this.slider.setAttribute("aria-label", this.say("wipe"));
     this.slider.addEventListener("input", () => this.#place(Number(this.slider.value) / 100));
     this.frame.addEventListener("pointermove", (event) => this.#follow(event));
     for (const kind of ["pointerdown", "pointermove"]) this.element.addEventListener(kind, (event) => event.stopPropagation()); // or the node would be dragged
@@ -41,7 +43,7 @@ class Wipe {
   show([uncached], [cached], [spectrograms], at) {
     this.element.classList.toggle("feb-wipe-heard", !uncached);
     this.sound?.remove();
-    this.sound = spectrograms && Object.assign(picture(spectrograms, this.element), { className: "feb-wipe-sound", alt: "Spectrograms" });
+    this.sound = spectrograms && Object.assign(picture(spectrograms, this.element), { className: "feb-wipe-sound", alt: this.say("spectrograms") });
     if (uncached) this.#compare(uncached, cached, at);
     return (uncached ? HEIGHT : 0) + (spectrograms ? SOUND : 0);
   }
@@ -50,8 +52,8 @@ class Wipe {
     this.frame.replaceChildren();
     [this.cached, this.uncached] = [cached, uncached].map((file) => picture(file, this.frame));
     this.line = element("div", "feb-wipe-line", this.frame);
-    element("span", "feb-wipe-name", this.frame, { textContent: "uncached" }).style.left = "4px";
-    element("span", "feb-wipe-name", this.frame, { textContent: "cached" }).style.right = "4px";
+    element("span", "feb-wipe-name", this.frame, { textContent: this.say("uncached") }).style.left = "4px";
+    element("span", "feb-wipe-name", this.frame, { textContent: this.say("cached") }).style.right = "4px";
     this.#place(at);
   }
 

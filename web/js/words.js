@@ -92,6 +92,9 @@ export const WORDS = {
     // boxes of text, before there is any
     CacheReport: "what the cache did", CachePlanInfo: "what is in the plan", CachePlanSave: "where it was saved", CacheCalibrate: "what was found",
     CacheCompare: "how alike they are",
+    // Cache Compare's pictures
+    toCompare: "Queue to see both pictures, or sounds, here.", wipe: "Position of the wipe: uncached left of it, cached right of it",
+    uncached: "uncached", cached: "cached", spectrograms: "Spectrograms: uncached, cached, and their difference",
   },
   zh: {
     first: "第一张图：正常速度，同时学习。之后约 {rate} 倍。",
@@ -174,6 +177,8 @@ export const WORDS = {
     taken: "已移除 {count} 个", stayed: "保留 {count} 个：除模型外还使用了其他输出。",
     CacheReport: "缓存做了什么", CachePlanInfo: "计划的内容", CachePlanSave: "保存位置", CacheCalibrate: "得到的结果",
     CacheCompare: "有多相似",
+    toCompare: "运行后在此显示两张图或两段声音。", wipe: "分界线的位置：左侧无缓存，右侧有缓存",
+    uncached: "无缓存", cached: "有缓存", spectrograms: "频谱图：无缓存、有缓存及其差别",
   },
 };
 
