@@ -20,8 +20,7 @@ const shape = () => page.evaluate(() => {
 });
 
 /** What the scripts of the pack find: how each model is sampled, and what the strips of the nodes say. */
-const seen = () => page.evaluate(async () => {
-  const dir = performance.getEntriesByType("resource").map(({ name }) => name).find((name) => /\/speed_up\.js/.test(name)).replace(/speed_up\.js.*/, "");
+const seen = () => page.evaluate(async (dir) => {
   const [{ sampled }, { graphsOf, idOf }] = await Promise.all(["speed_up.js", "links.js"].map((file) => import(dir + file)));
   const models = sampled(app.graph).map(({ node, slot, sampling }) => ({ id: idOf(node), type: node.type, input: node.inputs[slot].name, sampling }));
   const nodes = graphsOf(app.graph).flatMap((graph) => graph._nodes).filter((node) => node.type === "ABCacheApply");
@@ -30,7 +29,7 @@ const seen = () => page.evaluate(async () => {
   await new Promise((done) => setTimeout(done, 300)); // another look, in case the first came before the links
   const boxes = (node) => node.graph._nodes.map(({ id, pos, size }) => ({ id: String(id), box: [...pos, ...size] }));
   return { models, nodes: nodes.map((node) => ({ id: idOf(node), inner: String(node.id), words: words(node), boxes: boxes(node) })) };
-});
+}, facts.served.find((name) => name.endsWith("/speed_up.js")).replace("speed_up.js", ""));
 
 async function tried(file) {
   const workflow = JSON.parse(readFileSync(file)), types = [workflow, ...(workflow.definitions?.subgraphs ?? [])].flatMap((graph) => graph.nodes.map(({ type }) => type));

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import sys
+import urllib.request
 from pathlib import Path
 from types import ModuleType
 
@@ -166,14 +167,28 @@ def facts(request, drive) -> dict:
     return drive("templates.mjs", request.param, "on", *files, seconds=900)["templates"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.fixture(scope="module")
+def version(url) -> tuple[int, ...]:
+    """The version of the ComfyUI behind the page."""
+    with urllib.request.urlopen(f"{url}/system_stats") as answer:
+        return tuple(map(int, json.load(answer)["system"]["comfyui_version"].split(".")))
+
+
+@pytest.fixture(params=NAMES)
+def name(request, facts, version) -> str:
+    """A workflow all of whose nodes this ComfyUI has."""
+    missing = facts[request.param]["missing"]
+    if missing and version < (0, 33, 0):  # the templates are of 0.33.0
+        pytest.skip(f"ComfyUI {'.'.join(map(str, version))} does not have {', '.join(sorted(missing))}")
+    assert not missing
+    return request.param
+
+
 def test_no_cache_is_lacking(facts, name):
-    assert not facts[name]["missing"]
     assert facts[name]["said"].startswith("Nothing was changed")
     assert "with a cache of this pack already" in facts[name]["said"]
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_the_timeline_has_the_templates_steps(facts, name):
     (node,) = facts[name]["nodes"]
     assert re.findall(r"(\d+) steps \(", node["words"]) == [str(STEPS[name])]
@@ -189,7 +204,6 @@ def uncached(prompt: dict) -> dict:
     return left
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_comfyui_has_nothing_against_it_that_it_has_not_against_the_template(facts, templates, name, url):
     prompt = facts[name]["after"]
     found = templates.complaints(url, prompt)

@@ -75,7 +75,7 @@ export class Advanced {
     const open = () => this.#isCustom() && !widgetOf(this.node, this.edits)[1].value && !this.node.showAdvanced && this.#show(true);
     preset.callback = function (...args) {
       const result = callback?.apply(this, args);
-      if (!app.configuringGraph) queueMicrotask(open); // once all is written
+      if (!app.configuringGraph) open(); // at once, as a part of the change that undo takes back
       return result;
     };
   }

@@ -15,7 +15,7 @@ import { sourceOf, valueOf } from "./values.js";
 import { wordsIn } from "./words.js";
 
 const NAME = "feb_ab_cache.timeline";
-const WIDGET = "timeline";
+const WIDGET = "timeline", CUSTOM = "custom";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
 const HEIGHT = { FEBCacheApply: 164, ABCacheApply: 150, CacheMethod: 178 }; // of the widget, at least: a head, the cells, and the first lines down to "details"; more words are scrolled to
 const WIDTH = 270;
@@ -168,11 +168,11 @@ class Timeline {
 
   /** Writes widgets as one change that undo takes back. */
   #write(values) {
-    const { canvas } = app, preset = ["preset", values.preset];
+    const { canvas } = app, { preset, ...others } = values, named = preset && preset !== CUSTOM;
     canvas.emitBeforeChange?.();
-    for (const [name, value] of [...(values.preset ? [preset] : []), ...Object.entries(values)]) {
-      setWidget(this.node, name, value, canvas);
-    }
+    if (named) setWidget(this.node, "preset", preset, canvas); // it sets the others
+    for (const [name, value] of Object.entries(others)) setWidget(this.node, name, value, canvas);
+    if (preset) setWidget(this.node, "preset", preset, canvas); // which those may have left
     canvas.emitAfterChange?.();
     canvas.setDirty(true, true);
   }
