@@ -3,7 +3,9 @@
     python3 -m lab.library [--plans 10000]
 
 Writes lab/results/library.json. Times are of this machine and its own disk; a network's file system is slower. A
-look-up is one of a key, `known`: in a folder that has not changed since the last one, `changed`: in one that has.
+look-up is one of a key, `known`: in a folder that has not changed since the last one, `changed`: in one that has,
+`first`: the first one of a process. `names`: the system's own listing of the changed folder, which no look-up there can
+do without, as there is no index.
 """
 
 import argparse
@@ -66,10 +68,14 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
     size = filled(folder, count)
     keys = [f"{number * 7919 % count:016x}" for number in range(LOOKUPS)]
     every = took(lambda: library.all_files([folder]))
-    changed = []
+    changed, names, first = [], [], []
     for number, key in enumerate(keys):
         write_atomically(folder / f"new_{count + number:016x}.safetensors", b"")
         changed.append(took(lambda key=key: library.found([folder], key)))
+        names.append(took(lambda: os.listdir(folder)))
+    for key in keys:
+        library._listings.clear()  # as in a new process
+        first.append(took(lambda key=key: library.found([folder], key)))
     for number in range(LOOKUPS):
         (folder / f"new_{count + number:016x}.safetensors").unlink()
     time.sleep(library.SETTLED + 0.1)
@@ -86,6 +92,8 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
         "list_ms": round(every, 1),
         "look_up_known_ms": round(median(known), 3),
         "look_up_changed_ms": round(median(changed), 2),
+        "names_ms": round(median(names), 2),
+        "look_up_first_ms": round(median(first), 1),
         "read_ms": round(median(reads), 2),
         "find_stale_ms": round(found, 1),
         "delete_stale_ms": round(deleted, 1),

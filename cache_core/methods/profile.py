@@ -72,8 +72,10 @@ class Profile:
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"This is no profile of a picture: {error}") from error
         curves = (*read.values(), *ahead, *([guidance] if guidance else ()))
-        if len({len(curve) for curve in curves}) != 1 or len(ahead) != AHEAD:
-            raise ConfigError("The curves of a profile have one value for each step; these differ in length.")
+        if len({len(curve) for curve in curves}) != 1 or not curves[0] or len(ahead) != AHEAD:
+            raise ConfigError(
+                "The curves of a profile have one value for each step; these differ in length, or are empty."
+            )
         finite = chain(*read.values(), guidance, *means, *chain(*gains))
         if not all(map(isfinite, finite)) or any(map(isnan, chain(*ahead))):
             raise ConfigError("The curves of a profile are numbers; some of these are none, or infinite.")

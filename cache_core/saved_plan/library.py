@@ -4,9 +4,11 @@ There is no index. A file's name ends with the key that it is found by. Writers 
 (files.write_atomically), so a reader finds the old plan or the new one.
 """
 
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from os import listdir
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -16,6 +18,7 @@ from .saved_plan import SavedPlan
 SUFFIX = ".safetensors"
 # names that Windows opens in any folder
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+UNFIT = re.compile(r'[<>:"/\\|?*]')  # letters that names lack on some system
 LONGEST = 200  # bytes of a name; file systems take 255, and other files are named after some
 SETTLED = 2.0  # seconds after its last change from which on a folder's time tells every further change
 
@@ -34,9 +37,12 @@ class Listing:
         """The listing with these names. Only what has come and gone is looked at: of 10,000 names that is little."""
         by_key = dict(self.by_key)
         for name in self.names - names:
-            by_key[key_in(name)] = [other for other in by_key.get(key_in(name), []) if other != name]
+            key = key_in(name)
+            others = [other for other in by_key.pop(key, []) if other != name]
+            by_key |= {key: others} if others else {}
         for name in filter(is_name, names - self.names):
-            by_key[key_in(name)] = [*by_key.get(key_in(name), []), name]
+            key = key_in(name)
+            by_key[key] = [*by_key.get(key, []), name]
         return Listing(changed, time.time(), names, by_key)
 
 
@@ -47,7 +53,7 @@ def is_name(name: str) -> bool:
     """True if `name` is the name of a plan's file on every system: no folder, drive, stream or device, and nothing that
     cannot be read."""
     stem = name.removesuffix(SUFFIX)
-    plain = name.isprintable() and not set(name) & set('<>:"/\\|?*') and len(name.encode(errors="replace")) <= LONGEST
+    plain = name.isprintable() and not UNFIT.search(name) and len(name.encode(errors="replace")) <= LONGEST
     kept = stem != name and stem.strip(" .") == stem != ""  # Windows would drop blanks and dots at the end
     return plain and kept and stem.partition(".")[0].rstrip().lower() not in DEVICES
 
@@ -64,9 +70,8 @@ def listed(folder: Path) -> dict[str, list[str]]:
         known = _listings.get(folder)
         if known and known.changed == changed and known.read_at - changed / 1e9 > SETTLED:
             return known.by_key
-        read = _listings[folder] = (known or Listing()).updated(
-            changed, frozenset(path.name for path in folder.iterdir())
-        )
+        names = frozenset(listdir(folder))  # a path for each of them would take twice the time
+        read = _listings[folder] = (known or Listing()).updated(changed, names)
     except OSError:
         return {}
     return read.by_key
@@ -122,13 +127,18 @@ def checked(paths: Iterable[Path]) -> Iterator[Checked]:
             yield Checked(path, problem=str(error))
 
 
+def is_old(path: Path, days: float, now: float | None = None) -> bool:
+    """True if a file was changed longer ago than `days`; 0 = no limit."""
+    before = (time.time() if now is None else now) - days * 86400
+    return days > 0 and modified(path) < before
+
+
 def stale(folder: Path, days: float = 0.0, models: Collection[str] | None = None, now: float | None = None) -> list:
     """Files to prune: older than `days` (0 = no limit), or, where `models` are given, for a model file that is not
     among those names."""
-    before = (time.time() if now is None else now) - days * 86400
     known = None if models is None else tuple(models)
     return [
         path
         for path in all_files([folder])
-        if (days and modified(path) < before) or (known is not None and not path.name.startswith(known))
+        if is_old(path, days, now) or (known is not None and not path.name.startswith(known))
     ]

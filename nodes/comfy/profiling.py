@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ...cache_core import OUTPUT, ConfigError, Timeline
 from ...cache_core.calibrate import Recorder
-from ...cache_core.files import start_of, write_atomically
 from ...cache_core.methods import Profile
+from ...cache_core.methods.profile_file import load_profile, profile_name, save_profile
 from ...cache_core.plan import MIN_STEPS
 from ...cache_core.settings.method import MethodSettings
 from . import learning, plan_folder, sampling
@@ -24,24 +23,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 log = logging.getLogger("feb_ab_cache")
-LARGEST = 2**24  # bytes of a profile: 1,000 steps of 128 channels take a half of it
 _unsaved: dict[str, Profile] = {}  # that the disk did not take, until ComfyUI ends
 
 
 def _file(key: str) -> Path:
-    return plan_folder.folder() / f"profile_{key}.json"
+    return plan_folder.folder() / profile_name(key)
 
 
 def known(key: str, timeline: Timeline) -> Profile | None:
     """The profile that was recorded under this key, of the sampling `timeline`; None where there is none that can be
     read, or its file is of another sampling."""
     try:
-        profile = Profile.from_json(json.loads(start_of(_file(key), LARGEST)))
+        profile = load_profile(_file(key))
         profile.check_of(timeline)
         return profile
     except FileNotFoundError:
         return _unsaved.get(key)
-    except (OSError, ValueError, ConfigError) as error:
+    except (OSError, ConfigError) as error:
         log.warning("%s cannot be read (%s). A picture is recorded anew.", _file(key).name, error)
         return None
 
@@ -49,7 +47,7 @@ def known(key: str, timeline: Timeline) -> Profile | None:
 def keep(key: str, profile: Profile) -> None:
     """Save a profile; where the disk does not take it, it holds until ComfyUI ends."""
     try:
-        write_atomically(_file(key), json.dumps(asdict(profile)).encode())
+        save_profile(profile, _file(key))
     except OSError as error:
         _unsaved[key] = profile
         log.warning("The profile could not be saved (%s); it is kept until ComfyUI ends.", error)

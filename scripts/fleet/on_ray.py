@@ -26,6 +26,7 @@ from .tasks import Task
 MOST_TRIES = 3  # the first one, and two elsewhere
 MEMORY = "OutOfMemory"  # in the names of exceptions of a full device or host
 ANSWER = 5.0  # seconds that an address has to answer
+MOST_PORT = 2**16 - 1
 ROOT = Path(__file__).resolve().parents[2]
 UNLEARNABLE = "unlearnable_"
 
@@ -192,6 +193,8 @@ def _check_reachable(address: str) -> None:
     if address in ("auto", "local"):
         return
     try:
+        if not port.isdecimal() or int(port) > MOST_PORT:
+            raise ValueError("it is no HOST:PORT")
         socket.create_connection((host, int(port)), ANSWER).close()
     except (OSError, ValueError) as error:
         raise InputError(f"--ray {address}: no cluster answers ({error}); give HOST:PORT, auto or local") from error

@@ -10,7 +10,7 @@ from cache_core.saved_plan.saved_plan import Origin, SavedPlan
 from cache_core.schedule import TableAt, from_steps
 from cache_core.site import OUTPUT
 from scripts.fleet.errors import InputError
-from scripts.fleet.on_ray import Cluster, Place, Work, chosen, known_keys
+from scripts.fleet.on_ray import Cluster, Place, Work, _check_reachable, chosen, known_keys
 from scripts.fleet.report import KNOWN, LEARNED, Result
 from scripts.fleet.tasks import Task
 
@@ -155,9 +155,13 @@ def test_keys_without_a_plan_have_the_reason(tmp_path):
     assert known_keys(tmp_path) == {"0123": "", "89ab": "noise"}
 
 
-@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:9", "ray://127.0.0.1:9"])
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9"])
 def test_a_cluster_that_does_not_answer_is_named_at_once(address):
-    from scripts.fleet.on_ray import _check_reachable
-
     with pytest.raises(InputError, match=f"--ray {address}: no cluster answers"):
+        _check_reachable(address)
+
+
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:-1", "127.0.0.1:65536", "127.0.0.1:", ""])
+def test_an_address_without_a_port_is_named_so(address):
+    with pytest.raises(InputError, match=f"--ray {address}: no cluster answers .it is no HOST:PORT"):
         _check_reachable(address)

@@ -54,6 +54,30 @@ def test_a_plan_that_another_server_has_just_written_is_found(folder):
     assert library.found([folder], KEY) == [path]
     path.unlink()
     assert library.found([folder], KEY) == []
+    assert library.listed(folder) == {}
+
+
+def test_a_newer_plan_of_a_key_that_is_known_comes_first_as_soon_as_it_is_there(folder):
+    old = put(folder, f"a_{KEY}", at=1000)
+    assert library.found([folder], KEY) == [old]
+    new = put(folder, f"b_{KEY}", at=2000)
+    assert library.found([folder], KEY) == [new, old]
+    new.unlink()
+    assert library.found([folder], KEY) == [old]
+
+
+def test_of_a_folder_that_has_changed_only_new_names_are_looked_at(folder, monkeypatch):
+    for number in range(5):
+        put(folder, f"a_{number:016x}")
+    library.listed(folder)
+    seen, real = [], library.is_name
+    monkeypatch.setattr(library, "is_name", lambda name: seen.append(name) or real(name))
+    monkeypatch.setattr(library, "load", None)  # nothing is opened
+    path = put(folder, f"b_{KEY}")
+    (folder / f"a_{0:016x}.safetensors").unlink()
+    assert library.found([folder], KEY) == [path]
+    assert seen == [path.name]
+    assert set(library.listed(folder)) == {KEY, *(f"{number:016x}" for number in range(1, 5))}
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path):

@@ -16,7 +16,7 @@ def test_the_tables_are_what_the_command_prints():
 
 def test_the_measurements_are_what_was_kept():
     for file, names in (
-        ("library", ("list_ms", "look_up_known_ms", "look_up_changed_ms", "read_ms")),
+        ("library", ("list_ms", "look_up_known_ms", "look_up_changed_ms", "names_ms", "look_up_first_ms", "read_ms")),
         ("fleet", ("overhead",)),
     ):
         kept = json.loads((ROOT / "lab" / "results" / f"{file}.json").read_text())

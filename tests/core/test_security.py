@@ -57,6 +57,7 @@ HARMLESS = {
 }
 # the server's own library, for its answers; reading a stream
 ONLY = {"aiohttp": {"nodes/page/routes.py"}, "asyncio": {"nodes/page/routes.py"}}
+NAMES = {"os": {"listdir"}}  # names that do no harm, of modules that do
 CODE = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 METHODS = {
     "load_module",
@@ -100,9 +101,15 @@ def nodes_of(path):
     return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
+def harmless(node):
+    """True for an import of nothing but names that do no harm."""
+    return isinstance(node, ast.ImportFrom) and {alias.name for alias in node.names} <= NAMES.get(node.module, set())
+
+
 def imported(path):
-    found = [alias.name for node in nodes_of(path) if isinstance(node, ast.Import) for alias in node.names]
-    found += [node.module for node in nodes_of(path) if isinstance(node, ast.ImportFrom) and not node.level]
+    nodes = [node for node in nodes_of(path) if not harmless(node)]
+    found = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    found += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
     return {module.split(".")[0] for module in found}
 
 

@@ -70,7 +70,12 @@ def test_a_driver_that_is_interrupted_goes_on_with_what_is_missing(serial, tmp_p
     files, expected = serial
     asked = (*files, "--plans", tmp_path / "plans", *SIZES, *RAY)
     driver = subprocess.Popen(
-        command(tmp_path, *asked), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(tmp_path, *asked),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
     )
     until = time.monotonic() + 300
     while not plans(tmp_path / "plans") and driver.poll() is None and time.monotonic() < until:

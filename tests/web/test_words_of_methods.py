@@ -13,7 +13,8 @@ from cache_core.show.states import COMPUTE, MARKS
 from tests.web.spoken import spoken
 
 ROOT = Path(__file__).resolve().parents[2]
-ELSEWHERE = ("profile.py", "learning_to_cache.py", "profilingdit.py")  # their errors go to the log, or to other nodes
+# their errors go to the log, to scripts, or to other nodes
+ELSEWHERE = ("profile.py", "profile_file.py", "learning_to_cache.py", "profilingdit.py")
 FILES = (
     *(path for path in sorted((ROOT / "cache_core" / "methods").glob("*.py")) if path.name not in ELSEWHERE),
     *(ROOT / "cache_core" / "mount" / f"{name}.py" for name in ("__init__", "first_look", "first_blocks", "deep")),
