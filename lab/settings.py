@@ -79,6 +79,20 @@ def summary(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def behind(rows: list[dict]) -> str:
+    """Plans of ours that fewer steps, or a fixed cadence, surpass with no more work, as Markdown. All presets of a node
+    are one plan before they learn; `balanced` stands for them."""
+    lines = ["| model | setting | plan | PSNR | nearer |", "|---|---|---|---|---|"]
+    for row in (row for row in rows if row["kind"] not in (PLAIN, CADENCE, "EasyCache")):
+        own = [other for other in rows if (other["model"], other["setting"]) == (row["model"], row["setting"])]
+        found = [best(own, kind, row["work"]) for kind in (PLAIN, CADENCE)]
+        nearer = [other for other in found if other and other["psnr_db"] > row["psnr_db"]]
+        texts = ", ".join(f"{other['psnr_db']:.1f} ({other['name']})" for other in nearer)
+        if texts and not row["name"].endswith(("auto, unlearned", "quality, unlearned", "fast, unlearned")):
+            lines.append(f"| {row['model']} | {row['setting']} | {row['name']} | {row['psnr_db']:.1f} | {texts} |")
+    return "\n".join(lines)
+
+
 def short(rows: list[dict]) -> str:
     """One line for each setting, as Markdown: AB-Cache learned at about 2x, on both models, beside the best of fewer
     steps and the best fixed cadence at the same work."""

@@ -151,7 +151,7 @@ def tables() -> dict[Path, dict[str, str]]:
         MODELS: {"models": models()},
         TRIED: {"tried": tried()},
         METHODS: {"methods": method_table.table()},
-        MEASURED: {**whole, "summary": settings.summary(real), **shown},
+        MEASURED: {**whole, "summary": settings.summary(real), "behind": settings.behind(real), **shown},
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}
         | {name: getattr(template_tables, name)() for name in ("works", "front_ends", "families", "exceptions")}
