@@ -7,7 +7,7 @@ from .errors import ConfigError
 from .noise_scale import OFF, NoiseScale
 from .predictor import REUSE, Compensation, Predictor
 from .schedule import Adaptive, Online, Schedule, Table, everything, nest, side_by_side
-from .site import BRANCHES, MODULES, OUTPUT, Kind, Range, in_order, names
+from .site import BRANCHES, MODULES, OUTPUT, Kind, Range, Sites, in_order, names
 from .timeline import Timeline
 
 MIN_STEPS = 8  # with fewer, no step between warm-up and the last one can be predicted without damage
@@ -24,7 +24,8 @@ class Plan:
     kinds to be tried at each step, for calibration (Run.trial); if there are any, the run computes everything and
     keeps the outputs that `schedule` computes. `compensation`: of reused outputs of the model, by channel. `ranges`:
     the blocks that may be predicted, each range as one residual, while the others run at every step; empty = all
-    blocks. Raises ConfigError for parts that do not go together.
+    blocks. `sites`: of each step those that it predicts, of the kinds that `schedule` predicts there, while the others
+    run; empty = all. Raises ConfigError for parts that do not go together.
     """
 
     schedule: Schedule
@@ -37,6 +38,7 @@ class Plan:
     trials: tuple[frozenset[Kind], ...] = ()
     compensation: Compensation | None = None
     ranges: tuple[Range, ...] = ()
+    sites: tuple[Sites, ...] = ()
 
     def __post_init__(self) -> None:
         if self.compensation and (self.kinds != OUTPUT or self.predictor.order > 1):
@@ -62,6 +64,9 @@ class Plan:
         for one, next_one in pairwise(sorted(self.ranges, key=lambda r: (r.path, r.start))):
             if one.path == next_one.path and one.stop > next_one.start:
                 raise ConfigError(f"{self.name} has ranges of {one.path} that overlap, at block {next_one.start}.")
+
+        if self.sites and (self.merge or self.online or not self.kinds <= MODULES):
+            raise ConfigError(f"{self.name} names what each step reuses; that is for attention and mlp of each block.")
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -90,6 +95,8 @@ def check_together(plans: tuple[Plan, ...]) -> None:
             f"{both}: with a tolerance AB-Cache decides during the run, and FEB-Cache and plans for the guidance need "
             "the steps beforehand. Set tolerance to 0, or keep one of the two."
         )
+    if any(plan.sites for plan in plans) and Kind.MODEL in kinds:
+        raise ConfigError(f"{both}: one names what each step reuses, the other skips steps. Keep one of them.")
     if len(plans) > 1 and any(plan.online for plan in plans):
         raise ConfigError(
             f"{both}: one decides during the run, the other needs the steps beforehand. Keep one of them."

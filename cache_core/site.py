@@ -44,6 +44,7 @@ def within(ranges: Iterable[Range], path: str, count: int) -> list[range]:
     return [range(start, stop) for start, stop in cut if start < stop]
 
 
+Sites = frozenset[tuple[Kind, str]]  # kinds, each with the path of the block that it is in
 MODULES = frozenset({Kind.ATTENTION, Kind.MLP})  # FEB-Cache
 OUTPUT = frozenset({Kind.MODEL})  # AB-Cache
 BRANCHES = frozenset({Kind.GUIDANCE})  # methods that leave out the unconditional branch

@@ -26,8 +26,10 @@ TOOLTIPS = OF_BOTH | {
     "strength. More is faster.",
     "memory": "GB that the cache may take on the device. 0 = automatic, by what is free.",
     "enabled": "Off: no cache, as without this node.",
-    "schedule": "A schedule that was made elsewhere, as JSON, for a method that reads one. SmoothCache takes the file "
-    "of the package dit-smoothcache. It counts in place of strength, threshold and curves. Empty = none.",
+    "schedule": "What was made elsewhere, as JSON, for a method that reads it. SmoothCache takes the file of the "
+    "package dit-smoothcache, Learning-to-Cache a router; these count in place of strength and curves. ProfilingDiT "
+    'takes the blocks to reuse, such as {"blocks": [6, 7]}, DBCache how many of the first and last blocks to '
+    'compute, such as {"Fn": 8, "Bn": 8}. Empty = none.',
 }
 
 

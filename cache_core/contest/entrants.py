@@ -59,7 +59,8 @@ def fewer_sigmas(sigmas: Sequence[float], steps: int) -> tuple[float, ...]:
 
 def kept_as(plan: Plan, origin: Origin) -> SavedPlan | None:
     """The plan as a file holds it; None for one that decides during the run, or predicts in a way of its own."""
-    plain = plan.predictor == REUSE and not plan.corrector.active and plan.compensation is None and not plan.ranges
+    everywhere = not plan.ranges and not plan.sites
+    plain = plan.predictor == REUSE and not plan.corrector.active and plan.compensation is None and everywhere
     if not plain or not isinstance(plan.schedule, TableAt) or plan.kinds <= BRANCHES:
         return None
     return SavedPlan(origin, plan.schedule, order=1)

@@ -11,9 +11,11 @@ from .easycache import EASYCACHE
 from .fastercache import FASTERCACHE
 from .fastercache_cfg import FASTERCACHE_CFG
 from .fora import FORA
+from .learning_to_cache import LEARNING_TO_CACHE
 from .magcache import MAGCACHE
 from .method import Method, Sampling, Threshold, Variant, at_strength, reused_share
 from .profile import Profile
+from .profilingdit import PROFILINGDIT
 from .prompttea import PROMPTTEA
 from .qandc import QANDC
 from .seacache import SEACACHE
@@ -45,6 +47,8 @@ METHODS: dict[str, Method] = {
         DBCACHE,
         FBCACHE,
         DICACHE,
+        PROFILINGDIT,
+        LEARNING_TO_CACHE,
     )
 }
 

@@ -1,27 +1,16 @@
 """DBCache and FBCache: the first blocks run at every step and tell how much has changed; the others are reused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 
 from ..schedule import Added, Frame, Online, Schedule
-from ..site import Range
 from .entries import interpolated, shares_of
+from .fnbn import kept
 from .method import Method, Sampling, Threshold
 from .profile import AHEAD, Profile
 
 # Seconds by threshold, for FLUX.1-dev and 28 steps on an NVIDIA L20: diffusers' documentation, page on ParaAttention.
 UNCACHED, SECONDS = 26.36, ((0.06, 21.83), (0.08, 17.01), (0.10, 16.00), (0.12, 13.78))
-MOST_FIRST = 1 / 3  # of the blocks: a small model would have nothing left to reuse
-
-
-def between(lists: Sequence[tuple[str, int]], first: int, last: int) -> tuple[Range, ...]:
-    """The blocks without the `first` and the `last` ones, counted over all lists in their order: FnBn."""
-    stop, begun, found = sum(count for _, count in lists) - last, 0, []
-    for path, count in lists:
-        start, end = max(0, first - begun), min(count, stop - begun)
-        if start < end:
-            found.append(Range(path, start, end))
-        begun += count
-    return tuple(found)
 
 
 def near(profile: Profile, threshold: float, warmup: int) -> tuple[int, ...]:
@@ -54,16 +43,6 @@ def share(sampling: Sampling, threshold: float) -> float | None:
     return None if sampling.profile else interpolated(shares_of((at, UNCACHED / s) for at, s in SECONDS), threshold)
 
 
-def kept(first: int) -> Callable[[Sampling], tuple[Range, ...]]:
-    """The blocks behind the `first` ones; of a small model at most a third run at every step."""
-
-    def ranges(sampling: Sampling) -> tuple[Range, ...]:
-        lists = sampling.variant.lists
-        return between(lists, min(first, max(1, int(MOST_FIRST * sum(count for _, count in lists)))), 0)
-
-    return ranges
-
-
 def refusal(sampling: Sampling) -> str:
     """The reason why a model's first blocks cannot be looked at during the run."""
     if sampling.profile or (sampling.inside and not sampling.variant.unet):
@@ -82,5 +61,7 @@ def first_blocks(name: str, source: str, first: int, warmup: int, default: float
     )
 
 
-DBCACHE = first_blocks("DBCache", "cache-dit", 8, 8, 0.08, "dbcache", "cache-dit", "cachedit")
+DBCACHE = replace(
+    first_blocks("DBCache", "cache-dit", 8, 8, 0.08, "dbcache", "cache-dit", "cachedit"), imports=True, places=True
+)
 FBCACHE = first_blocks("FBCache", "ParaAttention", 1, 0, 0.08, "fbcache", "first block cache", "wavespeed")

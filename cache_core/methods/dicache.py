@@ -2,8 +2,9 @@
 
 from ..predictor import Blended, Predictor
 from ..schedule import Frame, Online, Probe, Schedule
-from .dbcache import kept, refusal
+from .dbcache import refusal
 from .entries import interpolated, shares_of
+from .fnbn import kept
 from .method import Method, Sampling, Threshold
 from .published import published
 

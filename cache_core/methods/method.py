@@ -8,7 +8,7 @@ from ..errors import ConfigError, RefusedError, check_range
 from ..plan import Plan
 from ..predictor import REUSE, Compensation, Predictor
 from ..schedule import Online, Schedule, Table, TableAt, from_steps
-from ..site import MODULES, OUTPUT, Kind, Range, within
+from ..site import MODULES, OUTPUT, Kind, Range, Sites, within
 from ..timeline import Timeline
 from .profile import Profile
 
@@ -145,6 +145,16 @@ def everywhere(sampling: Sampling) -> tuple[Range, ...]:
     return ()
 
 
+def every_site(sampling: Sampling, threshold: float) -> tuple[Sites, ...]:
+    """No names: each step reuses what the schedule says, in all blocks."""
+    return ()
+
+
+def any_number(given: str) -> int:
+    """No number: a schedule is for any steps."""
+    return 0
+
+
 @dataclass(frozen=True)
 class Method:
     """A published cache.
@@ -152,11 +162,13 @@ class Method:
     `name`: as its users know it; `source`: paper or repository; `summary`: a sentence for the node. `schedule`: when
     and where, by a sampling and the threshold. `predictor`: of the reused values. `refusal`: the reason why a sampling
     cannot have it and the method that works instead, else empty. `notes`: sentences for the report. `curves`: False for
-    one that goes by none, so that nothing is recorded for it. `imports`: True if it reads `Sampling.given`.
-    `compensation`: of reused outputs of the model, after guidance, as they were recorded. `kinds`: where it acts on
-    every model; None for those of the sampling. `share`: estimate of the evaluations that a threshold saves, where the
-    plan decides during the run; None where its table tells. `time`: the subject of `time_changes`, the time "embedding"
-    or what is "projected" from it for the blocks; empty where it needs none. `ranges`: the blocks that it reuses.
+    one that goes by none, so that nothing is recorded for it. `imports`: True if it reads `Sampling.given`; `places`:
+    True if that tells only where it reuses, so that strength, threshold and curves count beside it. `compensation`: of
+    reused outputs of the model, after guidance, as they were recorded. `kinds`: where it acts on every model; None for
+    those of the sampling. `share`: estimate of the evaluations that a threshold saves, where the plan decides during
+    the run; None where its table tells. `time`: the subject of `time_changes`, the time "embedding" or what is
+    "projected" from it for the blocks; empty where it needs none. `ranges`: the blocks that it reuses; `sites`:
+    what each step reuses of them, see Plan. `steps`: the number of steps that a given schedule is for, 0 = any.
     """
 
     name: str
@@ -170,11 +182,14 @@ class Method:
     notes: Callable[[Sampling], tuple[str, ...]] = silent
     curves: bool = True
     imports: bool = False
+    places: bool = False
     compensation: Callable[[Sampling], Compensation | None] = uncompensated
     kinds: frozenset[Kind] | None = None
     share: Callable[[Sampling, float], float | None] = unknown_share
     time: str = ""
     ranges: Callable[[Sampling], tuple[Range, ...]] = everywhere
+    sites: Callable[[Sampling, float], tuple[Sites, ...]] = every_site
+    steps: Callable[[str], int] = any_number
 
     def kinds_in(self, sampling: Sampling) -> frozenset[Kind]:
         """Kinds that it reuses in a sampling."""
@@ -187,7 +202,8 @@ class Method:
             raise RefusedError(f"{self.name}: {reason}")
         schedule = sampling.framed(self.schedule(sampling, threshold))
         predictor = self.predictor(sampling, threshold)
-        compensation, merge = self.compensation(sampling), schedule.kinds <= MODULES
+        compensation, sites = self.compensation(sampling), self.sites(sampling, threshold)
+        merge = schedule.kinds <= MODULES and not sites
         return Plan(
             schedule,
             predictor,
@@ -197,6 +213,7 @@ class Method:
             notes=self.notes(sampling),
             compensation=compensation,
             ranges=self.ranges(sampling) if merge else (),
+            sites=sites,
         )
 
 

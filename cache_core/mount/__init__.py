@@ -40,7 +40,7 @@ class Mounts:
 
     def __init__(self, model: nn.Module, host: Host, run: Run, read: ReadWeights = plain_weights):
         self.run, self.swaps, between = run, host.swaps, Between(run.outside)
-        states = frozenset(state & MODULES for state in run.trying or run.table.states())
+        states = frozenset(state & MODULES for state in run.agenda.states())
         self.states: frozenset[Kinds] = states - {frozenset()}
         run.sites |= dict.fromkeys(MODULES, 0)
         self.lists: list[MountedList | MountedUNet] = []

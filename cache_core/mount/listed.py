@@ -10,6 +10,7 @@ from .at_axis import AtAxis
 from .between import Between
 from .block import MountedBlock
 from .mount import ReadWeights
+from .named import Named
 from .parts import Parts
 from .scoped import Forward
 from .stack import Stack
@@ -24,10 +25,13 @@ class MountedList:
         self.spec, source = spec, AtAxis(run, spec.batch) if spec.batch else run
         self.parts = Parts(source) if spec.in_parts else None
         blocks = [every[i] for i in places]
-        self.blocks = [
-            MountedBlock(every[i], f"{spec.path}.{i}", spec.mounts, self.parts or source, read, spec.first_keys)
-            for i in places
-        ]
+
+        def mounted(path: str, block: nn.Module) -> MountedBlock:
+            own = self.parts or source
+            named = Named(own, run, path) if run.agenda.sites else own
+            return MountedBlock(block, path, spec.mounts, named, read, spec.first_keys)
+
+        self.blocks = [mounted(f"{spec.path}.{i}", every[i]) for i in places]
         self.path = spec.path
         name = spec.path if len(places) == len(every) else f"{spec.path}.{places.start}-{places.stop - 1}"
         merges = spec.carries and blocks

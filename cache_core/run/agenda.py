@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ..errors import ConfigError
 from ..plan import Plan, table_of
 from ..schedule import Table
 from ..site import BRANCHES, MODULES, Kind
@@ -13,7 +14,8 @@ class Agenda:
 
     `table`: kinds computed at each step; a run may replace it. `barred`: kinds computed after all. `trying`: sets of
     kinds that a run for calibration tries at each step, empty in any other run. `correcting`: the plan that corrects
-    the model's output, if any. `ranges`: of blocks that may be predicted; empty = all.
+    the model's output, if any. `ranges`: of blocks that may be predicted; empty = all. `sites`: of each step those that
+    may be predicted; empty = all.
 
     `Kind.BLOCKS` stands for attention and MLP together: it is kept and predicted only where both are.
     """
@@ -25,6 +27,9 @@ class Agenda:
         # of two the one for the output: its predictions were fitted together with its corrections
         self.correcting = max(correcting, key=lambda plan: Kind.MODEL in plan.kinds, default=None)
         self.ranges = tuple(found for plan in plans for found in plan.ranges)
+        self.sites = next((plan.sites for plan in plans if plan.sites), ())
+        if self.sites and len(self.sites) != timeline.steps:
+            raise ConfigError(f"A plan names what each of {len(self.sites)} steps reuses; there are {timeline.steps}.")
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self.adopt(table_of(plans, timeline))
 
@@ -42,6 +47,16 @@ class Agenda:
         """Kinds that `step` predicts; none in a run for calibration. `merged`: whether lists of blocks are sites."""
         planned = frozenset[Kind]() if self.trying else self.table.predicted(step)
         return (_with_blocks(planned) if merged else planned) - self.barred
+
+    def names(self, step: int, kind: Kind, block: str) -> bool:
+        """True if `step` may predict `kind` in the block at this path."""
+        return not self.sites or (kind, block) in self.sites[step]
+
+    def states(self) -> frozenset[frozenset[Kind]]:
+        """Sets of kinds that a block may predict together."""
+        if self.sites:
+            return frozenset(map(frozenset, ({kind} for kind in self.table.kinds))) | {self.table.kinds}
+        return frozenset(self.trying) or self.table.states()
 
     def keeps(self, step: int, kind: Kind) -> bool:
         """True if a value of `kind` computed at `step` is needed later."""

@@ -40,7 +40,11 @@ class Memory:
         elif not self.trying:
             for shortfall in shortfalls(plans, self.table, timeline):
                 self.note(shortfall)
-        rungs = whole(self.table) if self.trying else ladder(self.table, merge=any(plan.merge for plan in plans))
+        rungs = (
+            whole(self.table)
+            if self.trying or self.agenda.sites
+            else ladder(self.table, merge=any(plan.merge for plan in plans))
+        )
         self.store = Store(rungs, outside)
         self._calls = Calls()
         self._stale = False  # whether the rung has changed since the evaluation began

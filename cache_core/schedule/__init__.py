@@ -4,7 +4,7 @@ from .adaptive import Adaptive
 from .edited import Edited, changed, differences, format_edits, parse_edits
 from .indicator import Added, Displacement, Filtered, Foreseen, Indicator, Modulated, Probe
 from .interval import Frame, Interval, Steps, evenly
-from .layer_lists import format_layer_lists, parse_layer_lists
+from .layer_lists import format_layer_lists, json_object, parse_layer_lists
 from .online import Online
 from .released import Released
 from .steps_text import format_steps, parse_steps

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from ..errors import ConfigError, brief
 from ..site import MODULES, Kind
@@ -38,6 +39,15 @@ def parse_layer_lists(text: str) -> Table:
     return Table(frozenset(kinds), tuple(rows))
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """The object in a JSON text; an empty one where there is none, or too much."""
+    try:
+        found = json.loads(text) if len(text) <= MOST_READ else None
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
 def format_layer_lists(table: Table) -> str:
     """The JSON text of a table; of one for the model's output, or for merged blocks, both lists are alike."""
     return json.dumps(
@@ -55,11 +65,8 @@ def _only(table: Table) -> Kind:
 
 def _lists(text: str) -> dict[str, list[int]]:
     """The lists in a JSON text, of zeros and ones."""
-    try:
-        found = json.loads(text) if len(text) <= MOST_READ else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not found or not all(map(_zeros_and_ones, found.values())):
+    found = json_object(text)
+    if not found or not all(map(_zeros_and_ones, found.values())):
         raise ConfigError(f"A SmoothCache schedule is JSON such as {EXAMPLE}; this is {brief(repr(text))}.")
     return found
 

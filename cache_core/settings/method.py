@@ -1,11 +1,12 @@
 """The widgets of Cache Method, and the plan they make."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import ConfigError, RefusedError, check_choice, check_range
 from ..methods import METHODS, Method, Profile, Sampling, Variant, at_strength, method_named, reused_share
-from ..plan import Plan
+from ..plan import MOST_STEPS, Plan
 from ..schedule import Frame
 from ..site import BRANCHES
 from ..timeline import Timeline
@@ -21,7 +22,11 @@ ONE_BRANCH = "the recorded picture had no guidance: there is no second branch to
 BLIND = "the changes of this model's time embedding are not known here: every step is computed"
 NONE = "at this threshold no step is reused. Set strength or threshold higher"
 TOO_FAST = "no threshold comes near to strength here, and more is saved. Set threshold, or take another method"
-EXCESS = 0.2  # share of the evaluations
+TOO_SLOW = (
+    "only some of this model's blocks are reused, and less is saved than strength asks for. Take another method, "
+    "or reuse more of them by schedule, where the method reads one"
+)
+EXCESS, LACK = 0.2, 0.1  # shares of the evaluations
 UNREAD = Profile((), (), (), (), (), means=((0.0,),), guidance=(0.0,))  # stands for one that is still to be recorded
 
 
@@ -33,7 +38,7 @@ class MethodSettings:
     ones, or those of a recorded picture. `memory`: GB on the device; 0 = by what is free. `start_percent`,
     `end_percent`: outside of them every step is computed. `variant`, `inside`: of the model, see methods.Sampling.
     `profile`: None until a picture was recorded. `schedule`: as JSON, which counts in place of strength, threshold and
-    curves; empty = none. `time_changes`: of the sampling at hand, see there.
+    curves, or tells where to reuse (Method.places); empty = none. `time_changes`: of the sampling at hand, see there.
     """
 
     method: str
@@ -58,49 +63,65 @@ class MethodSettings:
         if self.threshold:
             self.of.threshold.check(self.threshold)
         if self.schedule and not self.of.imports:
-            able = " and ".join(method.name for method in METHODS.values() if method.imports)
-            raise ConfigError(f"{self.method} takes no schedule; {able} does. Leave schedule empty.")
-        self._check_method(Timeline.even(CHECKED))
+            able = ", ".join(method.name for method in METHODS.values() if method.imports)
+            raise ConfigError(f"{self.method} takes no schedule; those that do: {able}. Leave schedule empty.")
+        self._check_method(Timeline.even(self.own_steps or CHECKED))
 
     @property
     def name(self) -> str:
         """The name in reports and logs."""
-        return f"{self.method}, {'imported' if self.schedule else self.curves if self.of.curves else RELEASED}"
+        return f"{self.method}, {'imported' if self.imported else self.curves if self.of.curves else RELEASED}"
 
     @property
     def records(self) -> bool:
         """True if the coming sampling is computed in full, and recorded."""
         wanted = self.curves == LEARNED and self.of.curves and self.saves
-        return wanted and self.profile is None and not self.schedule
+        return wanted and self.profile is None and not self.imported
+
+    @property
+    def imported(self) -> bool:
+        """True if the schedule counts in place of strength, threshold and curves."""
+        return bool(self.schedule) and not self.of.places
 
     @property
     def saves(self) -> bool:
         """True if anything is to be saved."""
-        return bool(self.strength or self.threshold or self.schedule)
+        return bool(self.strength or self.threshold or self.imported)
 
     @property
     def of(self) -> Method:
         """The method. Raises ConfigError for an unknown one."""
         return method_named(self.method)
 
+    @property
+    def own_steps(self) -> int:
+        """Number of steps that the schedule is for, MOST_STEPS at most; 0 = any, and without one."""
+        return min(MOST_STEPS, self.of.steps(self.schedule)) if self.schedule else 0
+
     def plan(self, timeline: Timeline) -> Plan:
         """The method's plan. Raises ConfigError for a sampling that it refuses, and a threshold out of range."""
         sampling = self._sampling(timeline, self.profile)
         if self.records or not self.saves:
             return self._computing(sampling, TO_LEARN if self.records else NOTHING)
-        if self.schedule:
-            return self.of.plan(sampling, self.of.threshold.default, self.name)
+        if self.imported:
+            return self.of.plan(sampling, self.threshold or self.of.threshold.default, self.name)
         if self._one_branch:
             return self._computing(sampling, ONE_BRANCH)
         threshold = self.threshold_at(timeline)
         plan = self.of.plan(sampling, threshold, f"{self.name}, {self.of.threshold.said(threshold)}")
-        share = reused_share(plan, timeline) * self.variant.share(plan.ranges)
-        if not plan.online and not self.threshold and share > self.strength + EXCESS:
-            return replace(plan, notes=(*plan.notes, TOO_FAST))
-        if plan.online or share:
-            return plan
-        blind = self.of.time and not (self.profile or self.time_changes)
-        return replace(plan, notes=(*plan.notes, BLIND if blind else NONE))
+        return replace(plan, notes=(*plan.notes, *self._notes(plan, timeline)))
+
+    def _notes(self, plan: Plan, timeline: Timeline) -> Iterator[str]:
+        """Sentences on how much the plan saves, where that is not what was asked for."""
+        part = self.variant.share(plan.ranges)
+        share = part if plan.online else reused_share(plan, timeline) * part
+        if not share:
+            blind = self.of.time and not (self.profile or self.time_changes)
+            yield BLIND if blind else NONE
+        elif not self.threshold and share > self.strength + EXCESS and not plan.online:
+            yield TOO_FAST
+        elif not self.threshold and plan.ranges and share < self.strength - LACK:
+            yield TOO_SLOW
 
     def threshold_at(self, timeline: Timeline) -> float:
         """The method's own threshold for a sampling: the one that is set, else by the strength."""

@@ -10,6 +10,7 @@ from ...cache_core.errors import HostError
 from ...cache_core.hosts import Host, match
 from ...cache_core.plan import check_together
 from ...cache_core.settings import Settings
+from ...cache_core.settings.method import MethodSettings
 from ...cache_core.settings.saved import ComputedSettings, FixedSettings
 from . import KEY, only_learning, unseen
 from .companions import companions
@@ -138,8 +139,14 @@ def attach(model, settings: Settings, mailbox: Mailbox):
     present = [wrapper.__self__ for wrapper in model.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY)]
     every = (*(s for attachment in present for s in attachment.settings), settings)
     mailboxes = (*(m for attachment in present for m in attachment.mailboxes), mailbox)
-    check_together(tuple(s.plan(Timeline.even(50)) for s in every))
+    check_together(tuple(map(_foreseen, every)))
     return _wrapped(model, Attachment(every, mailboxes))
+
+
+def _foreseen(settings: Settings) -> Plan:
+    """The plan for a sampling that is not known yet: of as many steps as the settings are for, else of 50."""
+    steps = settings.own_steps if isinstance(settings, MethodSettings) else 0
+    return settings.plan(Timeline.even(steps or 50))
 
 
 def watched(model, plans: tuple[Plan, ...], watch: Watch | None):

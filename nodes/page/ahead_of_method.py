@@ -81,7 +81,7 @@ def threshold_of(settings: object, timeline: Timeline) -> dict | None:
     None where it was set; None for settings without one, and before a profile is there."""
     if not isinstance(settings, MethodSettings) or not settings.saves:
         return None
-    if settings.schedule or (settings.records and not settings.threshold):
+    if settings.imported or (settings.records and not settings.threshold):
         return None
     name, _, value = settings.of.threshold.said(settings.threshold_at(timeline)).rpartition(" ")
     return {"name": name, "value": value, "strength": None if settings.threshold else settings.strength}

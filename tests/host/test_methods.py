@@ -19,6 +19,14 @@ pytestmark = pytest.mark.usefixtures("plans")
 CFG = 3.0  # with true guidance: some methods leave out one of its branches
 
 
+def given(name, reuses=True):
+    """The schedule of a method that has nothing for FLUX without one; of a router also with nothing to reuse."""
+    router = {f"{i}.prob": [-4.0 if reuses else 4.0] * (2 * (3 + 6)) for i in range(STEPS)}
+    lists = {"double_blocks": [1, 2], "single_blocks": [*range(6)]}
+    found = {"ProfilingDiT": lists, "Learning-to-Cache": router}.get(name)
+    return {"schedule": json.dumps(found)} if found else {}
+
+
 def ksample(model, **how):
     return lab_sample(model, cfg=CFG, **how)
 
@@ -55,7 +63,7 @@ def method_names(pack):
 def test_nothing_saved_is_bit_identical(model, methods):
     plain = ksample(model, steps=STEPS)
     for name, node in methods.items():
-        cached, _ = node.apply(model, name, strength=0.0)
+        cached, _ = node.apply(model, name, strength=0.0, **given(name, reuses=False))
         assert torch.equal(ksample(cached, steps=STEPS), plain), name
 
 
@@ -66,7 +74,7 @@ def test_half_the_evaluations_are_saved_and_the_model_stays_as_it_was(model, met
             with refused:
                 node.apply(model, name, strength=0.5)
             continue
-        cached, mailbox = node.apply(model, name, strength=0.5)
+        cached, mailbox = node.apply(model, name, strength=0.5, **given(name))
         first, second = ksample(cached, steps=STEPS), ksample(cached, steps=STEPS)
         assert not torch.equal(first, plain), name
         assert torch.equal(first, second), name
@@ -148,8 +156,8 @@ def test_a_profile_of_another_sampling_is_recorded_anew(model, methods, plans):
 
 def test_a_method_without_curves_has_nothing_to_learn(model, methods, plans):
     for name in (name for name, method in METHODS.items() if not method.curves and name in methods):
-        cached, _ = methods[name].apply(model, name, strength=0.5, curves="learned on this model")
-        released, _ = methods[name].apply(model, name, strength=0.5)
+        cached, _ = methods[name].apply(model, name, strength=0.5, curves="learned on this model", **given(name))
+        released, _ = methods[name].apply(model, name, strength=0.5, **given(name))
         assert torch.equal(ksample(cached, steps=STEPS), ksample(released, steps=STEPS)), name
     assert not list(plans.iterdir())
 
@@ -159,6 +167,17 @@ def test_a_file_of_smoothcache_is_followed_for_attention_and_mlp_apart(model, me
     cached, mailbox = methods["SmoothCache"].apply(model, "SmoothCache", schedule=json.dumps(lists))
     ksample(cached, steps=STEPS)
     assert mailbox.latest.shares == {"attention": pytest.approx(1 / 3), "mlp": pytest.approx(1 / 2)}
+
+
+def test_a_router_is_followed_for_each_attention_and_mlp(model, methods):
+    logits = [4.0, -4.0] * 3 + [-4.0, -4.0] * 6  # of each double block the MLP is reused, of each single one both
+    router = json.dumps({f"{i}.prob": logits for i in range(STEPS)})
+    cached, mailbox = methods["Learning-to-Cache"].apply(model, "Learning-to-Cache", schedule=router)
+    first, second = ksample(cached, steps=STEPS), ksample(cached, steps=STEPS)
+    assert torch.equal(first, second)
+    assert mailbox.latest.shares == {"attention": pytest.approx(1 - 0.5 * 6 / 12), "mlp": pytest.approx(1 / 2)}
+    with pytest.raises(ValueError, match="Set 24"):
+        ksample(cached, steps=20)
 
 
 @pytest.mark.parametrize("name", ["MagCache", "SmoothCache", "FORA", "Cache-DiT masks", "Spectrum", "Q&C"])

@@ -4,9 +4,11 @@ import pytest
 
 from cache_core.errors import ConfigError
 from cache_core.methods import DBCACHE, FBCACHE, Profile, Sampling, Variant, at_strength, reused_share
-from cache_core.methods.dbcache import between, near
+from cache_core.methods.dbcache import near
+from cache_core.methods.fnbn import between
 from cache_core.methods.profile import AHEAD
 from cache_core.schedule import Added, Online
+from cache_core.settings.method import TOO_SLOW, MethodSettings
 from cache_core.site import Range
 from cache_core.timeline import Timeline
 
@@ -93,3 +95,37 @@ def test_a_model_whose_first_blocks_cannot_be_read_is_told_to_learn(given):
     with pytest.raises(ConfigError, match="learned on this model"):
         DBCACHE.plan(Sampling(timeline, **given), 0.08)
     assert DBCACHE.plan(Sampling(timeline, **given, profile=profile(0.01)), 0.08)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"), [('{"Fn": 8, "Bn": 8}', 8, 8), ('{"Bn": 4}', 8, 4), ('{"Fn": 1}', 1, 0)]
+)
+def test_the_last_blocks_run_at_every_step_too_where_schedule_says_so(text, first, last):
+    given = Sampling(Timeline.even(28), Variant("Flux", lists=FLUX), given=text)
+    assert DBCACHE.plan(given, 0.08).ranges == between(FLUX, first, last)
+    settings = MethodSettings("DBCache", 0.4, variant=given.variant, schedule=text)
+    assert settings.plan(given.timeline).online.threshold == settings.threshold_at(given.timeline)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("8", "with Fn from 1 and Bn from 0"),
+        ('{"Fn": 0}', "with Fn from 1 and Bn from 0"),
+        ('{"Mn": 3}', "with Fn from 1 and Bn from 0"),
+        ('{"Fn": "8"}', "with Fn from 1 and Bn from 0"),
+        ('{"Fn": 30, "Bn": 27}', "none of this model's 57 blocks"),
+    ],
+)
+def test_another_schedule_is_refused(text, says):
+    with pytest.raises(ConfigError, match=says):
+        MethodSettings("DBCache", variant=Variant("Flux", lists=FLUX), schedule=text)
+    with pytest.raises(ConfigError, match="FBCache takes no schedule"):
+        MethodSettings("FBCache", variant=Variant("Flux", lists=FLUX), schedule=text)
+
+
+def test_a_small_model_with_too_few_blocks_between_says_so():
+    small = Variant("Flux", lists=(("double_blocks", 3), ("single_blocks", 6)))
+    few = MethodSettings("DBCache", 0.5, variant=small, schedule='{"Fn": 4, "Bn": 3}')
+    assert few.plan(Timeline.even(28)).notes == (TOO_SLOW,)
+    assert MethodSettings("DBCache", 0.5, variant=small).plan(Timeline.even(28)).notes == ()

@@ -1,16 +1,18 @@
 """Learning-to-Cache: routers, and the choice from recorded displacements."""
 
 import json
-from itertools import chain, combinations
 
-import numpy as np
 import pytest
 
 from cache_core.errors import ConfigError
-from cache_core.methods.learning_to_cache import chosen, routed
+from cache_core.methods import LEARNING_TO_CACHE, Sampling, Variant
+from cache_core.methods.router import routed
+from cache_core.settings.method import MethodSettings
 from cache_core.site import Kind
+from cache_core.timeline import Timeline
 
 STEPS, BLOCKS = 50, 28
+LINE, DIT = Timeline.even(STEPS), Variant("DiT", lists=(("blocks", 20), ("more", 8)))
 FULL = {(kind, block) for kind in (Kind.ATTENTION, Kind.MLP) for block in range(BLOCKS)}
 
 
@@ -46,38 +48,59 @@ def test_attention_and_mlp_of_a_block_follow_each_other():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{}, {"a": [1, 2]}, {"0.prob": [1, 2], "1.prob": [1, 2, 3, 4]}, {"0.prob": ["x", 1]}, {"0.prob": [1]}]
+    "wrong",
+    [
+        {},
+        {"0.prob": [1, 2]},
+        {"0.prob": [float("nan"), 2], "1.prob": [1, 2]},
+        {"a": [1, 2]},
+        {"0.prob": [1, 2], "1.prob": [1, 2, 3, 4]},
+        {"0.prob": ["x", 1]},
+        {"0.prob": [1]},
+    ],
 )
 def test_other_files_are_refused(wrong):
     with pytest.raises(ConfigError):
         routed(wrong)
 
 
-def best(gram, price):
-    """The least cost of any set, by trying all."""
-    sites = range(len(gram))
-    every = chain.from_iterable(combinations(sites, size) for size in range(len(gram) + 1))
-    return min(sum(gram[i, j] for i in own for j in own) - price * len(own) for own in every)
+def plan(given, variant=DIT, steps=STEPS, theta=0.1, **more):
+    return LEARNING_TO_CACHE.plan(Sampling(Timeline.even(steps), variant, given=given, **more), theta)
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("price", [0.5, 2.0, 8.0])
-def test_the_choice_is_near_the_best_of_all_sets(seed, price):
-    displaced = np.random.default_rng(seed).normal(size=(8, 6))
-    gram = displaced @ displaced.T
-    picked = chosen(gram, price)
-    cost = gram[np.ix_(picked, picked)].sum() - price * len(picked)
-    assert best(gram, price) - 1e-9 <= cost <= 0.9 * best(gram, price) + 1e-9
+def test_the_plan_of_the_published_router(tmp_path):
+    """664 of 1,400 sites, of blocks counted over all lists; the steps that reuse nothing compute everything."""
+    router(tmp_path / "router.json")
+    found = plan((tmp_path / "router.json").read_text())
+    assert sum(map(len, found.sites)) == 664
+    assert (Kind.MLP, "more.7") in found.sites[1]
+    full = found.schedule.table(LINE).full_steps()
+    assert full == tuple(step for step in range(STEPS) if not found.sites[step])
+    assert not found.merge
 
 
-def test_sites_whose_displacements_cancel_are_reused_together():
-    gram = np.array([[1.0, -0.9, 0.0], [-0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    assert chosen(gram, 1.01) == (0, 1, 2)
-    assert chosen(gram, 0.5) == (0, 1)  # alone neither would pay
-    assert chosen(gram, 0.05) == ()
-    assert chosen(np.eye(3), 0.0) == ()
+def test_it_is_for_its_steps_and_blocks_only(tmp_path):
+    router(tmp_path / "router.json")
+    given = (tmp_path / "router.json").read_text()
+    with pytest.raises(ConfigError, match=r"for 50 steps, and this sampling has 20\. Set 50\."):
+        plan(given, steps=20)
+    with pytest.raises(ConfigError, match="for 28 blocks, and this model has 57"):
+        plan(given, Variant("Flux", lists=(("double_blocks", 19), ("single_blocks", 38))))
 
 
-def test_a_negative_price_is_refused():
-    with pytest.raises(ConfigError, match="price"):
-        chosen(np.eye(2), -1.0)
+def test_settings_take_a_router_of_any_steps_and_a_theta():
+    given = json.dumps({f"{i}.prob": [0.0, -3.0] for i in range(8)})
+    settings = MethodSettings(
+        "Learning-to-Cache", schedule=given, threshold=0.01, variant=Variant("A", lists=(("b", 1),))
+    )
+    assert not any(settings.plan(Timeline.even(8)).sites)
+    with pytest.raises(ConfigError, match="Set 8"):
+        settings.plan(Timeline.even(20))
+
+
+@pytest.mark.parametrize(
+    ("variant", "says"), [(DIT, "Give one of this model as schedule"), (Variant("A", apart=False), "Take FORA")]
+)
+def test_without_a_router_or_a_use_for_one_it_says_what_works(variant, says):
+    with pytest.raises(ConfigError, match=says):
+        MethodSettings("Learning-to-Cache", variant=variant)

@@ -172,7 +172,7 @@ def test_a_given_schedule_counts_in_place_of_strength_and_nothing_is_recorded():
 
 
 def test_another_method_takes_no_schedule():
-    with pytest.raises(ConfigError, match="SmoothCache does"):
+    with pytest.raises(ConfigError, match="those that do: SmoothCache"):
         MethodSettings("FORA", schedule=text(BOTH))
 
 

@@ -13,8 +13,7 @@ from cache_core.show.states import COMPUTE, MARKS
 from tests.web.spoken import spoken
 
 ROOT = Path(__file__).resolve().parents[2]
-# their errors go to the log, to scripts, or to other nodes
-ELSEWHERE = ("profile.py", "profile_file.py", "learning_to_cache.py", "profilingdit.py")
+ELSEWHERE = ("profile.py", "profile_file.py")  # their errors go to the log, or to scripts
 FILES = (
     *(path for path in sorted((ROOT / "cache_core" / "methods").glob("*.py")) if path.name not in ELSEWHERE),
     *(ROOT / "cache_core" / "mount" / f"{name}.py" for name in ("__init__", "first_look", "first_blocks", "deep")),
