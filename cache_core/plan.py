@@ -25,7 +25,8 @@ class Plan:
     keeps the outputs that `schedule` computes. `compensation`: of reused outputs of the model, by channel. `ranges`:
     the blocks that may be predicted, each range as one residual, while the others run at every step; empty = all
     blocks. `sites`: of each step those that it predicts, of the kinds that `schedule` predicts there, while the others
-    run; empty = all. Raises ConfigError for parts that do not go together.
+    run; empty = all. `tries`: for each step sets of sites to be tried there, as `trials` are. Raises ConfigError for
+    parts that do not go together.
     """
 
     schedule: Schedule
@@ -39,6 +40,7 @@ class Plan:
     compensation: Compensation | None = None
     ranges: tuple[Range, ...] = ()
     sites: tuple[Sites, ...] = ()
+    tries: tuple[tuple[Sites, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.compensation and (self.kinds != OUTPUT or self.predictor.order > 1):
@@ -65,7 +67,7 @@ class Plan:
             if one.path == next_one.path and one.stop > next_one.start:
                 raise ConfigError(f"{self.name} has ranges of {one.path} that overlap, at block {next_one.start}.")
 
-        if self.sites and (self.merge or self.online or not self.kinds <= MODULES):
+        if (self.sites or self.tries) and (self.merge or self.online or not self.kinds <= MODULES):
             raise ConfigError(f"{self.name} names what each step reuses; that is for attention and mlp of each block.")
 
     @property

@@ -7,3 +7,4 @@ from .ledger import Ledger, Progress
 from .modules import calibrate_modules
 from .probing import probed
 from .recording import Recorded, Recorder, Recording
+from .site_trials import SiteRecorder

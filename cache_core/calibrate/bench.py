@@ -1,11 +1,10 @@
 """The model, sampler and prompt that a calibration samples with, alike in the lab and in ComfyUI."""
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from ..plan import Plan
-from ..site import Kind
 from ..timeline import Timeline
 
 
@@ -24,8 +23,8 @@ class Watch(Protocol):
 class TrialWatch(Watch, Protocol):
     """An onlooker of a run with trials (Plan.trials). Outputs: `(1, C, ...)`."""
 
-    def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
-        """Between `begin` and `end`, once for each trial: the guided raw output with `kinds` predicted."""
+    def tried(self, kinds: frozenset[Any], output: Tensor) -> None:
+        """Between `begin` and `end`, once for each trial: the guided raw output with `kinds`, or sites, predicted."""
         ...
 
 
@@ -48,7 +47,7 @@ class Watches:
         for watch in self.watches:
             watch.begin(sigma, state)
 
-    def tried(self, kinds: frozenset[Kind], output: Tensor) -> None:
+    def tried(self, kinds: frozenset[Any], output: Tensor) -> None:
         for watch in self.watches:
             if hasattr(watch, "tried"):
                 watch.tried(kinds, output)

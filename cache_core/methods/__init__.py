@@ -6,6 +6,7 @@ from .cfg_gate import CFG_GATE
 from .dbcache import DBCACHE, FBCACHE
 from .deepcache import DEEPCACHE, DEEPCACHE_UNEVEN
 from .dicache import DICACHE
+from .displaced import Displaced, trying
 from .dyncfg import DYNCFG
 from .easycache import EASYCACHE
 from .fastercache import FASTERCACHE
@@ -13,7 +14,7 @@ from .fastercache_cfg import FASTERCACHE_CFG
 from .fora import FORA
 from .learning_to_cache import LEARNING_TO_CACHE
 from .magcache import MAGCACHE
-from .method import Method, Sampling, Threshold, Variant, at_strength, reused_share
+from .method import Method, Sampling, Threshold, Variant
 from .profile import Profile
 from .profilingdit import PROFILINGDIT
 from .prompttea import PROMPTTEA
@@ -22,6 +23,7 @@ from .seacache import SEACACHE
 from .sencache import SENCACHE
 from .smoothcache import SMOOTHCACHE
 from .spectrum import SPECTRUM
+from .strength import at_strength, reused_share, saved_share
 from .teacache import TEACACHE
 
 METHODS: dict[str, Method] = {

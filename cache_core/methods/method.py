@@ -169,6 +169,7 @@ class Method:
     the run; None where its table tells. `time`: the subject of `time_changes`, the time "embedding" or what is
     "projected" from it for the blocks; empty where it needs none. `ranges`: the blocks that it reuses; `sites`:
     what each step reuses of them, see Plan. `steps`: the number of steps that a given schedule is for, 0 = any.
+    `tries`: True if it learns from parts that are tried while a picture is recorded.
     """
 
     name: str
@@ -183,6 +184,7 @@ class Method:
     curves: bool = True
     imports: bool = False
     places: bool = False
+    tries: bool = False
     compensation: Callable[[Sampling], Compensation | None] = uncompensated
     kinds: frozenset[Kind] | None = None
     share: Callable[[Sampling, float], float | None] = unknown_share
@@ -215,24 +217,3 @@ class Method:
             ranges=self.ranges(sampling) if merge else (),
             sites=sites,
         )
-
-
-def reused_share(plan: Plan, timeline: Timeline) -> float:
-    """Share of the evaluations that a plan saves, by the model's work: of all steps those that compute none of its
-    kinds count whole, those that compute one of two half, and those that compute one branch of the guidance half."""
-    table = plan.schedule.table(timeline)
-    return 1 - table.work / len(table.rows)
-
-
-def at_strength(method: Method, sampling: Sampling, strength: float) -> float:
-    """The least threshold whose plan saves the share of evaluations that is nearest to `strength`; of two as near the
-    more careful. For a plan that decides during the run it is an estimate (Method.share). Where some blocks run at
-    every step, an evaluation counts by the share of the others."""
-
-    def share(threshold: float) -> float:
-        estimate, plan = method.share(sampling, threshold), method.plan(sampling, threshold)
-        saved = reused_share(plan, sampling.timeline) if estimate is None else estimate
-        return saved * sampling.variant.share(plan.ranges)
-
-    shares = [(value, share(value)) for value in method.threshold.grid]
-    return min(shares, key=lambda pair: (round(abs(pair[1] - strength), 9), pair[1], pair[0]))[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError
 from ..predictor.compensation import gain
 from ..timeline import Timeline, same_sampling
+from .displaced import Displaced
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +30,7 @@ class Profile:
     `gains` `(AHEAD, N, C)`: of each channel of v_i, and of v_(i-m) in its place, see predictor.Compensation; empty
     where several modalities are packed in one latent. `guidance` `(N,)`: relative L1 distance
     `mean|d_i - d_(i-1)| / mean|d_(i-1)|` of the unconditional minus the conditional outputs `d_i`, 0 at step 0; empty
-    without guidance.
+    without guidance. `displaced`: by parts of the model that were reused; None where none were tried.
     """
 
     sigmas: tuple[float, ...]
@@ -40,6 +41,7 @@ class Profile:
     means: tuple[tuple[float, ...], ...] = ()
     gains: tuple[tuple[tuple[float, ...], ...], ...] = ()
     guidance: tuple[float, ...] = ()
+    displaced: Displaced | None = None
 
     @classmethod
     def of(cls, recording: "Recording") -> "Profile":
@@ -69,6 +71,7 @@ class Profile:
             means = tuple(map(_numbers, found["means"]))  # type: ignore[index]
             gains = tuple(tuple(map(_numbers, each)) for each in found["gains"])  # type: ignore[index]
             guidance = _numbers(found.get("guidance", ()))  # type: ignore[attr-defined] # older files have none
+            displaced = Displaced.from_json(found.get("displaced"))  # type: ignore[attr-defined]
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"This is no profile of a picture: {error}") from error
         curves = (*read.values(), *ahead, *([guidance] if guidance else ()))
@@ -83,7 +86,7 @@ class Profile:
         widths, lengths = {len(row) for rows in each for row in rows}, {len(rows) for rows in each}
         if each and (len(widths) != 1 or lengths != {len(read["sigmas"])} or len(gains) != AHEAD):
             raise ConfigError("The channels of a profile have one value for each step; these differ in length.")
-        return cls(**read, ahead=ahead, means=means, gains=gains, guidance=guidance)
+        return cls(**read, ahead=ahead, means=means, gains=gains, guidance=guidance, displaced=displaced)
 
     def check_of(self, timeline: Timeline) -> None:
         """Raise ConfigError unless the profile is of a sampling with the steps of `timeline`."""

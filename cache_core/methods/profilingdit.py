@@ -1,16 +1,18 @@
 """ProfilingDiT (arXiv 2504.03140): the blocks that matter least are reused, each group of neighbours together."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
-from ..errors import ConfigError, brief
-from ..schedule import TableAt, json_object
+from ..schedule import TableAt
 from ..site import Range
+from .displaced import UNTRIED
 from .entries import entry_for
+from .lists import given, ranges_of
 from .method import Method, Sampling, Threshold
+from .profile import Profile
+from .selection import by_block, least
 
 INTERVAL, WARMUP = 6, 6  # as released: the first steps, then every so many-th
-EXAMPLE = '{"blocks": [6, 7]}'
+SHARE = 2 / 3  # of the blocks that are reused; 63 % and 70 % in the released lists
 
 
 def full_steps(steps: int, interval: int = INTERVAL) -> tuple[int, ...]:
@@ -20,33 +22,6 @@ def full_steps(steps: int, interval: int = INTERVAL) -> tuple[int, ...]:
     return tuple(step for step in range(steps) if step < warmup or step % interval == 0)
 
 
-def ranges_of(lists: Mapping[str, Sequence[int]]) -> tuple[Range, ...]:
-    """Ranges of neighbours among the blocks that are reused, by the path of their list: what a user's own file holds.
-
-    Raises ConfigError for places that are no whole numbers from 0.
-    """
-    found = []
-    for path, places in lists.items():
-        if not isinstance(places, Sequence) or not all(type(place) is int and place >= 0 for place in places):
-            raise ConfigError(f"{brief(path)} lists {brief(repr(places))}; blocks are named by whole numbers from 0.")
-        for _, run in groupby(enumerate(sorted(set(places))), key=lambda pair: pair[1] - pair[0]):
-            group = [place for _, place in run]
-            found.append(Range(path, group[0], group[-1] + 1))
-    return tuple(found)
-
-
-def given(sampling: Sampling) -> tuple[Range, ...]:
-    """The ranges of the user's own lists. Raises ConfigError for anything but JSON of lists that the model has."""
-    ranges, counts = ranges_of(json_object(sampling.given)), dict(sampling.variant.lists)
-    if not ranges:
-        raise ConfigError(f"Lists of reused blocks are JSON such as {EXAMPLE}; this is {brief(repr(sampling.given))}.")
-    for found in ranges if counts else ():
-        if found.stop > counts.get(found.path, 0):
-            known = ", ".join(f"{path} 0-{count - 1}" for path, count in counts.items())
-            raise ConfigError(f"schedule names {brief(found.path)} {found.stop - 1}; this model has {known}.")
-    return ranges
-
-
 def released(sampling: Sampling) -> Mapping[str, Sequence[int]]:
     """The published lists of a model, by the path of each; empty where there are none for so many blocks."""
     entry, counts = entry_for("profilingdit_lists", sampling.variant), dict(sampling.variant.lists)
@@ -54,8 +29,11 @@ def released(sampling: Sampling) -> Mapping[str, Sequence[int]]:
 
 
 def ranges(sampling: Sampling) -> tuple[Range, ...]:
-    """The blocks that are reused: the user's own, else the published ones."""
-    return given(sampling) if sampling.given else ranges_of(released(sampling))
+    """The blocks that are reused: the user's own, those that a recorded picture shows, else the published ones."""
+    if sampling.given:
+        return given(sampling)
+    found = sampling.profile.displaced if sampling.profile else None
+    return ranges_of(least(by_block(found), SHARE) if found and found.groups else released(sampling))
 
 
 def schedule(sampling: Sampling, threshold: float) -> TableAt:
@@ -63,14 +41,25 @@ def schedule(sampling: Sampling, threshold: float) -> TableAt:
     return sampling.computing(full_steps(sampling.timeline.steps, int(threshold)))
 
 
+def tried(profile: Profile, apart: bool) -> str:
+    """The reason why nothing can be learned of a picture."""
+    if not apart:
+        return "its blocks are tried attention and MLP apart, and here these cannot be. Name blocks in schedule."
+    return "" if profile.displaced else UNTRIED
+
+
 def refusal(sampling: Sampling) -> str:
     """The reason why there are no blocks to reuse."""
     name = sampling.variant.name or "this model"
     if not sampling.inside or sampling.variant.unet:
         return f"it reuses some blocks and computes the others, and those of {name} cannot be told apart. Take FORA."
+    if sampling.profile and not sampling.given:
+        return tried(sampling.profile, sampling.variant.apart)
     if sampling.given or released(sampling):
         return ""
-    return f"no list of blocks was published for {name}. Name them in schedule, or take DBCache, which needs no list."
+    return (
+        f"no list of blocks was published for {name}. Set curves to 'learned on this model', or name them in schedule."
+    )
 
 
 PROFILINGDIT = Method(
@@ -80,8 +69,8 @@ PROFILINGDIT = Method(
     Threshold("step_interval", 1, 20, INTERVAL, whole=True),
     schedule,
     refusal=refusal,
-    curves=False,
     imports=True,
+    tries=True,
     places=True,
     aliases=("profilingdit",),
     ranges=ranges,

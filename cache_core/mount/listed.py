@@ -28,7 +28,7 @@ class MountedList:
 
         def mounted(path: str, block: nn.Module) -> MountedBlock:
             own = self.parts or source
-            named = Named(own, run, path) if run.agenda.sites else own
+            named = Named(own, run, path) if run.agenda.by_site else own
             return MountedBlock(block, path, spec.mounts, named, read, spec.first_keys)
 
         self.blocks = [mounted(f"{spec.path}.{i}", every[i]) for i in places]

@@ -21,8 +21,8 @@ class Named:
 
     def predicts(self, kind: Kind, *sites: str) -> bool:
         """True if these sites are predicted in this call."""
-        named = self.run.agenda.names(self.run.evaluation.step, kind, self.block)
-        return named and self.source.predicts(kind, *sites)
+        named = self.run.evaluation.sites
+        return (named is None or (kind, self.block) in named) and self.source.predicts(kind, *sites)
 
     def keeps(self, kind: Kind) -> bool:
         """True if a value of `kind` computed now will be used."""

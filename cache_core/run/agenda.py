@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from ..errors import ConfigError
 from ..plan import Plan, table_of
-from ..schedule import Table
-from ..site import BRANCHES, MODULES, Kind
+from ..schedule import Table, everything
+from ..site import BRANCHES, MODULES, Kind, Sites
 from ..timeline import Timeline
 
 
@@ -15,21 +15,24 @@ class Agenda:
     `table`: kinds computed at each step; a run may replace it. `barred`: kinds computed after all. `trying`: sets of
     kinds that a run for calibration tries at each step, empty in any other run. `correcting`: the plan that corrects
     the model's output, if any. `ranges`: of blocks that may be predicted; empty = all. `sites`: of each step those that
-    may be predicted; empty = all.
+    may be predicted, `tries`: sets of them to be tried; empty = all, and none.
 
     `Kind.BLOCKS` stands for attention and MLP together: it is kept and predicted only where both are.
     """
 
     def __init__(self, plans: tuple[Plan, ...], timeline: Timeline):
         self.plans, self.steps, self.barred = plans, timeline.steps, frozenset[Kind]()
-        self.trying = tuple(dict.fromkeys(trial for plan in plans for trial in plan.trials))
+        self.tries = next((plan.tries for plan in plans if plan.tries), ())
+        tried = [trial for plan in plans for trial in (*plan.trials, *[plan.kinds] * bool(plan.tries))]
+        self.trying = tuple(dict.fromkeys(tried))
         correcting = [plan for plan in plans if plan.predictor.reach]
         # of two the one for the output: its predictions were fitted together with its corrections
         self.correcting = max(correcting, key=lambda plan: Kind.MODEL in plan.kinds, default=None)
         self.ranges = tuple(found for plan in plans for found in plan.ranges)
         self.sites = next((plan.sites for plan in plans if plan.sites), ())
-        if self.sites and len(self.sites) != timeline.steps:
-            raise ConfigError(f"A plan names what each of {len(self.sites)} steps reuses; there are {timeline.steps}.")
+        for named in filter(len, (self.sites, self.tries)):
+            if len(named) != timeline.steps:
+                raise ConfigError(f"A plan names what each of {len(named)} steps reuses; there are {timeline.steps}.")
         self._plan_of = {kind: plan for plan in plans for kind in plan.kinds}
         self.adopt(table_of(plans, timeline))
 
@@ -48,13 +51,23 @@ class Agenda:
         planned = frozenset[Kind]() if self.trying else self.table.predicted(step)
         return (_with_blocks(planned) if merged else planned) - self.barred
 
-    def names(self, step: int, kind: Kind, block: str) -> bool:
-        """True if `step` may predict `kind` in the block at this path."""
-        return not self.sites or (kind, block) in self.sites[step]
+    @property
+    def shown(self) -> Table:
+        """The table as it is carried out: a run for calibration computes everything."""
+        return everything(self.table.kinds, self.steps) if self.trying else self.table
+
+    @property
+    def by_site(self) -> bool:
+        """True if an evaluation may predict some of its sites, and compute others of their kind."""
+        return bool(self.sites or self.tries)
+
+    def trials(self, step: int) -> tuple[frozenset[Kind] | Sites, ...]:
+        """Sets of kinds, or of sites, to be tried at `step`."""
+        return self.tries[step] if self.tries else self.trying
 
     def states(self) -> frozenset[frozenset[Kind]]:
         """Sets of kinds that a block may predict together."""
-        if self.sites:
+        if self.by_site:
             return frozenset(map(frozenset, ({kind} for kind in self.table.kinds))) | {self.table.kinds}
         return frozenset(self.trying) or self.table.states()
 

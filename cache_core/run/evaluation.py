@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from ..site import Kind
+from ..site import Kind, Sites
 
 
 class Counts(dict[Kind, int]):
@@ -39,7 +39,8 @@ class Evaluation(Tally):
     that have ended.
 
     `open`: whether the decision waits for the input of the model's first block. `taken`: the streams that its calls
-    have begun with (see Streams). `trial`: whether it only tries what a prediction would be. `started`: seconds;
+    have begun with (see Streams). `trial`: whether it only tries what a prediction would be. `sites`: those
+    of the predicted kinds that may be predicted; None = all. `started`: seconds;
     `seconds`: its length, 0 until it ends.
     """
 
@@ -49,5 +50,6 @@ class Evaluation(Tally):
     started: float
     seconds: float = 0.0
     trial: bool = False
+    sites: Sites | None = None
     open: bool = False
     taken: set[tuple[Hashable, int]] = field(default_factory=set)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from torch import Tensor
 
 from ..plan import Plan
-from ..site import LATENT, Kind
+from ..site import LATENT, Kind, Sites
 from ..timeline import Timeline
 from .evaluation import Evaluation
 from .memory import Memory, Outside
@@ -16,12 +16,12 @@ from .verdict import Verdict
 
 
 class Evaluations(Memory):
-    """`trials`: sets of kinds to try at the running evaluation."""
+    """`trials`: sets of kinds, or of sites, to try at the running evaluation."""
 
     def __init__(self, plans: tuple[Plan, ...], timeline: Timeline, outside: Outside):
         super().__init__(plans, timeline, outside)
         self.timeline = timeline
-        self.trials: tuple[frozenset[Kind], ...] = ()
+        self.trials: tuple[frozenset[Kind] | Sites, ...] = ()
         self._verdict = Verdict(() if self.trying else plans, self.store)
 
     def begin(
@@ -33,11 +33,12 @@ class Evaluations(Memory):
         with self.lock:
             step = self.timeline.step_of(sigma)
             predicted = self._tidied(step)
-            evaluation = Evaluation(step, sigma, frozenset() if computed else predicted, now)
+            sites = self.agenda.sites[step] if self.agenda.sites else None
+            evaluation = Evaluation(step, sigma, frozenset() if computed else predicted, now, sites=sites)
             self.evaluations.append(evaluation)
             self._verdict.begin(evaluation, state, self._time)
             self.store.begin(evaluation.predicted)
-            self.trials = self.trying if self.store.used else ()
+            self.trials = self.agenda.trials(step) if self.store.used else ()
             return evaluation
 
     @property
@@ -90,12 +91,14 @@ class Evaluations(Memory):
             last.seconds = (time.perf_counter() if now is None else now) - last.started
 
     @contextmanager
-    def trial(self, predicted: frozenset[Kind]) -> Iterator[None]:
-        """The context of calls that predict `predicted` at the running evaluation. They are not counted and leave
-        nothing behind."""
+    def trial(self, predicted: frozenset[Kind] | Sites) -> Iterator[None]:
+        """The context of calls that predict `predicted`, kinds or sites, at the running evaluation. They are not
+        counted and leave nothing behind."""
         own = self.evaluation
-        tried = predicted - self.agenda.barred
-        self.evaluations[-1] = Evaluation(own.step, own.sigma, tried, own.started, trial=True)
+        sites = frozenset(each for each in predicted if isinstance(each, tuple))
+        kinds = frozenset(each[0] if isinstance(each, tuple) else each for each in predicted)
+        tried = kinds - self.agenda.barred
+        self.evaluations[-1] = Evaluation(own.step, own.sigma, tried, own.started, trial=True, sites=sites or None)
         try:
             yield
         finally:

@@ -5,7 +5,18 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import ConfigError, RefusedError, check_choice, check_range
-from ..methods import METHODS, Method, Profile, Sampling, Variant, at_strength, method_named, reused_share
+from ..methods import (
+    METHODS,
+    Displaced,
+    Method,
+    Profile,
+    Sampling,
+    Variant,
+    at_strength,
+    method_named,
+    saved_share,
+    trying,
+)
 from ..plan import MOST_STEPS, Plan
 from ..schedule import Frame
 from ..site import BRANCHES
@@ -27,7 +38,9 @@ TOO_SLOW = (
     "or reuse more of them by schedule, where the method reads one"
 )
 EXCESS, LACK = 0.2, 0.1  # shares of the evaluations
-UNREAD = Profile((), (), (), (), (), means=((0.0,),), guidance=(0.0,))  # stands for one that is still to be recorded
+UNREAD = Profile(  # stands for one that is still to be recorded
+    (), (), (), (), (), means=((0.0,),), guidance=(0.0,), displaced=Displaced((), (), ())
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,12 @@ class MethodSettings:
     def records(self) -> bool:
         """True if the coming sampling is computed in full, and recorded."""
         wanted = self.curves == LEARNED and self.of.curves and self.saves
-        return wanted and self.profile is None and not self.imported
+        given = bool(self.schedule) and (self.of.tries or self.imported)
+        return wanted and self.profile is None and not given
+
+    def served(self, profile: Profile) -> bool:
+        """True if a profile holds all that the method learns from."""
+        return not self.of.tries or profile.displaced is not None
 
     @property
     def imported(self) -> bool:
@@ -101,6 +119,8 @@ class MethodSettings:
     def plan(self, timeline: Timeline) -> Plan:
         """The method's plan. Raises ConfigError for a sampling that it refuses, and a threshold out of range."""
         sampling = self._sampling(timeline, self.profile)
+        if self.records and self.of.tries and self.variant.lists:
+            return trying(self.variant.lists, timeline.steps, self.name)
         if self.records or not self.saves:
             return self._computing(sampling, TO_LEARN if self.records else NOTHING)
         if self.imported:
@@ -113,14 +133,14 @@ class MethodSettings:
 
     def _notes(self, plan: Plan, timeline: Timeline) -> Iterator[str]:
         """Sentences on how much the plan saves, where that is not what was asked for."""
-        part = self.variant.share(plan.ranges)
-        share = part if plan.online else reused_share(plan, timeline) * part
+        sampling, part = self._sampling(timeline, self.profile), self.variant.share(plan.ranges)
+        share = part if plan.online else saved_share(plan, sampling)
         if not share:
             blind = self.of.time and not (self.profile or self.time_changes)
             yield BLIND if blind else NONE
         elif not self.threshold and share > self.strength + EXCESS and not plan.online:
             yield TOO_FAST
-        elif not self.threshold and plan.ranges and share < self.strength - LACK:
+        elif not self.threshold and (plan.ranges or plan.sites) and share < self.strength - LACK:
             yield TOO_SLOW
 
     def threshold_at(self, timeline: Timeline) -> float:

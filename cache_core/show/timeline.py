@@ -67,7 +67,7 @@ def priced(table: Table, known: Mapping[str, float]) -> tuple[float, float] | No
 def counts(run: Run) -> dict[str, Any]:
     """Numbers of computed steps by kind, as the table has them, and whether they are the least, as a plan decides
     during the run."""
-    kinds = {kind.value: len(run.table.computed(kind)) for kind in in_order(run.table.kinds)}
+    kinds = {kind.value: len(run.agenda.shown.computed(kind)) for kind in in_order(run.table.kinds)}
     return {"computed": kinds, "least": any(plan.online for plan in run.plans)}
 
 
@@ -101,10 +101,10 @@ def _filled(run: Run, kind: Kind) -> str:
 
 
 def _intended(run: Run, kind: Kind, step: int) -> str:
-    row = run.table.rows[step]
-    if kind in row:
+    table = run.agenda.shown
+    if kind in table.rows[step]:
         return COMPUTED
-    predicted = run.table.predicted(step)
+    predicted = table.predicted(step)
     if kind not in predicted or (kind is not Kind.MODEL and Kind.MODEL in predicted):
         return RESTING if Kind.MODEL in predicted else COMPUTED  # the guidance where only blocks are predicted
     return OPEN if _plan(run, kind).online else _filled(run, kind)

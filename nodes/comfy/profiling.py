@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ...cache_core import OUTPUT, ConfigError, Timeline
-from ...cache_core.calibrate import Recorder
-from ...cache_core.methods import Profile
+from ...cache_core.calibrate import Recorder, SiteRecorder
+from ...cache_core.methods import Displaced, Profile
 from ...cache_core.methods.profile_file import load_profile, profile_name, save_profile
 from ...cache_core.plan import MIN_STEPS
+from ...cache_core.settings import Settings
 from ...cache_core.settings.method import MethodSettings
+from ...cache_core.settings.saved import ComputedSettings
 from . import learning, plan_folder, sampling
 from .guidance import guidance
 from .learning import Settled
@@ -62,16 +64,30 @@ class ProfileLesson(Taught):
 
     def session(self, guider) -> Session:
         """The session of the recorded run, which knows the method."""
-        session = super().session(guider)
+        session = Session.begin((self._settings(),), guider, self.recorder.timeline, self.recorder, self.mask)
         session.method = self.learner
         return session
+
+    def _settings(self) -> Settings:
+        """The settings of the recorded run: nothing is cached, and for some methods parts are tried."""
+        if self.learner.of.tries:
+            return self.learner
+        return ComputedSettings(f"{self.learner.name}, recording")
+
+    def _displaced(self) -> Displaced | None:
+        """The displacements of the tried parts, where any were. Raises LearningError where none could be reused."""
+        if not isinstance(self.recorder, SiteRecorder):
+            return None
+        if (found := self.recorder.displaced()) is None:
+            raise LearningError("attention and MLP could not be reused here")
+        return Displaced(**found)
 
     def learn(self, session: Session, samples: object, again: Callable[..., object]) -> None:
         """Keep the profile. Raises LearningError where the sampling tells nothing."""
         recording = self.recorder.recording()
         if session.trace.foreign or recording is None:
             raise LearningError("the sampler adds noise, leaves steps out, or calls the model between two steps")
-        keep(self.key, Profile.of(recording))
+        keep(self.key, replace(Profile.of(recording), displaced=self._displaced()))
         session.run.note(f"curves were recorded: from the next run on {self.learner.method} goes by them")
 
 
@@ -83,14 +99,16 @@ def settle(settings, guider, sampler, sigmas, timeline, noise, mask=None) -> Set
     name, guided = sampling.sampler_name(sampler), guidance(guider, sampler, mask is not None)
     origin = learning.origin_of(guider.model_patcher, name, noise.shape, guided)
     key = plan_folder.key_of(origin, timeline.sigmas, 0.0, OUTPUT, len(timeline.modalities))
-    if profile := known(key, timeline):
+    if (profile := known(key, timeline)) and all(s.served(profile) for s in methods):
         settings = tuple(replace(s, profile=profile) if s in methods else s for s in settings)
         found = learning.settle(settings, guider, sampler, sigmas, timeline, noise, mask)
         return found._replace(origin=found.origin or origin)
     if reason := _hindrance(name, key, timeline):
         return Settled(settings, note=f"no curves are recorded of this sampling, and every step is computed: {reason}")
     conds = {name: [dict(cond) for cond in found] for name, found in guider.conds.items()}
-    lesson = ProfileLesson(key, origin, Recorder(timeline, branches=True), conds, sigmas.clone(), methods[0], mask)
+    learner = next((s for s in methods if s.of.tries), methods[0])
+    recorder = SiteRecorder(timeline) if learner.of.tries else Recorder(timeline, branches=True)
+    lesson = ProfileLesson(key, origin, recorder, conds, sigmas.clone(), learner, mask)
     return Settled(settings, lesson, origin=origin)
 
 

@@ -94,7 +94,7 @@ class Session(Inside):
         session.others = others_of(guider)
         session.hooks = sampling.hooks_of(guider.model_options)
         session.trace = SamplerTrace(None if mask is None else mask >= 1)
-        intended = "; ".join([outlook(run.plans, run.table), *run.notes])
+        intended = "; ".join([outlook(run.plans, run.agenda.shown), *run.notes])
         log.info("%s on %s: %s", session.name, session.model_name, intended)
         return session
 
@@ -148,9 +148,10 @@ class Session(Inside):
     def _try_kinds(self, watch: TrialWatch, x, sigma: float, timestep, model) -> None:
         """Let the watch see the state, and the raw output of each trial of the run."""
         watch.begin(sigma, x)
-        for kinds in self.run.trials:
-            with self.run.trial(kinds):
-                watch.tried(kinds, sampling.raw_output(self.model_sampling, timestep, x, model()))
+        for tried in self.run.trials:
+            with self.run.trial(tried):
+                watch.tried(tried, sampling.raw_output(self.model_sampling, timestep, x, model()))
+        self.parts, self.apart = [], None
 
     def _guided(self, x, sigma: float, timestep, model, options: dict):
         """The guided output; by the engine where the plan predicts after guidance."""

@@ -129,9 +129,10 @@ class Ahead:
         None, where these are not known; None and None where the run decides."""
         if any(plan.online for plan in run.plans):
             return None, None
-        known = view.priced(run.table, self.last.prices) if self.last else None
+        table = run.agenda.shown
+        known = view.priced(table, self.last.prices) if self.last else None
         if known is None:
-            return view.counted_rate(run.table), None
+            return view.counted_rate(table), None
         cached, uncached = (seconds * self.last.each for seconds in known) if self.last else known
         return uncached / cached, [cached, uncached]
 

@@ -38,7 +38,7 @@ def foreseen(
     settings = node.settings(variant=ran.variant, time_changes=ran.time_changes)
     if not settings.records:
         return Settled(settings)
-    if found := profile():
+    if (found := profile()) and settings.served(found):
         return Settled(replace(settings, profile=found))
     return _recorded(settings, timeline, sampler)
 

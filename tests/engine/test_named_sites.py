@@ -85,3 +85,29 @@ def test_plans_that_do_not_go_with_it_are_refused():
         Run((named("#.", NONE, EVERY),), Timeline.even(9))
     with pytest.raises(ConfigError, match="the other skips steps"):
         check_together((named("#.", NONE, EVERY), Plan(Steps(OUTPUT, (0,)))))
+
+
+@both
+def test_sites_are_tried_at_their_steps_as_a_plan_that_names_them_would_predict_them(name):
+    """The run itself is computed, bit for bit, and keeps what the step before has computed."""
+    make, given = MODELS[name]
+    groups = (frozenset({(ATTENTION, BLOCKS[1])}), frozenset({(MLP, block) for block in BLOCKS}))
+    tries = tuple(groups if step == 1 else () for step in range(STEPS))
+    bench, plain = Bench(make(), Plan(Steps(MODULES, (0,)), tries=tries)), make()
+    predicted = []
+    for group in groups:
+        other = Bench(make(), named("#.", NONE, group))
+        predicted.append([other(*given(step)) for step in range(2)][1])
+    found, tried = [], []
+    for step in range(3):
+        found.append(bench(*given(step)))
+        if step == 0:
+            assert not bench.run.trials
+        for group in bench.run.trials:
+            calling = bench.run.calling(("cond",), (1, tuple(given(step)[0].shape[1:])))
+            with bench.run.trial(group), calling, bench.mounts.installed():
+                tried.append(bench.model(*given(step), {}))
+    assert all(torch.equal(output, plain(*given(step), {})) for step, output in enumerate(found))
+    assert len(tried) == len(predicted)
+    assert all(map(torch.equal, tried, predicted))
+    assert not any(evaluation.predicted_calls for evaluation in bench.run.evaluations)

@@ -169,6 +169,23 @@ def test_a_file_of_smoothcache_is_followed_for_attention_and_mlp_apart(model, me
     assert mailbox.latest.shares == {"attention": pytest.approx(1 / 3), "mlp": pytest.approx(1 / 2)}
 
 
+@pytest.mark.parametrize("name", ["Learning-to-Cache", "ProfilingDiT"])
+def test_what_is_tried_on_the_first_picture_costs_what_its_note_says_and_leaves_nothing_behind(model, methods, name):
+    plain = ksample(model, steps=STEPS)
+    magcache, _ = methods["MagCache"].apply(model, "MagCache", curves="learned on this model")
+    evaluations(magcache)  # its profile is of the same sampling, and nothing was tried on it
+    cached, mailbox = methods[name].apply(model, name, strength=0.25, curves="learned on this model")
+    recorded, count = evaluations(cached)
+    (more,) = [int(note.split()[5]) for note in mailbox.latest.notes if "more evaluations try" in note]
+    assert torch.equal(recorded, plain)
+    assert count == STEPS + more
+    first, second = ksample(cached, steps=STEPS), ksample(cached, steps=STEPS)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, plain)
+    assert min(mailbox.latest.shares.values()) < 0.9
+    assert torch.equal(ksample(model, steps=STEPS), plain)
+
+
 def test_a_router_is_followed_for_each_attention_and_mlp(model, methods):
     logits = [4.0, -4.0] * 3 + [-4.0, -4.0] * 6  # of each double block the MLP is reused, of each single one both
     router = json.dumps({f"{i}.prob": logits for i in range(STEPS)})

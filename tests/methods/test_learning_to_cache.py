@@ -99,7 +99,7 @@ def test_settings_take_a_router_of_any_steps_and_a_theta():
 
 
 @pytest.mark.parametrize(
-    ("variant", "says"), [(DIT, "Give one of this model as schedule"), (Variant("A", apart=False), "Take FORA")]
+    ("variant", "says"), [(DIT, "or give one of this model as schedule"), (Variant("A", apart=False), "Take FORA")]
 )
 def test_without_a_router_or_a_use_for_one_it_says_what_works(variant, says):
     with pytest.raises(ConfigError, match=says):

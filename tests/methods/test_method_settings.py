@@ -11,11 +11,7 @@ from cache_core.timeline import Timeline
 
 LINE = Timeline.even(20)
 WAN = Variant("WanModel", 1536, 16)
-IMPORTING, ROUTER = ("Learning-to-Cache",), '{"0.prob": [1, 1], "1.prob": [1, 1]}'
-OWN = {  # models that a method without curves is for
-    "DeepCache": Variant("UNetModel", lists=(("input_blocks", 12),)),
-    "ProfilingDiT": Variant("HunyuanVideo"),
-}
+OWN = {"DeepCache": Variant("UNetModel", lists=(("input_blocks", 12),))}  # models that a method without curves is for
 
 
 def test_a_method_that_cannot_learn_says_so_before_a_picture_is_recorded():
@@ -47,4 +43,4 @@ def test_a_strength_of_a_method_that_decides_during_the_run_is_an_estimate_witho
 def test_every_other_method_may_learn_before_there_is_a_picture():
     for name in METHODS:
         known = next((own for start, own in OWN.items() if name.startswith(start)), Variant("Flux"))
-        assert MethodSettings(name, curves=LEARNED, variant=known, schedule=ROUTER if name in IMPORTING else "")
+        assert MethodSettings(name, curves=LEARNED, variant=known)

@@ -59,7 +59,7 @@ def test_the_released_plan_of_wan():
 
 @pytest.mark.parametrize("variant", [Variant("Flux"), Variant("WanModel", 1536, 16, lists=(("blocks", 30),))])
 def test_a_model_without_a_list_is_told_what_works(variant):
-    with pytest.raises(ConfigError, match="DBCache, which needs no list"):
+    with pytest.raises(ConfigError, match="Set curves to 'learned on this model'"):
         plan(variant)
 
 

@@ -19,13 +19,13 @@ def parts(pack):
 def after(parts, monkeypatch):
     """The preview after a run with these settings of a method, and a profile that was recorded in it or none."""
 
-    def after(model, profile=None, inside=True, **widgets):
+    def after(model, profile=None, inside=True, lists=(), **widgets):
         methods, last_runs = parts("cache_core.methods"), parts("nodes.page.last_runs")
         request = parts("nodes.page.request").parsed(
             {"class": "CacheMethod", "widgets": {"method": "MagCache", **widgets}, "sampling": {"steps": STEPS}}
         )
         settings = parts("cache_core.settings.method").MethodSettings(
-            "MagCache", strength=0.0, variant=methods.Variant(model), inside=inside
+            "MagCache", strength=0.0, variant=methods.Variant(model, lists=lists), inside=inside
         )
         timeline = parts("cache_core.timeline").Timeline.even(STEPS)
         facts = last_runs.Facts(timeline, None, {}, None, (), None, method=settings)
@@ -74,6 +74,17 @@ def test_a_picture_to_learn_from_is_computed_and_the_speed_up_after_it_said(ask,
         assert states(found) == {"computed"}
         assert (found["learns"], found["threshold"]) == (2, None)
     assert ask("CacheMethod", method="MagCache", curves=LEARNED, threshold=0.1)["learns"] == 1
+
+
+@pytest.mark.parametrize("name", ["Learning-to-Cache", "ProfilingDiT"])
+def test_a_picture_on_which_parts_are_tried_is_computed_too_and_serves_only_with_them(parts, after, name):
+    level = (0.0,) * STEPS
+    untried = parts("cache_core.methods").Profile(level, (1.0,) * STEPS, level, level, (level,) * 5)
+    for known in (None, untried):
+        found = after("Flux", known, lists=(("double_blocks", 3), ("single_blocks", 6)), method=name, curves=LEARNED)
+        assert states(found) == {"computed"}
+        assert (found["rate"], found["computed"]["mlp"]) == (1.0, STEPS)
+        assert any("more evaluations try" in note for note in found["notes"])
 
 
 def test_what_was_learned_is_shown(parts, after):
