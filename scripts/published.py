@@ -17,7 +17,7 @@ from pathlib import Path
 
 from environment import ROOT, VENV, interpreter_of
 
-LIMIT = 3.2  # MB, unpacked
+LIMIT = 3.3  # MB, unpacked
 CHECKERS = ("comfy-cli==1.23.0", "comfy-import-guard==1.3.0", "comfy-test==0.4.15")
 QUIET = {"DO_NOT_TRACK": "1", "COMFY_NO_TELEMETRY": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONUTF8": "1", "NO_COLOR": "1"}
 SECONDS = 300  # for one command, an installation among them
