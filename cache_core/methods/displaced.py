@@ -1,5 +1,6 @@
 """Displacements of a model's output by parts of it that are reused, recorded for a profile; how they are recorded."""
 
+import re
 from dataclasses import dataclass
 from itertools import chain
 from math import ceil, isfinite
@@ -12,6 +13,7 @@ from ..site import MODULES, Kind, Sites, in_order
 
 MOST_GROUPS, MOST_STEPS = 8, 6  # of neighbouring blocks, and of steps that try them: more would cost more pictures
 UNTRIED = "nothing was tried on the recorded picture. Take Cache Method, which tries it."
+BLOCK = re.compile(r".+\.\d{1,6}")  # path of a list, and place
 Group = tuple[tuple[str, str], ...]  # kinds, each with the path of a block
 
 
@@ -36,6 +38,9 @@ class Displaced:
         groups = tuple(tuple((Kind(kind).value, str(block)) for kind, block in group) for group in found["groups"])
         grams = tuple(tuple(tuple(map(float, row)) for row in gram) for gram in found["grams"])
         steps, sides = tuple(map(int, found["steps"])), {len(each) for each in chain(grams, *grams)}
+        named = all(group and all(BLOCK.fullmatch(block) for _, block in group) for group in groups)
+        if not named or bool(groups) != bool(steps):
+            raise ConfigError("The displacements of a profile name no groups of blocks.")
         if len(steps) != len(grams) or not sides <= {len(groups)} or not all(map(isfinite, chain(*chain(*grams)))):
             raise ConfigError("The displacements of a profile are no numbers, or differ in length.")
         return cls(groups, steps, grams)

@@ -30,6 +30,7 @@ FLUX = (("double_blocks", 19), ("single_blocks", 38))
 SMALL = (("double_blocks", 3), ("single_blocks", 6))
 STEPS = 20
 LINE = Timeline.even(STEPS)
+EMPTY = {"steps": [], "grams": []}
 
 
 def displaced(lists=SMALL, seed=0, size=0.05):
@@ -155,12 +156,27 @@ def test_a_profile_keeps_its_displacements_in_a_file_and_older_files_are_read():
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], {"groups": 1}, {"steps": []}, {"groups": [[["attention"]]]}, {"grams": [[[float("nan")]]]}]
+    "wrong",
+    [
+        [],
+        {"groups": 1},
+        {"steps": []},
+        {"groups": [[["attention"]]]},
+        {"steps": [], "grams": []},
+        {"grams": [[[float("nan")]]]},
+    ],
 )
 def test_other_displacements_are_refused(wrong):
     found = json.loads(json.dumps(asdict(replace(profile(0.1), displaced=displaced()))))
     found["displaced"] = {**found["displaced"], **wrong} if isinstance(wrong, dict) else wrong
     with pytest.raises(ConfigError):
+        Profile.from_json(found)
+
+
+def test_a_block_without_a_place_is_refused():
+    found = json.loads(json.dumps(asdict(replace(profile(0.1), displaced=displaced()))))
+    found["displaced"]["groups"][0][0][1] = "double_blocks"
+    with pytest.raises(ConfigError, match="groups of blocks"):
         Profile.from_json(found)
 
 

@@ -92,6 +92,7 @@ const CHINESE = [
   [/^nothing was tried on the recorded picture\. Take Cache Method, which tries it\.$/, "记录的图上没有试过复用。请使用 缓存方法 节点，它会去试。"],
   [/^its blocks are tried attention and MLP apart, and here these cannot be\. Name blocks in schedule\.$/, "它要分别试用注意力与 MLP，而这里两者无法分开。请在 schedule 中列出块。"],
   [/^attention and MLP could not be reused here$/, "此处无法复用注意力与 MLP"],
+  [/^The displacements of a profile name no groups of blocks\.$/, "记录的偏移没有指明块的分组。"],
   [/^The displacements of a profile are no numbers, or differ in length\.$/, "记录的偏移不是数，或长度不一。"],
   [/^(.+) names what each step reuses; that is for attention and mlp of each block\.$/, "$1 逐步指定复用的部分；这只用于各块的注意力与 MLP。"],
   [/^(.+): one names what each step reuses, the other skips steps\. Keep one of them\.$/, "$1：一个逐步指定复用的部分，另一个跳过步骤。请只保留其中一个。"],
