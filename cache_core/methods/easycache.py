@@ -53,5 +53,6 @@ EASYCACHE = Method(
     Threshold("reuse_threshold", 0.001, 10.0, 0.2),
     rule,
     aliases=("easycache", "easy cache"),
+    decides=True,
     share=share,
 )

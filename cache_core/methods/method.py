@@ -170,6 +170,7 @@ class Method:
     "projected" from it for the blocks; empty where it needs none. `ranges`: the blocks that it reuses; `sites`:
     what each step reuses of them, see Plan. `steps`: the number of steps that a given schedule is for, 0 = any.
     `tries`: True if it learns from parts that are tried while a picture is recorded.
+    `decides`: True if it decides during the run by a recorded picture's curves, too.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Method:
     ranges: Callable[[Sampling], tuple[Range, ...]] = everywhere
     sites: Callable[[Sampling, float], tuple[Sites, ...]] = every_site
     steps: Callable[[str], int] = any_number
+    decides: bool = False
 
     def kinds_in(self, sampling: Sampling) -> frozenset[Kind]:
         """Kinds that it reuses in a sampling."""

@@ -64,5 +64,6 @@ SENCACHE = Method(
     rule,
     refusal=refusal,
     aliases=("sencache",),
+    decides=True,
     share=share,
 )

@@ -143,6 +143,13 @@ class MethodSettings:
         elif not self.threshold and (plan.ranges or plan.sites) and share < self.strength - LACK:
             yield TOO_SLOW
 
+    def after_learning(self, timeline: Timeline) -> Plan:
+        """The plan that others beside it have to go with: of a method that decides during the run even by a recorded
+        picture the one that follows the recording. Raises ConfigError as `plan` does."""
+        if not (self.records and self.of.decides):
+            return self.plan(timeline)
+        return self.of.plan(self._sampling(timeline, UNREAD), self.of.threshold.default, self.name)
+
     def threshold_at(self, timeline: Timeline) -> float:
         """The method's own threshold for a sampling: the one that is set, else by the strength."""
         return self.threshold or at_strength(self.of, self._sampling(timeline, self.profile), self.strength)

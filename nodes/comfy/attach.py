@@ -144,9 +144,11 @@ def attach(model, settings: Settings, mailbox: Mailbox):
 
 
 def _foreseen(settings: Settings) -> Plan:
-    """The plan for a sampling that is not known yet: of as many steps as the settings are for, else of 50."""
-    steps = settings.own_steps if isinstance(settings, MethodSettings) else 0
-    return settings.plan(Timeline.even(steps or 50))
+    """The plan for a sampling that is not known yet, of as many steps as the settings are for, else of 50; of a method
+    that learns as it is once it has."""
+    if isinstance(settings, MethodSettings):
+        return settings.after_learning(Timeline.even(settings.own_steps or 50))
+    return settings.plan(Timeline.even(50))
 
 
 def watched(model, plans: tuple[Plan, ...], watch: Watch | None):

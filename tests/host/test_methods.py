@@ -126,6 +126,13 @@ def test_q_and_c_is_refused_beside_another_cache_of_the_output_at_once(model, me
         methods["Q&C"].apply(ab(model, "balanced")[0], "Q&C", curves="learned on this model")
 
 
+@pytest.mark.parametrize("name", ["SenCache", "EasyCache"])
+def test_what_decides_during_the_run_is_refused_beside_ab_cache_before_it_learns(model, methods, ab, pack, name):
+    errors = __import__(f"{pack.__name__}.cache_core.errors", fromlist=["ConfigError"])
+    with pytest.raises(errors.ConfigError, match="one decides during the run"):
+        methods[name].apply(ab(model, "balanced")[0], name, curves="learned on this model")
+
+
 def test_q_and_c_has_its_place_beside_a_cache_of_the_blocks(model, methods, feb):
     cached, mailbox = methods["Q&C"].apply(feb(model, "balanced")[0], "Q&C", curves="learned on this model")
     assert torch.equal(ksample(cached, steps=STEPS), ksample(model, steps=STEPS))

@@ -44,3 +44,11 @@ def test_every_other_method_may_learn_before_there_is_a_picture():
     for name in METHODS:
         known = next((own for start, own in OWN.items() if name.startswith(start)), Variant("Flux"))
         assert MethodSettings(name, curves=LEARNED, variant=known)
+
+
+def test_the_plan_after_learning_is_known_to_decide_during_the_run():
+    for name, method in METHODS.items():
+        if method.curves and not method.kinds:
+            settings = MethodSettings(name, curves=LEARNED, variant=Variant("Flux", lists=(("blocks", 12),)))
+            assert settings.records, name
+            assert bool(settings.after_learning(LINE).online) == method.decides == (name in ("SenCache", "EasyCache"))
