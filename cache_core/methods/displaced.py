@@ -12,7 +12,7 @@ from ..schedule import Steps
 from ..site import MODULES, Kind, Sites, in_order
 
 MOST_GROUPS, MOST_STEPS = 8, 6  # of neighbouring blocks, and of steps that try them: more would cost more pictures
-UNTRIED = "nothing was tried on the recorded picture. Take Cache Method, which tries it."
+UNTRIED = "no part of the model was tried on the recorded picture. In a contest raise contest_budget."
 BLOCK = re.compile(r".+\.\d{1,6}")  # path of a list, and place
 Group = tuple[tuple[str, str], ...]  # kinds, each with the path of a block
 

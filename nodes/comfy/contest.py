@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mean
 
 import torch
 from torch import Tensor
 
-from ...cache_core import MODULES, OUTPUT, ConfigError, HostError, Kind
-from ...cache_core.calibrate import Ledger, Lesson
+from ...cache_core import MODULES, OUTPUT, ConfigError, HostError, Kind, Plan
+from ...cache_core.calibrate import Ledger, Lesson, SiteRecorder
 from ...cache_core.calibrate.learn import recorded
 from ...cache_core.calibrate.ledger import Results
 from ...cache_core.calibrate.recording import relative_l2
 from ...cache_core.contest import Entrant, Score, fewer_sigmas, kept_as
-from ...cache_core.methods import METHODS, Profile
+from ...cache_core.methods import METHODS, Displaced, Profile, trying
 from ...cache_core.planning.steps import computed_steps
 from ...cache_core.settings.method import LEARNED, RELEASED, MethodSettings
 from ...cache_core.settings.saved import ComputedSettings, SavedPlanSettings
@@ -107,13 +108,22 @@ class Contest:
         yield Entrant(f"{of_solver} steps of {SOLVER}", sigmas=fewer_sigmas(sigmas, of_solver), sampler=SOLVER)
         if _has_blocks(self.bench.model):
             yield self._learned("FEB-Cache learned", [recording], MODULES, count)
-        profile = Profile.of(recording.recording)
+        profile = replace(Profile.of(recording.recording), displaced=self._displaced())
         for name in self.names:
             if not METHODS[name].curves:
                 yield self._method(name, RELEASED, None)
                 continue
             for curves in self.curves:
                 yield self._method(name, curves, profile if curves == LEARNED else None)
+
+    def _displaced(self) -> Displaced | None:
+        """How the parts that some methods try on the recorded picture displace the output; None where no method does,
+        the model has none, or the budget does not pay for them."""
+        lists, timeline = variant_of(self.bench.model).lists, self.bench.timeline
+        plan = trying(lists, timeline.steps, "contest") if lists else None
+        asked = plan and LEARNED in self.curves and any(METHODS[name].tries for name in self.names)
+        cost = 1 + sum(map(len, plan.tries)) / timeline.steps if plan else 0.0
+        return tried(self.ledger, plan, cost) if plan and asked and self.ledger.affords(cost) else None
 
     def _learned(self, name: str, recordings: list, kinds: frozenset, count: int) -> Entrant:
         lesson = Lesson(self.ledger, recordings, kinds, self.bench.origin(), lambda plan: None)
@@ -135,6 +145,20 @@ class Contest:
         except ConfigError as error:
             return Entrant(name, refusal=str(error))
         return Entrant(name, settings, plan=kept_as(plan, self.bench.origin()))
+
+
+def tried(ledger: Ledger, plan: Plan, cost: float) -> Displaced | None:
+    """Displacements of the output by the parts that `plan` tries on the recorded picture; None where nothing could be
+    reused. As JSON among the ledger's results, which are tensors."""
+
+    def work() -> Results:
+        recorder = SiteRecorder(ledger.bench.timeline)
+        ledger.sample(0, (plan,), recorder)
+        text = json.dumps(recorder.displaced()).encode()
+        return {"json": torch.tensor(list(text), dtype=torch.uint8)}
+
+    found = ledger.run("trying parts of the model", cost, work, cost)
+    return Displaced.from_json(json.loads(bytes(found["json"].tolist())))
 
 
 def played(bench: ComfyBench, ledger: Ledger, number: int, entrant: Entrant) -> Results:

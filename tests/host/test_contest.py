@@ -96,3 +96,13 @@ def test_a_budget_below_the_price_of_those_that_always_take_part_is_refused_at_o
     with Counter(model) as runs, pytest.raises(ValueError, match="contest_budget is 5; 4 pictures .* cost 12"):
         contest(model, pictures=4, contest_budget=5)
     assert runs.count == 0
+
+
+def test_parts_of_the_model_are_tried_for_the_methods_that_learn_from_them(model, contest):  # noqa: F811
+    asked = {"methods": "Learning-to-Cache, ProfilingDiT", "curves": "learned on this model", "target_speedup": 1.4}
+    table, *_ = contest(model, **asked, contest_budget=40)
+    lines = {cells[0]: float(cells[1]) for cells in rows_of(table) if cells[0]}
+    for name in ("Learning-to-Cache, learned", "ProfilingDiT, learned"):
+        assert STEPS / 2 <= lines[name] < STEPS, name
+    table, *_ = contest(model, **asked, contest_budget=5)
+    assert "no part of the model was tried" in table

@@ -89,7 +89,7 @@ const CHINESE = [
   [/^it reuses attention and MLP one without the other, and here they cannot be told apart\. Take FORA\.$/, "它分别复用注意力与 MLP，而这里两者无法区分。请选用 FORA。"],
   [/^its routers were published for DiT-XL\/2 and U-ViT\. .+$/, "它的路由文件只为 DiT-XL/2 和 U-ViT 公布过。请把 curves 设为 'learned on this model'，或在 schedule 中提供此模型的路由文件。"],
   [/^every step is computed, and (\d+) more evaluations try what may be reused$/, "每一步都计算，并另外计算 $1 次，以试出可以复用的部分"],
-  [/^nothing was tried on the recorded picture\. Take Cache Method, which tries it\.$/, "记录的图上没有试过复用。请使用 缓存方法 节点，它会去试。"],
+  [/^no part of the model was tried on the recorded picture\. In a contest raise contest_budget\.$/, "记录的图上没有试过模型的任何部分。在比赛中请提高 contest_budget。"],
   [/^its blocks are tried attention and MLP apart, and here these cannot be\. Name blocks in schedule\.$/, "它要分别试用注意力与 MLP，而这里两者无法分开。请在 schedule 中列出块。"],
   [/^attention and MLP could not be reused here$/, "此处无法复用注意力与 MLP"],
   [/^The displacements of a profile name no groups of blocks\.$/, "记录的偏移没有指明块的分组。"],
