@@ -135,6 +135,7 @@ def tables() -> dict[Path, dict[str, str]]:
     """Every generated table, by file and mark."""
     import compatibility
     import method_table
+    import pages
     import template_tables
 
     from lab import ablation, demo, distribution, feb, methods, quality, rivals, settings, shifts, sound
@@ -155,7 +156,7 @@ def tables() -> dict[Path, dict[str, str]]:
         MIGRATION: {"rivals": rivals.table(kept("rivals"))},
         COMPATIBILITY: {name: getattr(compatibility, name)() for name in ("runs", "matrix", "peers")}
         | {name: getattr(template_tables, name)() for name in ("works", "front_ends", "families", "exceptions")}
-        | {"samplers": samplers(), "hosts": hosts()},
+        | {"samplers": samplers(), "hosts": hosts(), "pages": pages.table(kept("pages"))},
     }
 
 

@@ -5,9 +5,12 @@
 
 A front end's folder is the `static` of its package; `-` is the one that this ComfyUI comes with. The tests run on the
 interpreter of that ComfyUI, which needs pytest, one front end after the other; what pytest says goes to
-out/web/FRONT_END.log.
+out/web/FRONT_END.log, and the counts of all tests to lab/results/pages.json, from which make_tables.py writes
+docs/COMPATIBILITY.md.
 """
 
+import datetime
+import json
 import os
 import re
 import subprocess
@@ -19,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from environment import ROOT, comfyui_interpreter
 
 LOGS = ROOT / "out" / "web"
+KEPT = ROOT / "lab" / "results" / "pages.json"
 ON = re.compile(r"^ComfyUI (\S+), front end (.+)$", re.MULTILINE)  # as tests/web/conftest.py says it
 COUNTS = re.compile(r"^(.+): (\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
 FAILED = re.compile(r"^(?:FAILED|ERROR) .*", re.MULTILINE)
-HEAD = ("front end", "ComfyUI", "rendering", "passed", "failed", "skipped")
+HEAD = ("front end", "ComfyUI", "rendering", "passed", "failed", "skipped", "date")
 
 
 def said(comfyui: Path, front_end: str, arguments: Sequence[str]) -> str:
@@ -36,13 +40,21 @@ def said(comfyui: Path, front_end: str, arguments: Sequence[str]) -> str:
 
 def rows(text: str) -> list[tuple[str, ...]]:
     """Of what pytest said the cells of a table, a rendering each; none where it did not come to its end."""
-    on = ON.search(text)
-    return [(on[2], on[1], *found) for found in COUNTS.findall(text)] if on else []
+    on, today = ON.search(text), datetime.date.today().isoformat()
+    return [(on[2], on[1], *found, today) for found in COUNTS.findall(text)] if on else []
 
 
 def table(lines: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
     return "\n".join(f"| {' | '.join(line)} |" for line in (HEAD, ["---"] * len(HEAD), *lines))
+
+
+def keep(lines: Sequence[Sequence[str]]) -> None:
+    """Put the rows of a front end in the place of older ones of it."""
+    old = json.loads(KEPT.read_text())["rows"] if KEPT.exists() else []
+    new = {(line[0], line[1]) for line in lines}
+    rows = sorted([*map(list, lines), *(row for row in old if (row[0], row[1]) not in new)], key=lambda row: row[0])
+    KEPT.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
 
 
 def kept(text: str, lines: Sequence[Sequence[str]]) -> Path:
@@ -62,6 +74,8 @@ def main(arguments: list[str]) -> int:
         text = said(Path(folder).expanduser().resolve(), front_end, rest)
         lines = rows(text)
         print(*FAILED.findall(text), kept(text, lines), sep="\n", flush=True)
+        if not rest:
+            keep(lines)
         found, broken = found + lines, broken + (not lines or lines[0][0] == "none")  # no page was opened
     print(table(found))
     return 1 if broken or any(int(line[HEAD.index("failed")]) for line in found) else 0

@@ -65,7 +65,7 @@ for (const zoom of [0.6, 1]) {
   if (zoom === 1) await shot("edited");
   await page.mouse.click(1400, 1200);
   await page.keyboard.press("Control+z");
-  facts.undone = await until((seen) => states(seen) === states(facts.clicked));
+  facts.undone = await until((seen) => states(seen) === states(facts.clicked) && seen[FEB]?.cells.mlp); // both are drawn anew
 }
 
 // A run fills both.

@@ -5,8 +5,8 @@ import pytest
 
 AT_SIGHT = {"ABCacheApply": ["preset", "learn"], "FEBCacheApply": ["preset", "memory"]}
 SIZE = {
-    "classic": (280, 322),
-    "vue": (280, 360),
+    "classic": (280, 330),
+    "vue": (280, 370),
 }  # pixels at most, title included; Nodes 2.0 adds the pack's name and its own button
 ALL = {"ABCacheApply": 13, "FEBCacheApply": 16}  # widgets
 

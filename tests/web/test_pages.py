@@ -1,6 +1,7 @@
 """scripts/pages.py reads what pytest says at the end of the tests of the page."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -29,10 +30,22 @@ def script() -> ModuleType:
 
 
 def test_each_rendering_is_a_row(script):
+    today = script.rows(SAID)[0][-1]
     assert script.table(script.rows(SAID)).splitlines()[2:] == [
-        "| 1.58.1 | 0.33.0 | classic | 12 | 1 | 0 |",
-        "| 1.58.1 | 0.33.0 | Nodes 2.0 | 11 | 0 | 2 |",
-        "| 1.58.1 | 0.33.0 | no rendering | 0 | 0 | 0 |",
+        f"| 1.58.1 | 0.33.0 | classic | 12 | 1 | 0 | {today} |",
+        f"| 1.58.1 | 0.33.0 | Nodes 2.0 | 11 | 0 | 2 | {today} |",
+        f"| 1.58.1 | 0.33.0 | no rendering | 0 | 0 | 0 | {today} |",
+    ]
+
+
+def test_new_counts_of_a_front_end_take_the_place_of_its_old_ones(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "KEPT", tmp_path / "pages.json")
+    for text in (SAID, SAID.replace("1.58.1", "1.49.6"), SAID.replace("12 passed", "13 passed")):
+        script.keep(script.rows(text))
+    rows = json.loads((tmp_path / "pages.json").read_text())["rows"]
+    assert [row[:4] for row in rows if row[2] == "classic"] == [
+        ["1.49.6", "0.33.0", "classic", "12"],
+        ["1.58.1", "0.33.0", "classic", "13"],
     ]
 
 

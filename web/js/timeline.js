@@ -17,7 +17,7 @@ import { wordsIn } from "./words.js";
 const NAME = "feb_ab_cache.timeline";
 const WIDGET = "timeline", CUSTOM = "custom";
 const EDITS = { FEBCacheApply: "edited_steps", ABCacheApply: "computed_steps" }; // the widget that an edit of cells writes
-const HEIGHT = { FEBCacheApply: 164, ABCacheApply: 150, CacheMethod: 178 }; // of the widget, at least: a head, the cells, and the first lines down to "details"; more words are scrolled to
+const HEIGHT = { FEBCacheApply: 172, ABCacheApply: 158, CacheMethod: 186 }; // of the widget, at least: a head, the cells, and the first lines down to "details"; more words are scrolled to
 const WIDTH = 270;
 const PAUSE = 100; // milliseconds between two looks at the graph: the page does not tell when another node's widget or link changes
 const RETRY = 2000; // milliseconds, when the server does not answer
