@@ -57,8 +57,10 @@ def refusal(sampling: Sampling) -> str:
         return tried(sampling.profile, sampling.variant.apart)
     if sampling.given or released(sampling):
         return ""
+    blocks = sum(count for _, count in sampling.variant.lists)
+    which = f"{name} with {blocks} blocks" if blocks else name
     return (
-        f"no list of blocks was published for {name}. Set curves to 'learned on this model', or name them in schedule."
+        f"no list of blocks was published for {which}. Set curves to 'learned on this model', or name them in schedule."
     )
 
 

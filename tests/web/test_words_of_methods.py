@@ -22,7 +22,14 @@ FILES = (
 )
 TELLING = ("bar", "note", "demote", "give_up")  # methods that take a sentence for the report
 LEAST = 4  # words of a sentence
-PARTS = {"7 computed at 77", "7 of 7 steps", "7 predicts 7: 7", "none of 7 steps", "learned on this model"}  # of others
+PARTS = {
+    "7 computed at 77",
+    "7 of 7 steps",
+    "7 with 7 blocks",
+    "7 predicts 7: 7",
+    "none of 7 steps",
+    "learned on this model",
+}  # of others
 WHOLE = (  # made of parts, and in Chinese
     (
         "FORA predicts none of 20 steps: the intervals compute the others. Set them higher",

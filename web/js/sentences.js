@@ -78,6 +78,7 @@ const CHINESE = [
   [/^the published schedules are for DiT-XL\/2 and hold for no other model\. .+$/, "公布的步表适用于 DiT-XL/2，对其他模型无效。请把 curves 设为 'learned on this model'，或提供为此模型生成的步表。"],
   [/^the schedule is for attention or MLP alone, and in this model they cannot be told apart\. Name attn and mlp\.$/, "步表只针对注意力或 MLP，而在此模型中两者无法区分。请同时写出 attn 和 mlp。"],
   [/^it reuses some blocks and computes the others, and those of (.+) cannot be told apart\. Take FORA\.$/, "它复用一部分块并计算其余的块，而 $1 的块无法区分。请选用 FORA。"],
+  [/^no list of blocks was published for (.+) with (\d+) blocks\. Set curves to 'learned on this model', or name them in schedule\.$/, "没有为有 $2 个块的 $1 公布过块的列表。请把 curves 设为 'learned on this model'，或在 schedule 中列出。"],
   [/^no list of blocks was published for (.+)\. Set curves to 'learned on this model', or name them in schedule\.$/, "没有为 $1 公布过块的列表。请把 curves 设为 'learned on this model'，或在 schedule 中列出。"],
   [/^(.+) lists (.+); blocks are named by whole numbers from 0\.$/, "$1 列出了 $2；块以从 0 开始的整数表示。"],
   [/^The router is for (\d+) steps, and this sampling has (\d+)\. Set \d+\.$/, "路由文件适用于 $1 步，而此采样有 $2 步。请设为 $1。"],
