@@ -195,6 +195,11 @@ class Method:
     steps: Callable[[str], int] = any_number
     decides: bool = False
 
+    @property
+    def names_sites(self) -> bool:
+        """True if its plans name what each step reuses."""
+        return self.sites is not every_site
+
     def kinds_in(self, sampling: Sampling) -> frozenset[Kind]:
         """Kinds that it reuses in a sampling."""
         return self.kinds or sampling.kinds

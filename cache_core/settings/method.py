@@ -19,7 +19,7 @@ from ..methods import (
 )
 from ..plan import MOST_STEPS, Plan
 from ..schedule import Frame
-from ..site import BRANCHES
+from ..site import BRANCHES, Sites
 from ..timeline import Timeline
 from .saved import check_memory
 
@@ -145,10 +145,13 @@ class MethodSettings:
 
     def after_learning(self, timeline: Timeline) -> Plan:
         """The plan that others beside it have to go with: of a method that decides during the run even by a recorded
-        picture the one that follows the recording. Raises ConfigError as `plan` does."""
-        if not (self.records and self.of.decides):
+        picture, or names what each step reuses, the one that follows the recording. Raises ConfigError as `plan`
+        does."""
+        if not self.records or not (self.of.decides or self.of.names_sites):
             return self.plan(timeline)
-        return self.of.plan(self._sampling(timeline, UNREAD), self.of.threshold.default, self.name)
+        plan = self.of.plan(self._sampling(timeline, UNREAD), self.of.threshold.default, self.name)
+        named: tuple[Sites, ...] = (frozenset(),) * timeline.steps
+        return replace(plan, sites=named, merge=False) if self.of.names_sites else plan
 
     def threshold_at(self, timeline: Timeline) -> float:
         """The method's own threshold for a sampling: the one that is set, else by the strength."""

@@ -4,9 +4,10 @@ import pytest
 
 from cache_core.errors import ConfigError
 from cache_core.methods import METHODS, Variant
-from cache_core.schedule import Online
+from cache_core.plan import Plan, check_together
+from cache_core.schedule import Frame, Interval, Online
 from cache_core.settings.method import BLIND, LEARNED, MethodSettings
-from cache_core.site import Kind
+from cache_core.site import OUTPUT, Kind
 from cache_core.timeline import Timeline
 
 LINE = Timeline.even(20)
@@ -52,3 +53,11 @@ def test_the_plan_after_learning_is_known_to_decide_during_the_run():
             settings = MethodSettings(name, curves=LEARNED, variant=Variant("Flux", lists=(("blocks", 12),)))
             assert settings.records, name
             assert bool(settings.after_learning(LINE).online) == method.decides == (name in ("SenCache", "EasyCache"))
+
+
+def test_what_names_the_sites_of_each_step_is_refused_beside_a_cache_of_the_output_before_it_learns():
+    known = Variant("Flux", lists=(("blocks", 12),))
+    learning = MethodSettings("Learning-to-Cache", curves=LEARNED, variant=known).after_learning(LINE)
+    check_together((learning,))
+    with pytest.raises(ConfigError, match="one names what each step reuses"):
+        check_together((learning, Plan(Interval(OUTPUT, 2, Frame(1)), name="AB-Cache")))
