@@ -6,7 +6,6 @@ import importlib.util
 import json
 import re
 import sys
-import urllib.request
 from pathlib import Path
 from types import ModuleType
 
@@ -167,20 +166,10 @@ def facts(request, drive) -> dict:
     return drive("templates.mjs", request.param, "on", *files, seconds=900)["templates"]
 
 
-@pytest.fixture(scope="module")
-def version(url) -> tuple[int, ...]:
-    """The version of the ComfyUI behind the page."""
-    with urllib.request.urlopen(f"{url}/system_stats") as answer:
-        return tuple(map(int, json.load(answer)["system"]["comfyui_version"].split(".")))
-
-
 @pytest.fixture(params=NAMES)
-def name(request, facts, version) -> str:
+def name(request, facts, require) -> str:
     """A workflow all of whose nodes this ComfyUI has."""
-    missing = facts[request.param]["missing"]
-    if missing and version < (0, 33, 0):  # the templates are of 0.33.0
-        pytest.skip(f"ComfyUI {'.'.join(map(str, version))} does not have {', '.join(sorted(missing))}")
-    assert not missing
+    require(facts[request.param]["missing"])
     return request.param
 
 
